@@ -1,0 +1,371 @@
+"""IncidentCase: the fold of an incident's stream. Status is derived here and nowhere else."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from functools import singledispatch
+from typing import Literal
+
+from pydantic import Field
+from resilibot.contracts import events as e
+from resilibot.contracts.envelope import RecordedEvent
+from resilibot.contracts.event import DomainEvent, UnknownEventType, UtcTime, Value
+from resilibot.contracts.evidence import EvidenceItem
+from resilibot.contracts.signal import ResourceRef, Severity, Signal
+
+
+class Status(StrEnum):
+    OPEN = "OPEN"
+    PENDING_APPROVAL = "PENDING_APPROVAL"
+    APPROVED = "APPROVED"
+    DENIED = "DENIED"
+    IN_PROGRESS = "IN_PROGRESS"
+    RESOLVED = "RESOLVED"
+    CLOSED = "CLOSED"
+
+
+class SignalSummary(Value):
+    """One alarm of this incident: its last known state and when that came."""
+
+    signal: Signal
+    is_firing: bool
+    occurrences: int
+
+
+class Approval(Value):
+    request: e.ApprovalRequestedV1
+    state: Literal["pending", "granted", "denied", "expired"] = "pending"
+    answered_by: str | None = None
+    answered_at: UtcTime | None = None
+    comment: str = ""
+    mac: str | None = None
+    used_by: str | None = None  # action id
+
+
+class Action(Value):
+    """One claimed action. `event_id` is its ActionStarted."""
+
+    started: e.ActionStartedV1
+    event_id: str
+    started_at: UtcTime
+    state: Literal["running", "succeeded", "failed", "unknown"] = "running"
+    provider_id: str | None = None
+    ended_at: UtcTime | None = None
+    detail: str = ""
+
+
+class Notification(Value):
+    started: e.NotificationStartedV1
+    event_id: str
+    state: Literal["running", "sent", "failed"] = "running"
+    remote_id: str | None = None
+    is_final: bool = True
+    reason: str = ""
+
+
+class Escalation(Value):
+    reason: str
+    detail: str
+    at: UtcTime
+
+
+class IncidentCase(Value):
+    """All that is known of one incident. Times are UTC; `version` is that of the last event folded."""
+
+    incident_id: str
+    version: int = 0
+    title: str = ""
+    severity: Severity = Severity.MEDIUM
+    severity_rule: str = ""
+    source: str = ""
+    resource: ResourceRef | None = None
+    fingerprint: str = ""
+    investigation: Literal["auto", "approval"] = "auto"
+    opened_at: UtcTime | None = None
+    updated_at: UtcTime | None = None
+    resolved_at: UtcTime | None = None
+    closed_at: UtcTime | None = None
+    reopened: int = 0
+    signals: dict[str, SignalSummary] = Field(default_factory=dict)  # by alarm name
+    rounds: list[e.EvidenceGatheredV1] = Field(default_factory=list)
+    evidence_version: int = 0  # stream version of the last EvidenceGathered
+    diagnoses: list[e.DiagnosisReachedV1] = Field(default_factory=list)
+    resolution: e.IncidentResolvedV1 | None = None
+    plan: e.PlanProposedV1 | None = None
+    gate: e.PlanGatedV1 | None = None
+    no_remedy: e.NoRemedyFoundV1 | None = None
+    approvals: dict[str, Approval] = Field(default_factory=dict)  # by grant id, in order
+    actions: dict[str, Action] = Field(default_factory=dict)  # by action id, in order
+    escalations: list[Escalation] = Field(default_factory=list)
+    notifications: dict[str, Notification] = Field(default_factory=dict)
+    postmortem: e.PostmortemWrittenV1 | None = None
+    unknown_events: list[str] = Field(default_factory=list)  # wire types this build does not know
+
+    @property
+    def exists(self) -> bool:
+        return self.version > 0
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in (Status.RESOLVED, Status.CLOSED)
+
+    @property
+    def escalated(self) -> bool:
+        return bool(self.escalations)
+
+    @property
+    def round(self) -> int:
+        """The number of the last evidence round; 0 before the first."""
+        return self.rounds[-1].round if self.rounds else 0
+
+    @property
+    def diagnosis(self) -> e.DiagnosisReachedV1 | None:
+        return self.diagnoses[-1] if self.diagnoses else None
+
+    @property
+    def status(self) -> Status:
+        if self.closed_at:
+            return Status.CLOSED
+        if self.resolved_at:
+            return Status.RESOLVED
+        if any(a.state == "running" for a in self.actions.values()):
+            return Status.IN_PROGRESS
+        last = next(reversed(self.approvals.values()), None)
+        if last and last.state == "pending":
+            return Status.PENDING_APPROVAL
+        if last and last.state == "granted" and last.used_by is None:
+            return Status.APPROVED
+        if last and last.state == "denied" and (self.plan is None or last.request.round >= self.plan.round):
+            return Status.DENIED
+        if self.actions and not self.escalated:
+            return Status.IN_PROGRESS  # acted, looking again
+        return Status.OPEN
+
+    def evidence(self) -> dict[str, EvidenceItem]:
+        """All evidence of all rounds by id."""
+        return {item.id: item for gathered in self.rounds for item in gathered.items}
+
+
+def empty_case(incident_id: str) -> IncidentCase:
+    return IncidentCase(incident_id=incident_id)
+
+
+def fold(incident_id: str, events: Iterable[RecordedEvent]) -> IncidentCase:
+    """The case after `events` (of one incident stream, in order). Unknown types are named, not dropped."""
+    case = empty_case(incident_id)
+    for recorded in events:
+        case = evolve(case, recorded)
+    return case
+
+
+def evolve(case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    """The case after one more event."""
+    try:
+        event = recorded.event
+    except UnknownEventType:
+        case = _with(case, unknown_events=[*case.unknown_events, recorded.type])
+    else:
+        case = _apply(event, case, recorded)
+    return _with(case, version=recorded.version, updated_at=recorded.envelope.recorded_at)
+
+
+def _with(case: IncidentCase, **changes: object) -> IncidentCase:
+    return case.model_copy(update=changes)
+
+
+@singledispatch
+def _apply(event: DomainEvent, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    raise TypeError(f"no fold for {type(event).__name__} on an incident stream")
+
+
+@_apply.register
+def _(event: e.IncidentOpenedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(
+        case,
+        title=event.title,
+        severity=event.severity,
+        severity_rule=event.severity_rule,
+        source=event.source,
+        resource=event.resource,
+        fingerprint=event.fingerprint,
+        investigation=event.investigation,
+        opened_at=recorded.envelope.recorded_at,
+        signals={event.signal.name: SignalSummary(signal=event.signal, is_firing=True, occurrences=1)},
+    )
+
+
+@_apply.register
+def _(event: e.SignalAttachedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, signals=_signals(case, event.signal, event.occurrences))
+
+
+@_apply.register
+def _(event: e.SignalClearedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    known = case.signals.get(event.signal_name)
+    if known is None:
+        return case
+    cleared = known.model_copy(update={"is_firing": False})
+    return _with(case, signals={**case.signals, event.signal_name: cleared})
+
+
+@_apply.register
+def _(event: e.IncidentReopenedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(
+        case,
+        resolved_at=None,
+        resolution=None,
+        closed_at=None,
+        reopened=case.reopened + 1,
+        signals=_signals(case, event.signal, 1),
+    )
+
+
+@_apply.register
+def _(event: e.IncidentClosedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, closed_at=recorded.envelope.recorded_at)
+
+
+@_apply.register
+def _(event: e.EvidenceGatheredV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, rounds=[*case.rounds, event], evidence_version=recorded.version)
+
+
+@_apply.register
+def _(event: e.DiagnosisReachedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, diagnoses=[*case.diagnoses, event])
+
+
+@_apply.register
+def _(event: e.IncidentResolvedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, resolved_at=recorded.envelope.recorded_at, resolution=event)
+
+
+@_apply.register
+def _(event: e.PlanProposedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, plan=event, gate=None, no_remedy=None)
+
+
+@_apply.register
+def _(event: e.NoRemedyFoundV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, no_remedy=event)
+
+
+@_apply.register
+def _(event: e.PlanGatedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, gate=event)
+
+
+@_apply.register
+def _(event: e.ApprovalRequestedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, approvals={**case.approvals, event.grant_id: Approval(request=event)})
+
+
+@_apply.register
+def _(event: e.ApprovalGrantedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _answered(case, event.grant_id, recorded, "granted", event.approver, event.comment, event.mac)
+
+
+@_apply.register
+def _(event: e.ApprovalDeniedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _answered(case, event.grant_id, recorded, "denied", event.approver, event.comment)
+
+
+@_apply.register
+def _(event: e.ApprovalExpiredV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _answered(case, event.grant_id, recorded, "expired", None, "")
+
+
+@_apply.register
+def _(event: e.ActionStartedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    action = Action(started=event, event_id=recorded.id, started_at=recorded.envelope.recorded_at)
+    approvals = dict(case.approvals)
+    if event.grant_id in approvals:
+        approvals[event.grant_id] = approvals[event.grant_id].model_copy(update={"used_by": event.action_id})
+    return _with(case, actions={**case.actions, event.action_id: action}, approvals=approvals)
+
+
+@_apply.register
+def _(event: e.ActionDispatchedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _action(case, event.action_id, provider_id=event.provider_id)
+
+
+@_apply.register
+def _(event: e.ActionSucceededV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _ended(case, event.action_id, recorded, "succeeded", event.output)
+
+
+@_apply.register
+def _(event: e.ActionFailedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _ended(case, event.action_id, recorded, "failed", event.reason)
+
+
+@_apply.register
+def _(event: e.ActionOutcomeUnknownV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _ended(case, event.action_id, recorded, "unknown", event.reason)
+
+
+@_apply.register
+def _(event: e.IncidentEscalatedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    escalation = Escalation(reason=event.reason, detail=event.detail, at=recorded.envelope.recorded_at)
+    return _with(case, escalations=[*case.escalations, escalation])
+
+
+@_apply.register
+def _(event: e.NotificationStartedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    notification = Notification(started=event, event_id=recorded.id)
+    return _with(case, notifications={**case.notifications, event.notification_id: notification})
+
+
+@_apply.register
+def _(event: e.NotificationSentV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _notification(case, event.notification_id, state="sent", remote_id=event.remote_id)
+
+
+@_apply.register
+def _(event: e.NotificationFailedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _notification(case, event.notification_id, state="failed", is_final=event.is_final, reason=event.reason)
+
+
+@_apply.register
+def _(event: e.PostmortemWrittenV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, postmortem=event)
+
+
+def _signals(case: IncidentCase, signal: Signal, occurrences: int) -> dict[str, SignalSummary]:
+    summary = SignalSummary(signal=signal, is_firing=signal.state == "ALARM", occurrences=occurrences)
+    return {**case.signals, signal.name: summary}
+
+
+def _answered(
+    case: IncidentCase,
+    grant_id: str,
+    recorded: RecordedEvent,
+    state: str,
+    by: str | None,
+    comment: str,
+    mac: str | None = None,
+) -> IncidentCase:
+    approval = case.approvals.get(grant_id)
+    if approval is None:
+        return case
+    at: datetime = recorded.envelope.recorded_at
+    changes = {"state": state, "answered_by": by, "answered_at": at, "comment": comment, "mac": mac}
+    return _with(case, approvals={**case.approvals, grant_id: approval.model_copy(update=changes)})
+
+
+def _action(case: IncidentCase, action_id: str, **changes: object) -> IncidentCase:
+    action = case.actions.get(action_id)
+    if action is None:
+        return case
+    return _with(case, actions={**case.actions, action_id: action.model_copy(update=changes)})
+
+
+def _ended(case: IncidentCase, action_id: str, recorded: RecordedEvent, state: str, detail: str) -> IncidentCase:
+    return _action(case, action_id, state=state, ended_at=recorded.envelope.recorded_at, detail=detail)
+
+
+def _notification(case: IncidentCase, notification_id: str, **changes: object) -> IncidentCase:
+    known = case.notifications.get(notification_id)
+    if known is None:
+        return case
+    return _with(case, notifications={**case.notifications, notification_id: known.model_copy(update=changes)})

@@ -1,0 +1,70 @@
+"""All events, in the order of an incident's life. Importing this package fills the registry."""
+
+from resilibot.contracts.events.acted import (
+    ActionDispatchedV1,
+    ActionFailedV1,
+    ActionOutcomeUnknownV1,
+    ActionStartedV1,
+    ActionSucceededV1,
+    ApprovalDeniedV1,
+    ApprovalExpiredV1,
+    ApprovalGrantedV1,
+    ApprovalRequestedV1,
+    IncidentEscalatedV1,
+    PlanGatedV1,
+    StepGate,
+)
+from resilibot.contracts.events.diagnosed import DiagnosisReachedV1, Hypothesis, IncidentResolvedV1, Reasoner
+from resilibot.contracts.events.notified import (
+    NotificationFailedV1,
+    NotificationSentV1,
+    NotificationStartedV1,
+    PostmortemWrittenV1,
+)
+from resilibot.contracts.events.observed import EvidenceGatheredV1
+from resilibot.contracts.events.opened import (
+    IncidentClosedV1,
+    IncidentOpenedV1,
+    IncidentReopenedV1,
+    SignalAttachedV1,
+    SignalClearedV1,
+)
+from resilibot.contracts.events.planned import NoRemedyFoundV1, PlanProposedV1, PlanStep
+from resilibot.contracts.events.signalled import SignalReceivedV1, SignalReleasedV1
+from resilibot.contracts.events.targeted import TargetClaimedV1, TargetReleasedV1
+
+__all__ = [
+    "ActionDispatchedV1",
+    "ActionFailedV1",
+    "ActionOutcomeUnknownV1",
+    "ActionStartedV1",
+    "ActionSucceededV1",
+    "ApprovalDeniedV1",
+    "ApprovalExpiredV1",
+    "ApprovalGrantedV1",
+    "ApprovalRequestedV1",
+    "DiagnosisReachedV1",
+    "EvidenceGatheredV1",
+    "Hypothesis",
+    "IncidentClosedV1",
+    "IncidentEscalatedV1",
+    "IncidentOpenedV1",
+    "IncidentReopenedV1",
+    "IncidentResolvedV1",
+    "NoRemedyFoundV1",
+    "NotificationFailedV1",
+    "NotificationSentV1",
+    "NotificationStartedV1",
+    "PlanGatedV1",
+    "PlanProposedV1",
+    "PlanStep",
+    "PostmortemWrittenV1",
+    "Reasoner",
+    "SignalAttachedV1",
+    "SignalClearedV1",
+    "SignalReceivedV1",
+    "SignalReleasedV1",
+    "StepGate",
+    "TargetClaimedV1",
+    "TargetReleasedV1",
+]

@@ -1,0 +1,56 @@
+"""reason: what is wrong and what that rests on; or that the service has recovered."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+from resilibot.contracts.event import DomainEvent, EmitterName, Value
+from resilibot.contracts.evidence import EvidenceGap, Finding
+
+
+class Reasoner(Value):
+    """Which reasoner judged. Cost is an exact decimal in US dollars; tokens are 0 without a model."""
+
+    name: str
+    version: str
+    model: str | None = None
+    prompt_hash: str | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: str = "0"
+
+
+class Hypothesis(Value):
+    """One explanation with everything for and against it. The rejected ones are kept."""
+
+    id: str
+    cause: str  # bad_release, hung_process ...: the vocabulary of resilibot.reason
+    component: str  # what is at fault: a host, a release, a service
+    statement: str
+    confidence: float = Field(ge=0, le=1)
+    support: list[Finding]
+    refutation: list[Finding]
+    verdict: Literal["leading", "possible", "rejected"]
+
+
+class DiagnosisReachedV1(DomainEvent):
+    """The verdict of one round. `inconclusive` and `no_fault` are results, not errors."""
+
+    emitter: ClassVar[EmitterName] = "reason"
+    round: int = Field(ge=1)
+    outcome: Literal["conclusive", "inconclusive", "no_fault"]
+    summary: str
+    confidence: float = Field(ge=0, le=1)
+    hypotheses: list[Hypothesis]
+    findings: list[Finding]  # what the outcome itself rests on (for no_fault: the healthy evidence)
+    dropped_claims: list[str] = Field(default_factory=list)  # claims whose citations did not resolve
+    gaps: list[EvidenceGap] = Field(default_factory=list)
+    reasoner: Reasoner
+
+
+class IncidentResolvedV1(DomainEvent):
+    """Fresh evidence shows the service healthy again."""
+
+    emitter: ClassVar[EmitterName] = "reason"
+    round: int = Field(ge=1)
+    summary: str
+    findings: list[Finding] = Field(min_length=1)

@@ -1,0 +1,176 @@
+"""narrate: one plain sentence for each event, for timelines, postmortems and the command line.
+
+Text from outside (alarm names, comments) is quoted as it is: whoever shows it escapes it for the medium.
+"""
+
+from functools import singledispatch
+
+from resilibot.contracts import events as e
+from resilibot.contracts.envelope import RecordedEvent
+from resilibot.contracts.event import DomainEvent, UnknownEventType
+
+
+def narrate_recorded(recorded: RecordedEvent) -> str:
+    """The sentence of a stored event; an unknown type is named."""
+    try:
+        return narrate(recorded.event)
+    except UnknownEventType:
+        return f"An event of a type this build does not know: {recorded.type}"
+
+
+@singledispatch
+def narrate(event: DomainEvent) -> str:
+    """One sentence without a final full stop. Raises TypeError for a type without one."""
+    raise TypeError(f"no sentence for {type(event).__name__}")
+
+
+@narrate.register
+def _(event: e.IncidentOpenedV1) -> str:
+    return f"{event.severity} incident opened from {event.source}: {event.title}"
+
+
+@narrate.register
+def _(event: e.SignalAttachedV1) -> str:
+    if event.why == "count":
+        return f"Signal {event.signal.name} was received for the {event.occurrences}th time"
+    what = "A further signal" if event.why == "new_kind" else "A changed signal"
+    return f"{what} was attached: {event.signal.name} is {event.signal.state}"
+
+
+@narrate.register
+def _(event: e.SignalClearedV1) -> str:
+    return f"Signal {event.signal_name} cleared"
+
+
+@narrate.register
+def _(event: e.IncidentReopenedV1) -> str:
+    return f"Reopened: {event.signal.name} fired again {event.quiet_for_s:.0f} s after the resolution"
+
+
+@narrate.register
+def _(event: e.IncidentClosedV1) -> str:
+    if event.why == "quiet_period":
+        return "Closed after the quiet period"
+    return f"Closed by a person: {event.comment}" if event.comment else "Closed by a person"
+
+
+@narrate.register
+def _(event: e.SignalReceivedV1) -> str:
+    return f"Signal {event.signal.name} ({event.signal.state}) was received and {event.disposition}"
+
+
+@narrate.register
+def _(event: e.SignalReleasedV1) -> str:
+    return f"Signal released: its incident {event.incident_id} is {event.why}"
+
+
+@narrate.register
+def _(event: e.EvidenceGatheredV1) -> str:
+    gaps = f", {len(event.gaps)} gaps" if event.gaps else ""
+    return f"Round {event.round}: gathered {len(event.items)} pieces of evidence to {event.purpose}{gaps}"
+
+
+@narrate.register
+def _(event: e.DiagnosisReachedV1) -> str:
+    return f"Diagnosis ({event.outcome}, confidence {event.confidence:.2f}): {event.summary}"
+
+
+@narrate.register
+def _(event: e.IncidentResolvedV1) -> str:
+    return f"Resolved from fresh evidence: {event.summary}"
+
+
+@narrate.register
+def _(event: e.PlanProposedV1) -> str:
+    return "Plan proposed: " + ", then ".join(f"{step.action} on {step.target}" for step in event.steps)
+
+
+@narrate.register
+def _(event: e.NoRemedyFoundV1) -> str:
+    return f"No remedy proposed ({event.reason}): {event.detail}"
+
+
+@narrate.register
+def _(event: e.PlanGatedV1) -> str:
+    return "Policy decided: " + ", ".join(f"{g.step_id} is {g.action_class}, {g.decision}" for g in event.gates)
+
+
+@narrate.register
+def _(event: e.ApprovalRequestedV1) -> str:
+    return f"Approval asked for {event.step.action} on {event.step.target} ({event.action_class})"
+
+
+@narrate.register
+def _(event: e.ApprovalGrantedV1) -> str:
+    return f"Approved by {event.approver}" + (f": {event.comment}" if event.comment else "")
+
+
+@narrate.register
+def _(event: e.ApprovalDeniedV1) -> str:
+    return f"Denied by {event.approver}" + (f": {event.comment}" if event.comment else "")
+
+
+@narrate.register
+def _(event: e.ApprovalExpiredV1) -> str:
+    return "The approval expired without an answer"
+
+
+@narrate.register
+def _(event: e.ActionStartedV1) -> str:
+    return f"Started {event.action} on {event.target} by {event.basis}"
+
+
+@narrate.register
+def _(event: e.ActionDispatchedV1) -> str:
+    return f"{event.provider} accepted the action as {event.provider_id}"
+
+
+@narrate.register
+def _(event: e.ActionSucceededV1) -> str:
+    return f"The provider reports success for {event.provider_id}"
+
+
+@narrate.register
+def _(event: e.ActionFailedV1) -> str:
+    return f"The action failed: {event.reason}"
+
+
+@narrate.register
+def _(event: e.ActionOutcomeUnknownV1) -> str:
+    return f"The outcome of the action is unknown: {event.reason}"
+
+
+@narrate.register
+def _(event: e.IncidentEscalatedV1) -> str:
+    return f"Escalated to a person ({event.reason}): {event.detail}"
+
+
+@narrate.register
+def _(event: e.TargetClaimedV1) -> str:
+    return f"Target claimed for {event.action} by incident {event.incident_id}"
+
+
+@narrate.register
+def _(event: e.TargetReleasedV1) -> str:
+    return f"Target released after {event.action}: {event.outcome}"
+
+
+@narrate.register
+def _(event: e.NotificationStartedV1) -> str:
+    again = " again" if event.attempt > 1 else ""
+    return f"Telling {event.channel}{again}: {event.kind}"
+
+
+@narrate.register
+def _(event: e.NotificationSentV1) -> str:
+    return f"Notification delivered (HTTP {event.status})"
+
+
+@narrate.register
+def _(event: e.NotificationFailedV1) -> str:
+    return f"Notification failed: {event.reason}"
+
+
+@narrate.register
+def _(event: e.PostmortemWrittenV1) -> str:
+    return f"Postmortem written ({event.size_bytes} bytes)"

@@ -1,0 +1,114 @@
+"""resilibot: the command line. Each command has --json; exit code 2 is bad use, 1 a failure."""
+
+from typing import Annotated
+
+import typer
+from resilibot.local.commands import auditing, letters, render, running
+from resilibot.local.commands.context import BAD_USE, api, errors, show
+from resilibot.local.drill import decide
+
+Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
+incident_app = typer.Typer(no_args_is_help=True, help="List, show, open and close incidents.")
+app.add_typer(incident_app, name="incident")
+app.add_typer(letters.app, name="dlq")
+app.add_typer(auditing.app, name="audit")
+app.command("up")(running.up)
+app.command("demo")(running.demo)
+app.command("drill")(running.drill)
+app.command("replay")(auditing.replay)
+
+
+@incident_app.command("list")
+def list_incidents(
+    status: Annotated[str | None, typer.Option(help="only this status")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    as_json: Json = False,
+) -> None:
+    """Newest first."""
+    with errors(as_json):
+        rows = api().get("/incidents", status=status, limit=limit)["incidents"]
+    show(rows, as_json, lambda: render.incidents(rows))
+
+
+@incident_app.command("show")
+def show_incident(
+    incident_id: str,
+    at: Annotated[str | None, typer.Option(help="stream version or RFC 3339 time: the case as it was")] = None,
+    as_json: Json = False,
+) -> None:
+    """The case: status, diagnosis with its evidence, actions, recovery."""
+    with errors(as_json):
+        case = api().get(f"/incidents/{incident_id}", at=at)
+    show(case, as_json, lambda: render.case(case))
+
+
+@incident_app.command("open")
+def open_incident(
+    title: str,
+    service: Annotated[str, typer.Option(help="the workload it is about")],
+    severity: Annotated[str, typer.Option(help="LOW, MEDIUM, HIGH or CRITICAL")] = "MEDIUM",
+    description: Annotated[str, typer.Option()] = "",
+    key: Annotated[str | None, typer.Option(help="idempotency key: the same key gives the same incident")] = None,
+    as_json: Json = False,
+) -> None:
+    """Open an incident by hand."""
+    body = {"title": title, "service": service, "severity": severity, "description": description}
+    with errors(as_json):
+        opened = api().post("/incidents", body, {"Idempotency-Key": key} if key else None)
+    show(opened, as_json, lambda: typer.echo(opened["incident_id"]))
+
+
+@incident_app.command("close")
+def close_incident(incident_id: str, comment: Annotated[str, typer.Option()] = "", as_json: Json = False) -> None:
+    """Close an incident."""
+    with errors(as_json):
+        closed = api().post(f"/incidents/{incident_id}/close", {"comment": comment})
+    show(closed, as_json, lambda: typer.echo(f"{incident_id} closed"))
+
+
+@app.command()
+def approve(
+    incident_id: str,
+    grant: Annotated[str | None, typer.Option(help="grant id; needed when several are pending")] = None,
+    comment: Annotated[str, typer.Option()] = "",
+    as_json: Json = False,
+) -> None:
+    """Approve the pending step, for exactly the arguments shown."""
+    _answer(incident_id, grant, comment, as_json, approve=True)
+
+
+@app.command()
+def deny(
+    incident_id: str,
+    grant: Annotated[str | None, typer.Option(help="grant id; needed when several are pending")] = None,
+    comment: Annotated[str, typer.Option()] = "",
+    as_json: Json = False,
+) -> None:
+    """Deny the pending step."""
+    _answer(incident_id, grant, comment, as_json, approve=False)
+
+
+def _answer(incident_id: str, grant: str | None, comment: str, as_json: bool, *, approve: bool) -> None:
+    from resilibot.local.commands.context import fail
+
+    with errors(as_json):
+        client = api()
+        approvals = client.get(f"/incidents/{incident_id}")["approvals"]
+        pending = [g for g, a in approvals.items() if a["state"] == "pending" and grant in (None, g)]
+        if grant is not None and grant in approvals:
+            pending = [grant]  # the server says why an answered or expired one cannot be answered
+        if len(pending) != 1:
+            what = "no pending approval" if not pending else f"several are pending, name one: {', '.join(pending)}"
+            raise fail(f"{incident_id}: {what}", "no_single_approval", as_json, BAD_USE)
+        answer = decide(client, incident_id, approvals[pending[0]]["request"], approve=approve, comment=comment)
+    show(answer, as_json, lambda: typer.echo(f"{'approved' if approve else 'denied'} {pending[0]}"))
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

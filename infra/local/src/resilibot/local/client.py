@@ -1,0 +1,72 @@
+"""ApiClient: the command line's way to a running home, over the same HTTP API that everyone uses.
+
+ApiError
+├── ApiRefused      4xx: the request was wrong; `status` and the server's own words
+└── ApiUnavailable  no answer, or a 5xx
+"""
+
+from typing import Any, ClassVar
+
+import httpx
+from resilibot.local.home_file import HomeFile
+
+
+class ApiError(Exception):
+    code: ClassVar[str] = "api_error"
+
+
+class ApiRefused(ApiError):
+    code = "api_refused"
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+
+class ApiUnavailable(ApiError):
+    code = "api_unavailable"
+
+
+class ApiClient:
+    """Speaks as the operator whose token lies in the state folder."""
+
+    def __init__(self, home: HomeFile) -> None:
+        token = home.token_file.read_text().strip()
+        self._http = httpx.Client(
+            base_url=home.api,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(15, connect=2),
+            trust_env=False,
+        )
+
+    def get(self, path: str, **params: str | int | None) -> Any:
+        return self._call("GET", path, params={k: v for k, v in params.items() if v is not None})
+
+    def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> Any:
+        return self._call("POST", path, json=body, headers=headers)
+
+    def _call(self, method: str, path: str, **kwargs: Any) -> Any:
+        try:
+            answer = self._http.request(method, path, **kwargs)
+        except httpx.HTTPError as error:
+            raise ApiUnavailable(f"{method} {path}: {error}") from error
+        if answer.status_code >= 500:
+            raise ApiUnavailable(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
+        if answer.status_code >= 400:
+            raise ApiRefused(answer.status_code, _message(answer))
+        return answer.json()
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        body = answer.json()
+    except ValueError:
+        return answer.text[:300]
+    if isinstance(body, dict):
+        detail = body.get("message") or body.get("error") or body.get("detail") or body
+        if isinstance(detail, dict):
+            detail = detail.get("message", detail)
+        if isinstance(detail, list):  # validation: name the fields
+            return "; ".join(f"{'.'.join(map(str, d.get('loc', [])))}: {d.get('msg') or d.get('type')}" for d in detail)
+        return str(detail)
+    return str(body)

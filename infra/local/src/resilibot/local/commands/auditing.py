@@ -1,0 +1,83 @@
+"""resilibot replay and audit: the history as it was written, and whether it still is."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from resilibot.local.commands import render
+from resilibot.local.commands.context import FAILED, api, clock_time, errors, home, out, show
+from rich.markup import escape
+
+app = typer.Typer(no_args_is_help=True, help="Prove that nothing stored was changed.")
+Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+
+
+@app.callback()
+def audit() -> None:
+    """Prove that nothing stored was changed."""
+
+
+@app.command("verify")
+def verify(
+    incident_id: Annotated[str | None, typer.Argument(help="one incident; all streams when left out")] = None,
+    as_json: Json = False,
+) -> None:
+    """Recompute every hash chain straight from the event store (not through the API). Exit code 1 on a fault."""
+    from resilibot.local.backbone import audit_home
+
+    with errors(as_json):
+        report = audit_home(home(), f"incident#{incident_id}" if incident_id else None)
+    data: dict[str, Any] = {
+        "ok": report.ok,
+        "streams": report.streams,
+        "events": report.events,
+        "faults": [
+            {"stream": f.stream, "version": f.version, "kind": f.kind, "detail": f.detail} for f in report.faults
+        ],
+    }
+
+    def text() -> None:
+        for fault in data["faults"]:
+            out.print(f"[red]{fault['kind']}[/red] at {fault['stream']}:{fault['version']}: {escape(fault['detail'])}")
+        verdict = "[green]ok[/green]" if report.ok else "[red]FAILED[/red]"
+        out.print(f"audit verify: {verdict} ({report.events} events in {report.streams} streams)")
+
+    show(data, as_json, text)
+    if not report.ok:
+        raise typer.Exit(FAILED)
+
+
+def replay(
+    incident_id: str,
+    at: Annotated[str | None, typer.Option(help="stream version or RFC 3339 time: the case as it was")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print an incident's history event by event; with --at, the case as it was at that version or moment."""
+    with errors(as_json):
+        client = api()
+        events = client.get(f"/incidents/{incident_id}/events")["events"]
+        timeline = client.get(f"/incidents/{incident_id}/timeline")["entries"]
+        case = client.get(f"/incidents/{incident_id}", at=at) if at else None
+    if case is not None:
+        show(case, as_json, lambda: render.case(case))
+        return
+    sentences = {entry["version"]: entry["sentence"] for entry in timeline}
+
+    def text() -> None:
+        started: datetime | None = None
+        for event in events:
+            envelope = event["envelope"]
+            when = datetime.fromisoformat(envelope["recorded_at"])
+            started = started or when
+            out.print(
+                f"[dim]v{envelope['version']:<3} {clock_time(envelope['recorded_at'])} "
+                f"+{(when - started).total_seconds():7.3f} s[/dim]  [bold]{envelope['type']:<24}[/bold] "
+                f"{escape(sentences.get(envelope['version'], ''))}"
+            )
+            because = f" because of {envelope['causation_id']}" if envelope["causation_id"] else ""
+            out.print(
+                f"       [dim]{envelope['id']} by {envelope['producer']['service']} "
+                f"({envelope['actor']['kind']} {escape(envelope['actor']['id'])}){because}  {event['hash'][:16]}…[/dim]"
+            )
+
+    show(events, as_json, text)

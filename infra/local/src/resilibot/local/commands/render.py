@@ -1,0 +1,95 @@
+"""render: cases, timelines and evidence for a terminal. Text from outside is escaped, never interpreted."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from resilibot.local.commands.context import clock_time, out
+from rich.markup import escape
+from rich.table import Table
+
+STYLE = {
+    "OPEN": "yellow",
+    "PENDING_APPROVAL": "magenta",
+    "IN_PROGRESS": "cyan",
+    "APPROVED": "cyan",
+    "DENIED": "red",
+    "RESOLVED": "green",
+    "CLOSED": "dim",
+}
+
+
+def entry(row: Mapping[str, Any]) -> None:
+    """One line of the timeline."""
+    kind = row["type"].split(".")[0]
+    out.print(f"  [dim]{clock_time(row['at'])}[/dim]  [bold]{kind:<22}[/bold] {escape(row['sentence'])}")
+
+
+def incidents(rows: list[Mapping[str, Any]]) -> None:
+    table = Table("incident", "status", "severity", "opened (UTC)", "title", box=None)
+    for row in rows:
+        escalated = " [red]escalated[/red]" if row.get("escalated") else ""
+        status = f"[{STYLE.get(row['status'], 'white')}]{row['status']}[/]{escalated}"
+        table.add_row(row["incident_id"], status, row["severity"], str(row["opened_at"])[:19], escape(row["title"]))
+    out.print(table if rows else "no incidents")
+
+
+def case(case: Mapping[str, Any]) -> None:
+    style = STYLE.get(case["status"], "white")
+    escalated = "  [red]escalated[/red]" if case["escalated"] else ""
+    out.print(f"\n[bold]{escape(case['title'])}[/bold]")
+    out.print(f"{case['incident_id']}  [{style}]{case['status']}[/]  {case['severity']}  v{case['version']}{escalated}")
+    for escalation in case["escalations"]:
+        out.print(f"  [red]escalated[/red] {escape(escalation['reason'])}: {escape(escalation['detail'])}")
+    if case["diagnoses"]:
+        diagnosis(case["diagnoses"][0], case)
+    for action in case["actions"].values():
+        started = action["started"]
+        out.print(
+            f"\n[bold]action[/bold] {escape(started['action'])} on {escape(started['target'])}: {action['state']}"
+            f" (by {started['basis']}, provider id {escape(str(action['provider_id']))})"
+        )
+    if case["resolution"]:
+        out.print("\n[bold green]recovery[/bold green] " + escape(case["resolution"]["summary"]))
+        findings(case["resolution"]["findings"], case)
+
+
+def diagnosis(diagnosis: Mapping[str, Any], case: Mapping[str, Any]) -> None:
+    out.print(f"\n[bold]diagnosis[/bold] {diagnosis['outcome']}, confidence {diagnosis['confidence']:.2f}")
+    out.print(f"  {escape(diagnosis['summary'])}")
+    findings(diagnosis["findings"], case)
+    for hypothesis in diagnosis["hypotheses"]:
+        out.print(
+            f"  [bold]{hypothesis['verdict']:<9}[/bold] {escape(hypothesis['statement'])}"
+            f" [dim]({hypothesis['cause']}, {hypothesis['confidence']:.2f})[/dim]"
+        )
+        findings(hypothesis["support"], case, "    [green]+[/green]")
+        findings(hypothesis["refutation"], case, "    [red]-[/red]")
+    for gap in diagnosis["gaps"]:
+        out.print(f"    [yellow]gap[/yellow] {gap['kind']} from {escape(gap['source'])}: {escape(gap['detail'])}")
+
+
+def findings(findings: list[Mapping[str, Any]], case: Mapping[str, Any], lead: str = "    ·") -> None:
+    for finding in findings:
+        cited = ", ".join(citation["evidence_id"] for citation in finding["citations"])
+        out.print(f"{lead} {escape(finding['text'])} [dim]\\[{cited}][/dim]")
+
+
+def approval(request: Mapping[str, Any]) -> None:
+    """Everything a person needs to judge one step."""
+    step = request["step"]
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    for name, value in (
+        ("action", f"{step['action']} ({request['action_class']})"),
+        ("target", step["target"]),
+        ("arguments", step["arguments"]),
+        ("expected", step["expected_effect"]),
+        ("verification", step["verification"]),
+        ("undone by", step["rollback"]),
+        ("rests on", ", ".join(c["evidence_id"] for c in step["citations"])),
+        ("expires", request["expires_at"]),
+        ("arguments hash", request["arguments_hash"]),
+        ("policy", request["policy_version"]),
+    ):
+        table.add_row(f"[bold]{name}[/bold]", escape(str(value)))
+    out.print("\n[magenta]approval needed[/magenta]")
+    out.print(table)

@@ -1,0 +1,143 @@
+"""drill: a real fault in the drill's world, followed from the alarm to the end. Decides nothing itself: it watches.
+
+Durations are seconds between recorded events: from the signal's IncidentOpened to DiagnosisReached, and to
+IncidentResolved.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from resilibot.local.client import ApiClient
+
+END_STATES = ("RESOLVED", "CLOSED")
+
+
+class DrillTimedOut(Exception):
+    """The incident did not come, or did not end, in time."""
+
+    code = "drill_timed_out"
+
+
+@dataclass
+class Watcher:
+    """Callbacks while a drill runs. `approve` gets the pending approval and says yes or no (None: leave it)."""
+
+    on_event: Callable[[dict[str, Any]], None]
+    approve: Callable[[dict[str, Any], dict[str, Any]], bool | None]
+    on_waiting: Callable[[str], None] = field(default=lambda _: None)
+
+
+@dataclass(frozen=True)
+class DrillReport:
+    """How it went; times in seconds, None when that event never came."""
+
+    drill: str
+    incident_id: str
+    status: str
+    escalated: bool
+    outcome: str | None
+    fault_to_alarm_s: float | None
+    alarm_to_diagnosis_s: float | None
+    alarm_to_recovery_s: float | None
+    case: dict[str, Any]
+    timeline: list[dict[str, Any]]
+
+
+def known_incidents(api: ApiClient) -> set[str]:
+    return {row["incident_id"] for row in api.get("/incidents", limit=100)["incidents"]}
+
+
+def follow(
+    api: ApiClient,
+    watcher: Watcher,
+    *,
+    drill: str,
+    before: set[str],
+    injected_at: datetime,
+    timeout_s: float,
+    until_postmortem: bool = True,
+) -> DrillReport:
+    """Wait for the incident that is not in `before`, follow it to its end and report. Raises DrillTimedOut."""
+    deadline = time.monotonic() + timeout_s
+    incident_id = _await_incident(api, before, deadline, watcher)
+    seen = 0
+    asked: set[str] = set()
+    while time.monotonic() < deadline:
+        timeline = api.get(f"/incidents/{incident_id}/timeline")["entries"]
+        for entry in timeline[seen:]:
+            watcher.on_event(entry)
+        seen = len(timeline)
+        case = api.get(f"/incidents/{incident_id}")
+        _answer_approvals(api, incident_id, case, asked, watcher)
+        if _is_finished(case, until_postmortem):
+            return _report(drill, incident_id, case, timeline, injected_at)
+        time.sleep(0.2)
+    raise DrillTimedOut(f"incident {incident_id} is still {case['status']} after {timeout_s:.0f} s")
+
+
+def _await_incident(api: ApiClient, before: set[str], deadline: float, watcher: Watcher) -> str:
+    while time.monotonic() < deadline:
+        new = known_incidents(api) - before
+        if new:
+            return sorted(new)[0]
+        watcher.on_waiting("waiting for the alarm")
+        time.sleep(0.2)
+    raise DrillTimedOut("no alarm opened an incident in time")
+
+
+def _answer_approvals(
+    api: ApiClient, incident_id: str, case: dict[str, Any], asked: set[str], watcher: Watcher
+) -> None:
+    for grant_id, approval in case["approvals"].items():
+        if approval["state"] != "pending" or grant_id in asked:
+            continue
+        asked.add(grant_id)
+        answer = watcher.approve(approval["request"], case)
+        if answer is not None:
+            decide(api, incident_id, approval["request"], approve=answer, comment="answered during the drill")
+
+
+def decide(api: ApiClient, incident_id: str, request: dict[str, Any], *, approve: bool, comment: str) -> Any:
+    """Answer an approval for exactly the arguments that were shown."""
+    body = {
+        "decision": "approve" if approve else "deny",
+        "arguments_hash": request["arguments_hash"],
+        "comment": comment,
+    }
+    return api.post(f"/incidents/{incident_id}/approvals/{request['grant_id']}", body)
+
+
+def _is_finished(case: dict[str, Any], until_postmortem: bool) -> bool:
+    if case["status"] in END_STATES:
+        return bool(case["postmortem"]) or not until_postmortem
+    waits_for_nobody = case["status"] not in ("IN_PROGRESS", "PENDING_APPROVAL", "APPROVED")
+    return bool(case["escalated"]) and waits_for_nobody and case["status"] == "DENIED"
+
+
+def _report(
+    drill: str, incident_id: str, case: dict[str, Any], timeline: list[dict[str, Any]], injected_at: datetime
+) -> DrillReport:
+    at = {}
+    for entry in timeline:
+        at.setdefault(entry["type"].split(".")[0], datetime.fromisoformat(entry["at"]))
+    opened = at["IncidentOpened"]
+
+    def since_alarm(name: str) -> float | None:
+        return (at[name] - opened).total_seconds() if name in at else None
+
+    diagnoses = case["diagnoses"]
+    return DrillReport(
+        drill=drill,
+        incident_id=incident_id,
+        status=case["status"],
+        escalated=bool(case["escalated"]),
+        outcome=diagnoses[0]["outcome"] if diagnoses else None,
+        fault_to_alarm_s=(opened - injected_at).total_seconds(),
+        alarm_to_diagnosis_s=since_alarm("DiagnosisReached"),
+        alarm_to_recovery_s=since_alarm("IncidentResolved"),
+        case=case,
+        timeline=timeline,
+    )

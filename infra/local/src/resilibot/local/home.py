@@ -1,0 +1,210 @@
+"""Home: all of ResiliBot on one machine: emulator, tables and queues, secrets, the drill's world, workers, API.
+
+Nothing here is known to a service: they find queues, tables and endpoints in their environment, as on AWS.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from resilibot.local.aws import client_at, emulator_env
+from resilibot.local.emulators import Emulator, make_emulator
+from resilibot.local.home_file import FILE, HomeBusy, HomeFailed, HomeFile
+from resilibot.local.ports import free_port
+from resilibot.local.processes import Supervisor
+from resilibot.local.roster import SERVICES
+from resilibot.runtime.bus.provision import Provisioned, provision
+from resilibot.runtime.bus.topology import Topology
+from resilibot.runtime.event_store.tables import Tables
+
+OPERATOR = "operator@localhost"
+READY_S = 60
+
+
+@dataclass(frozen=True)
+class HomePlan:
+    """What to start. port 0 takes a free one; `settings` are extra environment variables of the workers."""
+
+    state_dir: Path
+    emulator: Literal["ministack", "localstack"] = "ministack"
+    endpoint: str | None = None  # an emulator that runs already
+    port: int = 0
+    with_world: bool = True
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+class Home:
+    """Starts and stops it all. Use as a context manager."""
+
+    def __init__(self, plan: HomePlan) -> None:
+        self._plan = plan
+        self._emulator: Emulator | None = None
+        self._supervisor: Supervisor | None = None
+        self.file: HomeFile | None = None
+
+    def __enter__(self) -> HomeFile:
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> HomeFile:
+        """Raises EmulatorError, HomeFailed or HomeBusy."""
+        _refuse_second(self._plan.state_dir)
+        _fresh(self._plan.state_dir)
+        endpoint = self._plan.endpoint or self._start_emulator()
+        provisioned = provision(lambda service: client_at(endpoint, service), Topology(SERVICES), _tables())
+        _seed(endpoint, self._plan.state_dir)
+        self.file = self._describe(endpoint, provisioned)
+        self.file.write()
+        self._supervisor = Supervisor(self.file.run_dir, self._plan.state_dir / "logs", self.file.env)
+        self._start_children(self.file)
+        return self.file
+
+    def stop(self) -> None:
+        if self._supervisor:
+            self._supervisor.stop()
+        if self._emulator:
+            self._emulator.stop()
+        if self.file:
+            (self.file.state_dir / FILE).unlink(missing_ok=True)
+
+    def _start_emulator(self) -> str:
+        self._emulator = make_emulator(self._plan.emulator, self._plan.state_dir / "emulator")
+        self._emulator.install()
+        return self._emulator.start()
+
+    def _describe(self, endpoint: str, provisioned: Provisioned) -> HomeFile:
+        plan = self._plan
+        ssm = f"http://127.0.0.1:{free_port()}" if plan.with_world else None
+        world = f"http://127.0.0.1:{free_port()}" if plan.with_world else None
+        env = emulator_env(endpoint)
+        if ssm:
+            env["AWS_ENDPOINT_URL_SSM"] = ssm
+        env.update(LOCAL_SETTINGS)
+        env.update(plan.settings)
+        return HomeFile(
+            state_dir=plan.state_dir,
+            pid=os.getpid(),
+            emulator=plan.emulator,
+            endpoint=endpoint,
+            ssm_endpoint=ssm,
+            world=world,
+            api=f"http://127.0.0.1:{plan.port or free_port()}",
+            env=env,
+            queues=provisioned.queues,
+            dead_letters=provisioned.dead_letters,
+            topic_arn=provisioned.events_topic,
+            alarm_topic_arn=provisioned.alarms_topic,
+        )
+
+    def _start_children(self, home: HomeFile) -> None:
+        assert self._supervisor is not None  # noqa: S101  set by start()
+        python = [sys.executable, "-m"]
+        state = str(home.state_dir)
+        if home.ssm_endpoint and home.world:
+            ports = [home.ssm_endpoint.rsplit(":", 1)[1], home.world.rsplit(":", 1)[1]]
+            world = ["--state", f"{state}/world", "--ssm-port", ports[0], "--control-port", ports[1]]
+            self._supervisor.start(
+                "world", [*python, "resilibot.local.world", *world, "--alarm-topic", home.alarm_topic_arn]
+            )
+        for name in WORKERS:
+            self._supervisor.start(name, [*python, "resilibot.local.worker", name, state])
+        self._supervisor.start("api", [*python, "resilibot.local.api", state])
+        self._await_ready(home)
+
+    def _await_ready(self, home: HomeFile) -> None:
+        deadline = time.monotonic() + READY_S
+        waiting = set(WORKERS)
+        while waiting or not _answers(f"{home.api}/health") or (home.world and not _answers(f"{home.world}/state")):
+            waiting = {name for name in waiting if not (home.run_dir / f"{name}.ready").exists()}
+            if time.monotonic() > deadline:
+                missing = sorted(waiting) or ["api or world"]
+                raise HomeFailed(f"not ready after {READY_S} s: {', '.join(missing)}; see {home.state_dir}/logs")
+            time.sleep(0.05)
+
+
+WORKERS = tuple(service.name for service in SERVICES) + ("relay", "timers")
+
+# On one machine minutes become seconds; on AWS the defaults of each service's settings hold.
+LOCAL_SETTINGS: dict[str, str] = {}
+
+
+def _tables() -> list[dict[str, Any]]:
+    from resilibot.projections.tables import definitions as read_models
+
+    return [*Tables().definitions(), *read_models()]
+
+
+def _seed(endpoint: str, state_dir: Path) -> None:
+    """Secrets and buckets that a deployment would have: the grant key for act, the operator for the API."""
+    manager = client_at(endpoint, "secretsmanager")
+    token = secrets.token_urlsafe(32)
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    operator = {digest: {"id": OPERATOR, "roles": ["viewer", "operator", "approver"]}}
+    for name, value in (
+        ("resilibot/act/grant-key", secrets.token_hex(32)),
+        ("resilibot/principals", json.dumps(operator)),
+    ):
+        _put_secret(manager, name, value)
+    s3 = client_at(endpoint, "s3")
+    for bucket in ("resilibot-blobs", "resilibot-runbooks"):
+        with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket="resilibot-runbooks", VersioningConfiguration={"Status": "Enabled"})
+    path = state_dir / "operator.token"
+    path.touch(mode=0o600)
+    path.write_text(token)
+
+
+def _put_secret(manager: Any, name: str, value: str) -> None:
+    try:
+        manager.create_secret(Name=name, SecretString=value)
+    except manager.exceptions.ResourceExistsException:
+        manager.put_secret_value(SecretId=name, SecretString=value)
+
+
+def _refuse_second(state_dir: Path) -> None:
+    path = state_dir / FILE
+    if not path.exists():
+        return
+    pid = HomeFile.read(state_dir).pid
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        raise HomeBusy(f"process {pid} runs a home in {state_dir} already")
+
+
+def _fresh(state_dir: Path) -> None:
+    """Empty the folder but for installed tools: the embedded emulator starts empty, so must everything else."""
+    for name in ("run", "logs", "world", "emulator"):
+        shutil.rmtree(state_dir / name, ignore_errors=True)
+    (state_dir / "run").mkdir(parents=True)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=1) as answer:  # noqa: S310  a loopback address of ours
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+@contextlib.contextmanager
+def running_home(plan: HomePlan) -> Iterator[HomeFile]:
+    with Home(plan) as file:
+        yield file

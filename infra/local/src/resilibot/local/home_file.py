@@ -1,0 +1,69 @@
+"""HomeFile: what everyone on this machine needs to know of a running home. Written by `up`, read by all others."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FILE = "home.json"
+
+
+class NoHome(Exception):
+    """Nothing is running in that state folder."""
+
+    code = "no_home"
+
+
+class HomeFailed(Exception):
+    """A part did not come up; the message names its log."""
+
+    code = "home_failed"
+
+
+class HomeBusy(Exception):
+    """Another home runs in this state folder."""
+
+    code = "home_busy"
+
+
+class HomeFile(BaseModel):
+    """Addresses and names of one running home; no secret stands in it (the operator's token is a file of its own)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state_dir: Path
+    pid: int
+    emulator: str  # ministack or localstack
+    endpoint: str  # the emulator
+    ssm_endpoint: str | None = None  # the local managed hosts, when the drill's world runs
+    world: str | None = None  # the world's control address
+    api: str
+    env: dict[str, str]  # environment of the workers
+    queues: dict[str, str] = Field(default_factory=dict)  # URL by service name, and "intake"
+    dead_letters: dict[str, str] = Field(default_factory=dict)
+    topic_arn: str = ""
+    alarm_topic_arn: str = ""
+    visibility_s: int = 10
+    relay_pause_s: float = 0.02
+    tick_s: float = 0.5
+    projection_linger_s: float = 0.1
+
+    @property
+    def run_dir(self) -> Path:
+        return self.state_dir / "run"
+
+    @property
+    def token_file(self) -> Path:
+        return self.state_dir / "operator.token"
+
+    def write(self) -> None:
+        path = self.state_dir / FILE
+        path.with_suffix(".tmp").write_text(self.model_dump_json(indent=2))
+        path.with_suffix(".tmp").replace(path)
+
+    @classmethod
+    def read(cls, state_dir: Path) -> "HomeFile":
+        """Raises NoHome."""
+        try:
+            return cls.model_validate_json((state_dir / FILE).read_text())
+        except FileNotFoundError:
+            raise NoHome(f"no running home in {state_dir}: start one with 'resilibot up'") from None

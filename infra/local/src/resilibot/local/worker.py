@@ -1,0 +1,173 @@
+"""worker NAME: one process per service; polls its queues and calls the Lambda handlers with Lambda-shaped batches.
+
+Stands where AWS has the SQS event source mapping: batches of ten, order within a message group, partial batch
+failure, visibility extended while a handler runs. `relay` and `timers` are workers too.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from resilibot.local.home_file import HomeFile
+from resilibot.local.requests import RequestCounter
+from resilibot.local.structured_logs import configure_logging
+
+log = logging.getLogger(__name__)
+
+POLL_S = 5  # long poll; also the longest wait for a worker to notice that it shall stop
+HEARTBEAT_S = 3  # visibility is 10 s: a killed worker's group waits seconds, not minutes
+ERROR_PAUSE_S = 0.5
+SWEEP_S = 20
+
+
+class Poller:
+    """Feeds one handler from one queue."""
+
+    def __init__(self, sqs: Any, queue_url: str, handler: Callable[..., dict[str, Any]], visibility_s: int) -> None:
+        self._sqs = sqs
+        self._url = queue_url
+        self._handler = handler
+        self._visibility_s = visibility_s
+
+    def poll(self) -> int:
+        """Receive, handle and acknowledge one batch. Returns the number of messages received."""
+        answer = self._sqs.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=POLL_S,
+            AttributeNames=["MessageGroupId", "ApproximateReceiveCount"],
+        )
+        messages = answer.get("Messages", [])
+        if messages:
+            with _Heartbeat(self._sqs, self._url, messages, self._visibility_s):
+                result = self._handler({"Records": [_record(m) for m in messages]}, None)
+            self._acknowledge(messages, {item["itemIdentifier"] for item in result["batchItemFailures"]})
+        return len(messages)
+
+    def _acknowledge(self, messages: list[dict[str, Any]], failed: set[str]) -> None:
+        done = [m for m in messages if m["MessageId"] not in failed]
+        if done:
+            entries = [{"Id": str(i), "ReceiptHandle": m["ReceiptHandle"]} for i, m in enumerate(done)]
+            self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        for message in messages:
+            if message["MessageId"] in failed:  # try again soon, then later; the queue buries it after some receives
+                received = int(message["Attributes"]["ApproximateReceiveCount"])
+                delay_s = min(2 ** (received - 1), self._visibility_s)
+                self._sqs.change_message_visibility(
+                    QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=delay_s
+                )
+
+
+class _Heartbeat:
+    """Keeps a batch invisible while its handler runs."""
+
+    def __init__(self, sqs: Any, url: str, messages: list[dict[str, Any]], visibility_s: int) -> None:
+        self._extend = lambda: sqs.change_message_visibility_batch(
+            QueueUrl=url,
+            Entries=[
+                {"Id": str(i), "ReceiptHandle": m["ReceiptHandle"], "VisibilityTimeout": visibility_s}
+                for i, m in enumerate(messages)
+            ],
+        )
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+
+    def _beat(self) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        while not self._done.wait(HEARTBEAT_S):
+            try:
+                self._extend()
+            except (BotoCoreError, ClientError) as error:
+                log.warning("heartbeat failed: %s", error)
+
+
+def _record(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "eventSource": "aws:sqs",
+    }
+
+
+def run_forever(step: Callable[[], object], stopping: threading.Event, pause_s: float = 0) -> None:
+    """Call `step` until told to stop; an error is logged and does not end the worker."""
+    while not stopping.is_set():
+        try:
+            step()
+        except Exception:  # boundary 3 of 3 (style): the worker's loop outlives a failing emulator or handler
+            log.exception("worker step failed")
+            stopping.wait(ERROR_PAUSE_S)
+        if pause_s:
+            stopping.wait(pause_s)
+
+
+def main(name: str, home: HomeFile) -> None:
+    """Run worker `name` until SIGTERM."""
+    configure_logging(name)
+    RequestCounter(home.run_dir / f"{name}.requests.json").install()
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's ^C goes to the whole group; the parent stops us
+    loops = _loops(name, home)
+    threads = [
+        threading.Thread(target=run_forever, args=(step, stopping, pause_s), daemon=True) for step, pause_s in loops
+    ]
+    for thread in threads:
+        thread.start()
+    (home.run_dir / f"{name}.ready").write_text(str(os.getpid()))
+    stopping.wait()
+    deadline = time.monotonic() + 2
+    for thread in threads:
+        thread.join(max(0, deadline - time.monotonic()))
+
+
+def _loops(name: str, home: HomeFile) -> list[tuple[Callable[[], object], float]]:
+    if name == "relay":
+        from resilibot.local.backbone import make_relay
+
+        return [(_relaying(make_relay(home)), home.relay_pause_s)]
+    if name == "timers":
+        from resilibot.local.backbone import make_tick
+
+        return [(make_tick(home), home.tick_s)]
+    import boto3
+    from botocore.config import Config
+    from resilibot.local.roster import feeds
+
+    sqs = boto3.client("sqs", config=Config(read_timeout=POLL_S + 10, retries={"total_max_attempts": 2}))
+    pollers = [Poller(sqs, home.queues[feed.queue], feed.load(), home.visibility_s) for feed in feeds(name)]
+    pause_s = home.projection_linger_s if name == "projections" else 0
+    return [(poller.poll, pause_s) for poller in pollers]
+
+
+def _relaying(relay: Any) -> Callable[[], object]:
+    """Poll, and now and then sweep: one thread, since a relay keeps its place in memory."""
+    swept_at = time.monotonic()
+
+    def step() -> None:
+        nonlocal swept_at
+        relay.poll()
+        if time.monotonic() - swept_at > SWEEP_S:
+            swept_at = time.monotonic()
+            relay.sweep(older_than_s=SWEEP_S)
+
+    return step
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], HomeFile.read(Path(sys.argv[2])))

@@ -1,0 +1,178 @@
+"""Consumer: from a Lambda-shaped SQS batch to reactions, effects and timers of one service.
+
+A message is a hint, the store is the truth: the stream is folded from the store, and the message only says which
+event of it to look at. Everything here may run twice or at the same time elsewhere without doing anything twice:
+
+* a reaction to event E has happened when the stream holds an event of this service with causation E;
+* an effect runs only in the process whose append of the claim won; a claim found without outcome is left to its
+  lease timer, whose `recover` reads back what happened.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from resilibot.contracts.case import IncidentCase, fold
+from resilibot.contracts.envelope import Actor, RecordedEvent
+from resilibot.contracts.event import UnknownEventType
+from resilibot.runtime.bus.message import EventMessage, MalformedMessage, TimerMessage, decode
+from resilibot.runtime.event_store.port import Stream, Timer
+from resilibot.runtime.service import Decision, On, Reaction, Service, Trigger
+from resilibot.runtime.timers import TimerStore
+from resilibot.runtime.writer import Origin, Writer, already_reacted
+
+log = logging.getLogger(__name__)
+
+
+class ForgedMessage(Exception):
+    """The message names an event that the store does not hold like that. Nothing is done with it."""
+
+    code = "forged_message"
+
+
+@dataclass
+class Consumer:
+    """Runs the SERVICE map of one service over batches from its queue."""
+
+    service: Service
+    ports: Any
+    writer: Writer
+    timers: TimerStore
+
+    def handle(self, batch: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+        """An SQS batch as Lambda delivers it, records in order. Returns the partial-batch response.
+
+        After a failure the rest of that message group is failed too, so that order within a stream is kept.
+        """
+        failures: list[dict[str, str]] = []
+        broken_groups: set[str] = set()
+        for record in batch["Records"]:
+            group = record.get("attributes", {}).get("MessageGroupId", record["messageId"])
+            if group in broken_groups or not self._handled(record):
+                broken_groups.add(group)
+                failures.append({"itemIdentifier": record["messageId"]})
+        return {"batchItemFailures": failures}
+
+    def _handled(self, record: Mapping[str, Any]) -> bool:
+        """The one boundary: whatever a record raises is logged with its place; the queue redelivers, then buries it."""
+        try:
+            message = decode(record["body"])
+            if isinstance(message, TimerMessage):
+                self.on_timer(message.timer)
+            else:
+                self.on_event(message)
+        except (MalformedMessage, ForgedMessage, ValidationError) as error:
+            log.error("message refused: %s", error, extra={"code": getattr(error, "code", "invalid_event")})
+            return False
+        except Exception as error:  # boundary 1 of 3 (style): an unknown error fails this record, never the worker
+            log.exception(
+                "reaction failed",
+                extra={"code": getattr(error, "code", "unexpected"), "message_id": record["messageId"]},
+            )
+            return False
+        return True
+
+    def on_event(self, message: EventMessage) -> None:
+        """React to one event. Raises ForgedMessage if the store holds another event at that place."""
+        stream = self.writer.store.load(message.stream)
+        recorded = _at(stream, message.version)
+        if recorded.hash != message.hash:
+            raise ForgedMessage(f"{message.stream}:{message.version} has another hash in the store")
+        try:
+            event_type = type(recorded.event)
+        except UnknownEventType:
+            log.warning("unknown event type skipped", extra={"type": recorded.type, "stream": message.stream})
+            return
+        if event_type in self.service.timers and event_type not in self.service.emits:
+            self.timers.schedule(self.writer.timers_for(recorded))
+        reaction = self.service.reactions.get(event_type)
+        if reaction:
+            self._react(reaction, Trigger(recorded, self.writer.clock.now()), stream)
+
+    def on_timer(self, timer: Timer) -> None:
+        """A timer of this service fell due: a lease goes to recover, any other kind to its reaction."""
+        stream = self.writer.store.load(timer.stream)
+        cause = next((event for event in stream.events if event.id == timer.cause), None)
+        if cause is None:
+            raise ForgedMessage(f"timer {timer.id}: {timer.stream} holds no event {timer.cause}")
+        if timer.kind == "lease":
+            self._recover(timer, cause, stream)
+        elif timer.kind in self.service.due:
+            self._react(self.service.due[timer.kind], Trigger(cause, self.writer.clock.now(), timer), stream)
+        else:
+            log.warning("timer of an unknown kind", extra={"timer": timer.id, "kind": timer.kind})
+
+    def _react(self, reaction: Reaction, trigger: Trigger, stream: Stream) -> None:
+        if already_reacted(stream.events, self.service.name, trigger.id):
+            return
+        case = _fold(stream)
+        facts = reaction.gather(case, trigger, self.ports) if reaction.gather else None
+        joins = list(reaction.joins(case, trigger)) if reaction.joins else []
+
+        def decide(streams: Mapping[str, Stream]) -> Sequence[On]:
+            own = streams[stream.id]
+            if already_reacted(own.events, self.service.name, trigger.id):
+                return []
+            joined = {name: streams[name].events for name in joins}
+            at_now = Trigger(trigger.recorded, self.writer.clock.now(), trigger.timer, joined)
+            return _placed(reaction.decide(_fold(own), at_now, facts), stream.id)
+
+        loaded = {stream.id: stream}
+        appended = self.writer.write([stream.id, *joins], decide, self._origin(trigger), loaded=loaded)
+        for claim in appended:
+            if type(claim.event) in self.service.effects:
+                self._run(claim)
+
+    def _run(self, claim: RecordedEvent) -> None:
+        effect = self.service.effects[type(claim.event)]
+        case = _fold(self.writer.store.load(claim.stream))
+        self._record_outcomes(claim, effect.run(case, claim, self.ports))
+
+    def _recover(self, timer: Timer, claim: RecordedEvent, stream: Stream) -> None:
+        effect = self.service.effects[type(claim.event)]
+        case = _fold(stream)
+        if effect.is_settled(case, claim):
+            return
+        now = self.writer.clock.now()
+        log.info("recovering a claim without outcome", extra={"stream": stream.id, "claim": claim.id})
+        self._record_outcomes(claim, effect.recover(case, claim, self.ports, now))
+        if not effect.is_settled(_fold(self.writer.store.load(stream.id)), claim):
+            self.timers.schedule([self.writer.lease_again(claim, timer, now)])
+
+    def _record_outcomes(self, claim: RecordedEvent, outcomes: Iterable[Decision]) -> None:
+        effect = self.service.effects[type(claim.event)]
+        origin = Origin(_service_actor(self.service), claim.envelope.correlation_id, claim.id)
+        for outcome in outcomes:
+            placed = _placed(outcome, claim.stream)
+            names = list(dict.fromkeys([claim.stream, *(on.stream for on in placed)]))
+
+            def decide(streams: Mapping[str, Stream], placed: Sequence[On] = placed) -> Sequence[On]:
+                return [] if effect.is_settled(_fold(streams[claim.stream]), claim) else placed
+
+            self.writer.write(names, decide, origin)
+
+    def _origin(self, trigger: Trigger) -> Origin:
+        envelope = trigger.recorded.envelope
+        actor = Actor(kind="timer", id=trigger.timer.kind) if trigger.timer else _service_actor(self.service)
+        return Origin(actor, envelope.correlation_id, trigger.id, traceparent=envelope.traceparent)
+
+
+def _service_actor(service: Service) -> Actor:
+    return Actor(kind="service", id=service.name)
+
+
+def _fold(stream: Stream) -> IncidentCase:
+    category, _, key = stream.id.partition("#")
+    return fold(key, stream.events if category == "incident" else ())
+
+
+def _placed(decision: Decision, stream: str) -> list[On]:
+    return [item if isinstance(item, On) else On(stream, item) for item in decision]
+
+
+def _at(stream: Stream, version: int) -> RecordedEvent:
+    if not 1 <= version <= len(stream.events):
+        raise ForgedMessage(f"{stream.id}:{version} is not in the store (it ends at {stream.version})")
+    return stream.events[version - 1]

@@ -1,0 +1,82 @@
+"""Environment: what a service finds around it when it starts: tables, clock, AWS clients. Built once per process."""
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from resilibot.runtime.blobs import BlobStore, S3BlobStore
+from resilibot.runtime.clock import Clock, SystemClock
+from resilibot.runtime.event_store.dynamodb import DynamoEventStore
+from resilibot.runtime.event_store.tables import Tables
+from resilibot.runtime.service import Service
+from resilibot.runtime.timers import TimerTable
+from resilibot.runtime.writer import Writer
+
+if TYPE_CHECKING:
+    from resilibot.runtime.consumer import Consumer
+
+
+class RuntimeSettings(BaseSettings):
+    """Settings that every service shares. Environment variables are the field names with the prefix RESILIBOT_."""
+
+    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
+
+    events_table: str = Field(default="resilibot-events", description="Table of commits: the source of truth")
+    streams_table: str = Field(default="resilibot-streams", description="Table of HEAD items, one per stream")
+    timers_table: str = Field(default="resilibot-timers", description="Table of durable timers")
+    cursors_table: str = Field(default="resilibot-cursors", description="Table of the relay's cursors")
+    blob_bucket: str = Field(default="resilibot-blobs", description="Bucket for large evidence and postmortems")
+    build: str = Field(default="dev", description="Build recorded as producer.build on each event")
+
+
+@cache
+def client(service: str, attempts: int = 3) -> Any:
+    """One lazily made boto3 client per service and process. attempts=1 for calls whose repeat would act again.
+
+    Timeouts: 1 s to connect, 5 s to read (SQS long polls make their own client).
+    """
+    import boto3
+    from botocore.config import Config
+
+    session: Any = boto3  # the typed overloads want a literal name
+    retries: Any = {"total_max_attempts": attempts, "mode": "standard"}
+    return session.client(service, config=Config(connect_timeout=1, read_timeout=5, retries=retries))
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The runtime of one service. Everything in it is made when first used."""
+
+    settings: RuntimeSettings
+    clock: Clock
+
+    @classmethod
+    def from_env(cls) -> "Runtime":
+        return cls(RuntimeSettings(), SystemClock())
+
+    @property
+    def tables(self) -> Tables:
+        s = self.settings
+        return Tables(events=s.events_table, streams=s.streams_table, timers=s.timers_table, cursors=s.cursors_table)
+
+    @cached_property
+    def store(self) -> DynamoEventStore:
+        return DynamoEventStore(client("dynamodb"), self.tables)
+
+    @cached_property
+    def timers(self) -> TimerTable:
+        return TimerTable(client("dynamodb"), self.tables)
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        return S3BlobStore(client("s3"), self.settings.blob_bucket)
+
+    def writer(self, service: Service, ports: Any = None) -> Writer:
+        return Writer(self.store, service, self.clock, self.settings.build, ports)
+
+    def consumer(self, service: Service, ports: Any) -> "Consumer":
+        from resilibot.runtime.consumer import Consumer
+
+        return Consumer(service, ports, self.writer(service, ports), self.timers)

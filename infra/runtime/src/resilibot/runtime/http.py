@@ -1,0 +1,156 @@
+"""HTTP: who is calling, and one ASGI/Lambda application out of the services' routers.
+
+Callers are known by a bearer token. Only sha256 digests of tokens are kept, in the secret named by
+RESILIBOT_PRINCIPALS_SECRET: {"<sha256 of token>": {"id": "...", "roles": ["viewer", "operator", "approver"]}}.
+"""
+
+import hashlib
+import hmac
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from aws_lambda_powertools.event_handler import Response, content_types
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.exceptions import ServiceError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+log = logging.getLogger(__name__)
+
+
+class HttpSettings(BaseSettings):
+    """Settings of the HTTP side; prefix RESILIBOT_."""
+
+    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
+
+    principals_secret: str = "resilibot/principals"  # noqa: S105  the name of the secret, not a secret
+
+
+class Unauthorised(ServiceError):
+    """401: no token, or one that nobody knows."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(HTTPStatus.UNAUTHORIZED, message)
+
+
+class Forbidden(ServiceError):
+    """403: known, but not allowed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(HTTPStatus.FORBIDDEN, message)
+
+
+class NotFound(ServiceError):
+    def __init__(self, message: str) -> None:
+        super().__init__(HTTPStatus.NOT_FOUND, message)
+
+
+class Conflict(ServiceError):
+    """409: the request does not fit the state of the incident; nothing was written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(HTTPStatus.CONFLICT, message)
+
+
+class BadRequest(ServiceError):
+    """400: the message names the field."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(HTTPStatus.BAD_REQUEST, message)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A verified caller."""
+
+    id: str
+    roles: frozenset[str]
+
+    def require(self, role: str) -> None:
+        if role not in self.roles:
+            raise Forbidden(f"{self.id} lacks the role {role}")
+
+
+class Principals:
+    """Tokens to principals, from a secret that is read once a minute at most."""
+
+    def __init__(self, read_secret: Callable[[], str], max_age_s: float = 60) -> None:
+        self._read_secret = read_secret
+        self._max_age_s = max_age_s
+        self._known: dict[str, Principal] = {}
+        self._read_at = float("-inf")
+
+    def by_token(self, token: str) -> Principal:
+        """Raises Unauthorised."""
+        if time.monotonic() - self._read_at > self._max_age_s:
+            entries = json.loads(self._read_secret())
+            self._known = {digest: Principal(e["id"], frozenset(e["roles"])) for digest, e in entries.items()}
+            self._read_at = time.monotonic()
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        for known, principal in self._known.items():
+            if hmac.compare_digest(known, digest):
+                return principal
+        raise Unauthorised("the token is not known")
+
+
+_principals: Principals | None = None
+
+
+def _from_secrets_manager() -> str:
+    from resilibot.runtime.environment import client
+
+    secret: str = client("secretsmanager").get_secret_value(SecretId=HttpSettings().principals_secret)["SecretString"]
+    return secret
+
+
+def use_principals(principals: Principals | None) -> None:
+    """Replace where principals come from (tests); None goes back to the secret."""
+    global _principals
+    _principals = principals
+
+
+def principal_of(event: Mapping[str, Any]) -> Principal:
+    """The verified caller of an API event. Raises Unauthorised."""
+    headers = {k.lower(): v for k, v in (event.get("headers") or {}).items()}
+    scheme, _, token = str(headers.get("authorization", "")).partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorised("an Authorization header with a bearer token is needed")
+    global _principals
+    if _principals is None:
+        _principals = Principals(_from_secrets_manager)
+    return _principals.by_token(token.strip())
+
+
+def new_router() -> Router:
+    """A powertools router, on which a service declares its routes."""
+    return Router()  # type: ignore[no-untyped-call]
+
+
+def application(resolver: Any, routers: Sequence[Any], *, public: frozenset[str] = frozenset({"/health"})) -> Any:
+    """Mount `routers` on a powertools resolver: every path but `public` needs a known caller.
+
+    An unknown error becomes a 500 with an id and no internals (boundary 2 of 3).
+    """
+
+    def authenticated(app: Any, next_middleware: Any) -> Any:
+        if app.current_event.path not in public:
+            principal_of(app.current_event.raw_event)
+        return next_middleware(app)
+
+    resolver.use(middlewares=[authenticated])
+    for router in routers:
+        resolver.include_router(router)
+
+    def unexpected(error: Exception) -> Response[str]:
+        error_id = str(uuid4())
+        log.error("request failed", exc_info=error, extra={"error_id": error_id})
+        body = json.dumps({"error": {"message": "internal error", "id": error_id}})
+        return Response(HTTPStatus.INTERNAL_SERVER_ERROR, content_types.APPLICATION_JSON, body)
+
+    resolver.exception_handler(Exception)(unexpected)
+    return resolver

@@ -1,0 +1,201 @@
+"""Relay: from HEAD's change feed to the topic. The only outbox: commit and HEAD are one atomic write.
+
+HEAD's feed says which stream moved to which version; the events themselves are read from the commits. Cursors
+(`relay#<stream>`: last version published) are written lazily, because they are only a lower bound: what is published
+twice does nothing twice. At start, and whenever the feed lost its place, everything above the cursors is published
+again from the tables; a sweep does the same later for what a queue lost.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from resilibot.contracts.envelope import RecordedEvent
+from resilibot.runtime.bus.publisher import Publisher
+from resilibot.runtime.clock import Clock
+from resilibot.runtime.event_store.dynamodb import DynamoEventStore, commit_events, head_of
+from resilibot.runtime.event_store.port import Head
+from resilibot.runtime.event_store.tables import Tables
+
+log = logging.getLogger(__name__)
+
+CURSOR_FLUSH_S = 1.0
+BATCH_GET = 100
+BATCH_WRITE = 25
+LOST_PLACE = frozenset({"TrimmedDataAccessException", "ExpiredIteratorException", "ResourceNotFoundException"})
+
+
+class Relay:
+    """One relay; a second one may run beside it (what both publish is deduplicated by the topic or the consumers).
+
+    streams: boto3 DynamoDB Streams client; dynamodb: boto3 DynamoDB client.
+    """
+
+    def __init__(self, streams: Any, dynamodb: Any, tables: Tables, publisher: Publisher, clock: Clock) -> None:
+        self._streams = streams
+        self._dynamodb = dynamodb
+        self._tables = tables
+        self._publisher = publisher
+        self._clock = clock
+        self._store = DynamoEventStore(dynamodb, tables)
+        self._iterators: dict[str, str | None] = {}  # by shard; None: the shard is read to its end
+        self._known_shards = False
+        self._published: dict[str, int] = {}  # by stream, this process's own knowledge
+        self._unsaved: set[str] = set()
+        self._saved_at = time.monotonic()
+        self._sweeps = 0
+
+    def poll(self) -> int:
+        """One round over the feed. Returns the number of events published. Raises BusUnavailable, ClientError."""
+        if not self._known_shards:
+            self._open()
+        records = [record for shard in list(self._iterators) for record in self._read(shard)]
+        published = self._publish_heads(_newest(records)) if records else 0
+        if self._unsaved and time.monotonic() - self._saved_at > CURSOR_FLUSH_S:
+            self._save_cursors()
+        return published
+
+    def sweep(self, older_than_s: float) -> int:
+        """Publish again what the cursors say was never published though it is older. Returns the number of events."""
+        self._save_cursors()
+        before = self._clock.now() - timedelta(seconds=older_than_s)
+        self._sweeps += 1
+        return self._publish_behind([h for h in self._store.heads() if h.updated_at < before], sweep=self._sweeps)
+
+    def _open(self) -> None:
+        """Iterators at the end of the feed first, then everything that the cursors lack: nothing falls in between."""
+        arn = self._dynamodb.describe_table(TableName=self._tables.streams)["Table"]["LatestStreamArn"]
+        self._iterators = {shard: self._iterator(arn, shard, "LATEST") for shard in self._shards(arn)}
+        self._arn = arn
+        self._known_shards = True
+        self._publish_behind(list(self._store.heads()))
+
+    def _shards(self, arn: str) -> list[str]:
+        shards: list[str] = []
+        arguments: dict[str, Any] = {"StreamArn": arn}
+        while True:
+            description = self._streams.describe_stream(**arguments)["StreamDescription"]
+            shards += [shard["ShardId"] for shard in description["Shards"]]
+            if "LastEvaluatedShardId" not in description:
+                return shards
+            arguments["ExclusiveStartShardId"] = description["LastEvaluatedShardId"]
+
+    def _iterator(self, arn: str, shard: str, kind: str) -> str:
+        answer = self._streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType=kind)
+        iterator: str = answer["ShardIterator"]
+        return iterator
+
+    def _read(self, shard: str) -> list[dict[str, Any]]:
+        from botocore.exceptions import ClientError
+
+        iterator = self._iterators[shard]
+        if iterator is None:
+            return []
+        try:
+            answer = self._streams.get_records(ShardIterator=iterator)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in LOST_PLACE:
+                raise
+            log.warning("the feed lost its place, catching up from the tables: %s", error)
+            self._known_shards = False
+            self._iterators.pop(shard)
+            return []
+        self._iterators[shard] = answer.get("NextShardIterator")
+        if self._iterators[shard] is None:  # the shard was split: its children hold what comes next
+            for child in self._shards(self._arn):
+                if child not in self._iterators:
+                    self._iterators[child] = self._iterator(self._arn, child, "TRIM_HORIZON")
+        records: list[dict[str, Any]] = answer["Records"]
+        return records
+
+    def _publish_heads(self, heads: Sequence[Head]) -> int:
+        """Heads just read from the feed: one BatchGetItem where the last commit is all that is new."""
+        new = [head for head in heads if head.version > self._published.get(head.stream, 0)]
+        plain = [head for head in new if head.lo == self._published.get(head.stream, 0) + 1]
+        events = self._last_commits(plain)
+        for head in new:
+            if head.stream not in events:
+                events[head.stream] = list(self._store.load(head.stream, after=self._have(head.stream)).events)
+        return self._publish(events)
+
+    def _have(self, stream: str) -> int:
+        """Last version published, from memory or from the cursor."""
+        if stream not in self._published:
+            self._published.update(self._cursors([stream]))
+        return self._published.get(stream, 0)
+
+    def _last_commits(self, heads: Sequence[Head]) -> dict[str, list[RecordedEvent]]:
+        events: dict[str, list[RecordedEvent]] = {}
+        for part in _parts(heads, BATCH_GET):
+            keys = [{"stream": {"S": head.stream}, "version": {"N": str(head.lo)}} for head in part]
+            request = {self._tables.events: {"Keys": keys, "ConsistentRead": True}}
+            answer = self._dynamodb.batch_get_item(RequestItems=request)
+            by_stream = {head.stream: head for head in part}
+            for item in answer["Responses"].get(self._tables.events, []):
+                head = by_stream[item["stream"]["S"]]
+                if int(item["last"]["N"]) == head.version:  # a large commit is several items: load it whole instead
+                    events[head.stream] = commit_events(item)
+        return events
+
+    def _publish_behind(self, heads: Sequence[Head], sweep: int | None = None) -> int:
+        cursors = self._cursors([head.stream for head in heads])
+        behind = [head for head in heads if head.version > cursors.get(head.stream, 0)]
+        events = {
+            head.stream: list(self._store.load(head.stream, after=cursors.get(head.stream, 0)).events)
+            for head in behind
+        }
+        for head in heads:
+            if head.stream in cursors:
+                self._published[head.stream] = max(self._published.get(head.stream, 0), cursors[head.stream])
+        return self._publish(events, sweep)
+
+    def _publish(self, by_stream: dict[str, list[RecordedEvent]], sweep: int | None = None) -> int:
+        events = [event for stream in by_stream.values() for event in stream]
+        if events:
+            self._publisher.publish(events, sweep=sweep)
+        for stream, published in by_stream.items():
+            if published:
+                self._published[stream] = max(published[-1].version, self._published.get(stream, 0))
+                self._unsaved.add(stream)
+        return len(events)
+
+    def _cursors(self, streams: Sequence[str]) -> dict[str, int]:
+        cursors: dict[str, int] = {}
+        for part in _parts(streams, BATCH_GET):
+            request = {
+                self._tables.cursors: {"Keys": [{"name": {"S": f"relay#{s}"}} for s in part], "ConsistentRead": True}
+            }
+            answer = self._dynamodb.batch_get_item(RequestItems=request)
+            for item in answer["Responses"].get(self._tables.cursors, []):
+                cursors[item["name"]["S"].removeprefix("relay#")] = int(item["version"]["N"])
+        return cursors
+
+    def _save_cursors(self) -> None:
+        saving = sorted(self._unsaved)
+        for part in _parts(saving, BATCH_WRITE):
+            puts = [
+                {"PutRequest": {"Item": {"name": {"S": f"relay#{s}"}, "version": {"N": str(self._published[s])}}}}
+                for s in part
+            ]
+            self._dynamodb.batch_write_item(RequestItems={self._tables.cursors: puts})
+        self._unsaved.difference_update(saving)
+        self._saved_at = time.monotonic()
+
+
+def _newest(records: Iterable[dict[str, Any]]) -> list[Head]:
+    """The last HEAD of each stream; one that skips versions is then loaded from what was published last."""
+    newest: dict[str, Head] = {}
+    for record in records:
+        image = record["dynamodb"].get("NewImage")
+        if image:
+            head = head_of(image)
+            known = newest.get(head.stream)
+            if known is None or head.version > known.version:
+                newest[head.stream] = head
+    return list(newest.values())
+
+
+def _parts(items: Sequence[Any], size: int) -> list[list[Any]]:
+    return [list(items[i : i + size]) for i in range(0, len(items), size)]

@@ -1,0 +1,154 @@
+"""Writer: load, decide, append; again when somebody else was first. The one way in which events are written."""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from resilibot.contracts.envelope import Actor, Envelope, Producer, RecordedEvent
+from resilibot.contracts.event import DomainEvent
+from resilibot.runtime.clock import Clock
+from resilibot.runtime.event_store.port import Append, EventStore, Stream, Timer, VersionConflict
+from resilibot.runtime.service import On, Service
+from ulid import ULID
+
+MAX_ATTEMPTS = 20  # a busy stream conflicts often; decisions are pure and cheap, so trying again is too
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Why events are written: who acts, in answer to what.
+
+    `correlation_id` None: the incident that the commit touches (the doors do not know it before they decide).
+    """
+
+    actor: Actor
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    command_id: str | None = None
+    traceparent: str | None = None
+
+
+Decide = Callable[[Mapping[str, Stream]], Sequence[On]]
+
+
+@dataclass
+class Writer:
+    """Writes for one service. `ports` are handed to the service's own timer functions."""
+
+    store: EventStore
+    service: Service
+    clock: Clock
+    build: str = "dev"
+    ports: Any = None
+    pause: Callable[[float], None] = field(default=time.sleep)
+
+    def write(
+        self,
+        streams: Sequence[str],
+        decide: Decide,
+        origin: Origin,
+        *,
+        loaded: Mapping[str, Stream] | None = None,
+    ) -> list[RecordedEvent]:
+        """Decide over `streams` and append what comes out, in one transaction.
+
+        decide gets every named stream and is re-run over fresh loads after a conflict. It may append to streams not
+        named: they are taken for new, and loaded too if that proves wrong. `loaded` saves the first load. Returns the events appended, [] for none.
+        Raises VersionConflict after MAX_ATTEMPTS, and whatever the store raises.
+        """
+        current = dict(loaded or {})
+        wanted = list(streams)
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            for stream in wanted:
+                if stream not in current:
+                    current[stream] = self.store.load(stream)
+            decided = decide(current)
+            if not decided:
+                return []
+            appends = self._link(decided, current, origin)
+            recorded = [event for append in appends for event in append.events]
+            try:
+                self.store.append(appends, self._own_timers(recorded))
+            except VersionConflict:
+                if attempt == MAX_ATTEMPTS:
+                    raise
+                self.pause(random.uniform(0, 0.01 * min(attempt, 10)))
+                current = {}
+                wanted = list(dict.fromkeys([*wanted, *(on.stream for on in decided)]))
+            else:
+                return recorded
+        raise AssertionError("unreachable")
+
+    def timers_for(self, recorded: RecordedEvent) -> list[Timer]:
+        """The timers of this service that follow from an event; their ids are derived, so they repeat."""
+        timers = []
+        rule = self.service.timers.get(type(recorded.event))
+        for after in rule(recorded, self.ports) if rule else ():
+            timers.append(self._timer(recorded, after.kind, after.seconds))
+        if type(recorded.event) in self.service.effects:
+            lease_s: float = getattr(recorded.event, "lease_s")  # noqa: B009  every claim has one, see service tests
+            timers.append(self._timer(recorded, "lease", lease_s))
+        return timers
+
+    def _timer(self, recorded: RecordedEvent, kind: str, seconds: float, again: int = 0) -> Timer:
+        due_at = recorded.envelope.recorded_at + timedelta(seconds=seconds)
+        suffix = f":{again}" if again else ""
+        return Timer(f"{recorded.id}:{kind}{suffix}", self.service.name, kind, recorded.stream, recorded.id, due_at)
+
+    def lease_again(self, recorded: RecordedEvent, fired: Timer, now: datetime) -> Timer:
+        """The next lease of a claim whose outcome could not be read back yet."""
+        again = int(fired.id.rsplit(":", 1)[1]) + 1 if fired.id.count(":") == 2 else 1
+        lease_s: float = getattr(recorded.event, "lease_s")  # noqa: B009
+        waited = (now - recorded.envelope.recorded_at).total_seconds()
+        return self._timer(recorded, "lease", waited + lease_s, again)
+
+    def _own_timers(self, recorded: Sequence[RecordedEvent]) -> list[Timer]:
+        return [
+            timer for event in recorded if type(event.event) in self.service.emits for timer in self.timers_for(event)
+        ]
+
+    def _link(self, decided: Sequence[On], current: Mapping[str, Stream], origin: Origin) -> list[Append]:
+        grouped: dict[str, list[DomainEvent]] = {}
+        for on in decided:
+            grouped.setdefault(on.stream, []).append(on.event)
+        incident = next((name for name in grouped if name.startswith("incident#")), next(iter(grouped)))
+        correlation_id = origin.correlation_id or incident.partition("#")[2]
+        return [
+            self._append(current.get(name) or Stream(name), events, origin, correlation_id)
+            for name, events in grouped.items()
+        ]
+
+    def _append(self, stream: Stream, events: Sequence[DomainEvent], origin: Origin, correlation_id: str) -> Append:
+        now = self.clock.now()
+        if stream.events:  # time travel by clock needs recorded_at to rise within a stream, whatever the clocks say
+            now = max(now, stream.events[-1].envelope.recorded_at)
+        linked: list[RecordedEvent] = []
+        prev_hash = stream.hash
+        for place, event in enumerate(events, start=stream.version + 1):
+            envelope = Envelope(
+                id=str(ULID.from_datetime(now)),
+                type=event.wire_type,
+                schema_version=event.schema_version,
+                stream=stream.id,
+                version=place,
+                occurred_at=now,
+                recorded_at=now,
+                correlation_id=correlation_id,
+                causation_id=origin.causation_id,
+                command_id=origin.command_id,
+                actor=origin.actor,
+                producer=Producer(service=self.service.name, build=self.build),
+                data=event.payload(),
+                traceparent=origin.traceparent,
+            )
+            linked.append(RecordedEvent.after(prev_hash, envelope))
+            prev_hash = linked[-1].hash
+        return Append(stream.id, stream.version, tuple(linked))
+
+
+def already_reacted(events: Sequence[RecordedEvent], service: str, causation_id: str) -> bool:
+    """True if `service` has answered this cause on this stream: a repeated message then writes nothing."""
+    return any(e.envelope.causation_id == causation_id and e.envelope.producer.service == service for e in events)

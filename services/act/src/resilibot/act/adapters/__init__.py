@@ -1,0 +1,1 @@
+"""Adapters of act: the only code of ResiliBot that changes the world."""

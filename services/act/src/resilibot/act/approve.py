@@ -1,0 +1,133 @@
+"""approve: what follows from a person's answer, from an expiry, and from having no remedy. Pure."""
+
+from typing import Any
+
+from resilibot.act.gate import GateFacts, gate_step, start, target_of
+from resilibot.act.grants import is_genuine, mac, why_unusable
+from resilibot.act.targets import target_stream, why_busy
+from resilibot.contracts import events as e
+from resilibot.contracts.canonical import content_hash
+from resilibot.contracts.case import Approval, IncidentCase
+from resilibot.contracts.envelope import RecordedEvent
+from resilibot.runtime.service import After, Decision, Trigger
+
+SELVES = frozenset({"act", "plan", "reason", "resilibot"})
+
+
+class AnswerRefused(Exception):
+    """The answer does not fit; nothing is recorded. `status` is the HTTP status that says so."""
+
+    code = "answer_refused"
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def answer(
+    case: IncidentCase,
+    grant_id: str,
+    *,
+    is_approval: bool,
+    arguments_hash: str,
+    approver: str,
+    comment: str,
+    trigger_now: Any,
+    key: bytes,
+) -> e.ApprovalGrantedV1 | e.ApprovalDeniedV1:
+    """The one event that a person's answer becomes. Raises AnswerRefused."""
+    if not case.exists:
+        raise AnswerRefused(404, f"no incident {case.incident_id}")
+    approval = case.approvals.get(grant_id)
+    if approval is None:
+        raise AnswerRefused(404, f"no approval {grant_id} in incident {case.incident_id}")
+    request = approval.request
+    if approver in SELVES or approver == request.requested_by:
+        raise AnswerRefused(403, "whoever asks cannot answer")
+    if approval.state != "pending":
+        raise AnswerRefused(409, f"the approval is {approval.state} already")
+    if case.is_over:
+        raise AnswerRefused(409, f"the incident is {case.status} already")
+    if trigger_now >= request.expires_at:
+        raise AnswerRefused(409, "the approval has expired")
+    if arguments_hash != request.arguments_hash:
+        raise AnswerRefused(409, "arguments_hash: the step has other arguments than the ones answered")
+    if not is_approval:
+        return e.ApprovalDeniedV1(grant_id=grant_id, arguments_hash=arguments_hash, approver=approver, comment=comment)
+    return e.ApprovalGrantedV1(
+        grant_id=grant_id,
+        arguments_hash=arguments_hash,
+        approver=approver,
+        comment=comment,
+        mac=mac(key, case.incident_id, request, approver),
+    )
+
+
+def granted_targets(case: IncidentCase, trigger: Trigger) -> list[str]:
+    approval = _approval(case, trigger)
+    return [target_stream(approval.request.step.target)] if approval else []
+
+
+def start_granted(case: IncidentCase, trigger: Trigger, facts: GateFacts) -> Decision:
+    """Check everything again at dispatch; start the step, or say why not. A forged grant starts nothing."""
+    approval = _approval(case, trigger)
+    if approval is None or not is_genuine(facts.grant_key, case.incident_id, approval):
+        grant_id = getattr(trigger.event, "grant_id", "?")
+        return [_blocked(f"grant {grant_id} was not recorded by act: it is forged and starts nothing")]
+    request, step = approval.request, approval.request.step
+    unusable = why_unusable(approval, trigger.now)
+    if unusable:
+        return [_blocked(unusable)]
+    if case.is_over:
+        return []  # it recovered, or was closed, while the answer came: nothing is left to do
+    if content_hash(step.arguments) != request.arguments_hash:
+        return [_blocked("the arguments no longer have the hash that was approved")]
+    if facts.policy.version != request.policy_version:
+        return [_blocked("the policy changed since the approval was asked for: it must be asked again")]
+    confidence = case.plan.confidence if case.plan else 0.0
+    gate = gate_step(case, step, confidence, facts)
+    if gate.decision == "blocked":
+        return [_blocked("; ".join(gate.reasons))]
+    busy = why_busy(target_of(trigger, step.target), step.action, trigger.now)
+    if busy:
+        return [_blocked(busy)]
+    return start(case, trigger, step, facts, grant=request.grant_id)
+
+
+def expiry_timer(recorded: RecordedEvent, ports: Any) -> list[After]:
+    request = recorded.event
+    assert isinstance(request, e.ApprovalRequestedV1)  # noqa: S101  the map gives no other
+    return [After("approval_expiry", (request.expires_at - recorded.envelope.recorded_at).total_seconds())]
+
+
+def expire(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
+    """Silence never consents: it ends in expired, and a person is told."""
+    approval = _approval(case, trigger)
+    if approval is None or approval.state != "pending" or case.is_over:
+        return []
+    step = approval.request.step
+    detail = f"nobody answered whether to run {step.action} on {step.target}"
+    return [
+        e.ApprovalExpiredV1(grant_id=approval.request.grant_id),
+        e.IncidentEscalatedV1(reason="approval_expired", detail=detail),
+    ]
+
+
+def escalate_without_remedy(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
+    """No remedy means a person, except where no fault was found."""
+    event = trigger.event
+    if not isinstance(event, e.NoRemedyFoundV1) or event.reason == "no_fault" or case.is_over:
+        return []
+    reason = {"inconclusive": "inconclusive", "rounds_spent": "rounds_spent"}.get(event.reason, "no_remedy")
+    if any(escalation.reason == reason for escalation in case.escalations):
+        return []  # they know
+    return [e.IncidentEscalatedV1.model_validate({"reason": reason, "detail": event.detail})]
+
+
+def _approval(case: IncidentCase, trigger: Trigger) -> Approval | None:
+    grant_id = getattr(trigger.event, "grant_id", None)
+    return case.approvals.get(str(grant_id)) if grant_id else None
+
+
+def _blocked(detail: str) -> e.IncidentEscalatedV1:
+    return e.IncidentEscalatedV1(reason="step_blocked", detail=detail)

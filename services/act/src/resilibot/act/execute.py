@@ -1,0 +1,166 @@
+"""execute: run a claimed action, follow it, and read back what a crash left open.
+
+Why nothing runs twice: only the winner of the claim dispatches; the provider gets a client token derived from the
+claim, with the same document and arguments each time, so that asking again finds the execution instead of starting
+another; and after the token's time nobody asks again: the outcome is unknown and a person settles it.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from resilibot.act.catalogue import Refused, arguments_of, spec_of
+from resilibot.act.gate import service_of
+from resilibot.act.ports import DispatchRefused, DispatchUndecided, Execution, Ports
+from resilibot.act.targets import target_stream
+from resilibot.contracts import events as e
+from resilibot.contracts.case import IncidentCase
+from resilibot.contracts.envelope import RecordedEvent
+from resilibot.runtime.service import Decision, On
+
+FIRST_PAUSE_S = 0.15
+OUTPUT_CHARS = 4000
+
+
+def is_settled(case: IncidentCase, claim: RecordedEvent) -> bool:
+    action = case.actions.get(_started(claim).action_id)
+    return action is not None and action.state != "running"
+
+
+def run(case: IncidentCase, claim: RecordedEvent, ports: Ports) -> Iterator[Decision]:
+    """Dispatch and follow. Ends without outcome when nothing can be told yet: recover() goes on at the lease's end."""
+    started = _started(claim)
+    now = claim.envelope.recorded_at
+    try:
+        refusal = _refusal(case, started, ports)
+        if refusal:
+            yield _failed(case, started, refusal, now, ports)
+            return
+        provider_id = _dispatch(started, ports)
+    except DispatchRefused as refused:
+        yield _failed(case, started, str(refused), now, ports)
+        return
+    except DispatchUndecided:
+        return
+    yield [_dispatched(started, provider_id, ports)]
+    yield from _follow(case, started, provider_id, now, ports)
+
+
+def recover(case: IncidentCase, claim: RecordedEvent, ports: Ports, now: datetime) -> Iterator[Decision]:
+    """The lease ended without outcome. Read back; find again by the token while it is valid; else unknown."""
+    started = _started(claim)
+    action = case.actions[started.action_id]
+    age_s = (now - claim.envelope.recorded_at).total_seconds()
+    provider_id = action.provider_id
+    try:
+        if provider_id is None:
+            if age_s > ports.settings.token_valid_s:
+                yield _unknown(case, started, f"no answer, and the token is older than {age_s:.0f} s", now, ports)
+                return
+            provider_id = _dispatch(started, ports)
+            yield [_dispatched(started, provider_id, ports)]
+        execution = ports.automation.read(provider_id)
+    except DispatchRefused as refused:
+        yield _failed(case, started, str(refused), now, ports)
+        return
+    except DispatchUndecided as undecided:
+        if age_s > ports.settings.action_timeout_s:
+            yield _unknown(case, started, str(undecided), now, ports)
+        return
+    if execution.state != "running":
+        yield _ended(case, started, execution, now, ports)
+    elif age_s > ports.settings.action_timeout_s:
+        yield _unknown(case, started, f"still in progress after {age_s:.0f} s", now, ports)
+
+
+def _follow(
+    case: IncidentCase, started: e.ActionStartedV1, provider_id: str, now: datetime, ports: Ports
+) -> Iterator[Decision]:
+    waited_s, pause_s = 0.0, FIRST_PAUSE_S
+    while waited_s < ports.settings.action_wait_s:
+        ports.pause(pause_s)
+        waited_s += pause_s
+        pause_s = min(pause_s * 1.7, 5.0)
+        try:
+            execution = ports.automation.read(provider_id)
+        except DispatchUndecided:
+            return
+        if execution.state != "running":
+            yield _ended(case, started, execution, now + timedelta(seconds=waited_s), ports)
+            return
+
+
+def _dispatch(started: e.ActionStartedV1, ports: Ports) -> str:
+    spec = spec_of(started.action)
+    arguments = arguments_of(started.action, started.arguments)
+    return ports.automation.start(spec.document, ports.settings.document_version, arguments, started.client_token)
+
+
+def _refusal(case: IncidentCase, started: e.ActionStartedV1, ports: Ports) -> str | None:
+    """Facts read again right before the call: hosts there, and for an automatic restart a peer that is."""
+    try:
+        arguments = arguments_of(started.action, started.arguments)
+    except Refused as refused:
+        return str(refused)
+    hosts = {host.instance_id: host for host in ports.hosts.of_service(service_of(case))}
+    absent = [h for h in arguments.instance_ids if h not in hosts or not hosts[h].is_online]
+    if absent:
+        return f"not online any more: {', '.join(absent)}"
+    if started.basis == "policy" and started.action == "ssm.restart_service":
+        peers = [h for h in hosts.values() if h.is_online and h.instance_id not in arguments.instance_ids]
+        if not peers:
+            return "no other host is online any more: the restart is no longer safe"
+    return None
+
+
+def _ended(
+    case: IncidentCase, started: e.ActionStartedV1, execution: Execution, now: datetime, ports: Ports
+) -> Decision:
+    if execution.state == "failed":
+        return _failed(case, started, execution.output or "failed", now, ports, execution.provider_id)
+    succeeded = e.ActionSucceededV1(
+        action_id=started.action_id, provider_id=execution.provider_id, output=execution.output[:OUTPUT_CHARS]
+    )
+    return [succeeded, _released(case, started, "succeeded", now, ports)]
+
+
+def _failed(
+    case: IncidentCase,
+    started: e.ActionStartedV1,
+    reason: str,
+    now: datetime,
+    ports: Ports,
+    provider_id: str | None = None,
+) -> Decision:
+    failed = e.ActionFailedV1(action_id=started.action_id, reason=reason[:OUTPUT_CHARS], provider_id=provider_id)
+    return [failed, _released(case, started, "failed", now, ports)]
+
+
+def _unknown(case: IncidentCase, started: e.ActionStartedV1, reason: str, now: datetime, ports: Ports) -> Decision:
+    return [
+        e.ActionOutcomeUnknownV1(action_id=started.action_id, reason=reason[:OUTPUT_CHARS]),
+        e.IncidentEscalatedV1(reason="outcome_unknown", detail=f"{started.action} on {started.target}: {reason}"),
+        _released(case, started, "unknown", now, ports),
+    ]
+
+
+def _released(case: IncidentCase, started: e.ActionStartedV1, outcome: str, now: datetime, ports: Ports) -> On:
+    released = e.TargetReleasedV1.model_validate(
+        {
+            "incident_id": case.incident_id,
+            "action_id": started.action_id,
+            "action": started.action,
+            "outcome": outcome,
+            "cooldown_until": now + timedelta(seconds=ports.settings.cooldown_s),
+        }
+    )
+    return On(target_stream(started.target), released)
+
+
+def _dispatched(started: e.ActionStartedV1, provider_id: str, ports: Ports) -> e.ActionDispatchedV1:
+    return e.ActionDispatchedV1(action_id=started.action_id, provider=ports.automation.name, provider_id=provider_id)
+
+
+def _started(claim: RecordedEvent) -> e.ActionStartedV1:
+    event = claim.event
+    assert isinstance(event, e.ActionStartedV1)  # noqa: S101  the map gives no other
+    return event

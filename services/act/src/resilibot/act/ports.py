@@ -1,0 +1,66 @@
+"""ports: what act needs from the world.
+
+DispatchError
+├── DispatchRefused    the provider said no: nothing happened, nothing will
+└── DispatchUndecided  no answer: it may have happened; only reading back can tell
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
+
+from resilibot.act.catalogue import Arguments, HostFact
+from resilibot.act.policy import Policy
+from resilibot.act.settings import ActSettings
+
+
+class DispatchError(Exception):
+    code: ClassVar[str] = "dispatch_error"
+
+
+class DispatchRefused(DispatchError):
+    code = "dispatch_refused"
+
+
+class DispatchUndecided(DispatchError):
+    code = "dispatch_undecided"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A provider's execution. `output` is untrusted text."""
+
+    provider_id: str
+    state: Literal["running", "succeeded", "failed"]
+    output: str = ""
+
+
+class Automation(Protocol):
+    name: str
+
+    def start(self, document: str, version: str, arguments: Arguments, client_token: str) -> str:
+        """Start, or find what was started with this token and these arguments. Returns the provider's id.
+
+        Raises DispatchRefused, DispatchUndecided.
+        """
+        ...
+
+    def read(self, provider_id: str) -> Execution:
+        """Raises DispatchUndecided."""
+        ...
+
+
+class ManagedHosts(Protocol):
+    def of_service(self, service: str) -> Sequence[HostFact]:
+        """Hosts of a service as they are now (`responds` is None: not asked). Raises DispatchUndecided."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ports:
+    settings: ActSettings
+    policy: Policy
+    grant_key: Callable[[], bytes]
+    automation: Automation
+    hosts: ManagedHosts
+    pause: Callable[[float], None]

@@ -1,0 +1,60 @@
+"""routes: a person's answer to an approval. Who answers comes from the token, never from the body."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.exceptions import ServiceError
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from pydantic import BaseModel, ConfigDict, Field
+from resilibot.act.approve import AnswerRefused, answer
+from resilibot.act.ports import Ports
+from resilibot.contracts.case import fold
+from resilibot.contracts.envelope import Actor, stream_id
+from resilibot.runtime.event_store.port import Stream
+from resilibot.runtime.http import new_router, principal_of
+from resilibot.runtime.service import On
+from resilibot.runtime.writer import Origin, Writer
+
+
+class Answer(BaseModel):
+    """`arguments_hash` is the one shown: an answer to other arguments is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    decision: Literal["approve", "deny"]
+    arguments_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    comment: str = Field(default="", max_length=2000)
+
+
+def routes(ports: Ports, writer: Writer) -> Router:
+    router = new_router()
+
+    @router.post("/incidents/<incident_id>/approvals/<grant_id>")
+    def answer_approval(incident_id: str, grant_id: str, body: Annotated[Answer, Body()]) -> dict[str, Any]:
+        """Approve or deny one step, for exactly the arguments shown."""
+        principal = principal_of(router.current_event.raw_event)
+        principal.require("approver")
+        stream = stream_id("incident", incident_id)
+
+        def decide(streams: Mapping[str, Stream]) -> Sequence[On]:
+            try:
+                event = answer(
+                    fold(incident_id, streams[stream].events),
+                    grant_id,
+                    is_approval=body.decision == "approve",
+                    arguments_hash=body.arguments_hash,
+                    approver=principal.id,
+                    comment=body.comment,
+                    trigger_now=writer.clock.now(),
+                    key=ports.grant_key(),
+                )
+            except AnswerRefused as refused:
+                raise ServiceError(refused.status, str(refused)) from refused
+            return [On(stream, event)]
+
+        origin = Origin(Actor(kind="person", id=principal.id), incident_id)
+        written = writer.write([stream], decide, origin)
+        return {"incident_id": incident_id, "grant_id": grant_id, "version": written[-1].version}
+
+    return router

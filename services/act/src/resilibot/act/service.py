@@ -1,0 +1,43 @@
+"""act: policy gate, approvals, execution: the only service that may change the world. The map of the service."""
+
+from resilibot.act import execute
+from resilibot.act.approve import escalate_without_remedy, expire, expiry_timer, granted_targets, start_granted
+from resilibot.act.gate import gate_plan, gather, plan_targets
+from resilibot.contracts import events as e
+from resilibot.runtime.service import Effect, Reaction, Service
+
+SERVICE = Service(
+    name="act",
+    emits=frozenset(
+        {
+            e.PlanGatedV1,
+            e.ApprovalRequestedV1,
+            e.ApprovalGrantedV1,
+            e.ApprovalDeniedV1,
+            e.ApprovalExpiredV1,
+            e.ActionStartedV1,
+            e.ActionDispatchedV1,
+            e.ActionSucceededV1,
+            e.ActionFailedV1,
+            e.ActionOutcomeUnknownV1,
+            e.IncidentEscalatedV1,
+            e.TargetClaimedV1,
+            e.TargetReleasedV1,
+        }
+    ),
+    reactions={
+        e.PlanProposedV1: Reaction(gate_plan, gather, plan_targets),
+        e.ApprovalGrantedV1: Reaction(start_granted, gather, granted_targets),
+        e.NoRemedyFoundV1: Reaction(escalate_without_remedy),
+    },
+    effects={e.ActionStartedV1: Effect(execute.run, execute.recover, execute.is_settled)},
+    timers={e.ApprovalRequestedV1: expiry_timer},
+    due={"approval_expiry": Reaction(expire)},
+    routes=("POST /incidents/{incident_id}/approvals/{grant_id}",),
+    needs=(
+        "ssm:StartAutomationExecution",
+        "ssm:GetAutomationExecution",
+        "ssm:DescribeInstanceInformation",
+        "secretsmanager:GetSecretValue",
+    ),
+)

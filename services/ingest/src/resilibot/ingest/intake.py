@@ -1,0 +1,79 @@
+"""intake: raw signals from the intake queue, parsed, grouped by fingerprint, one commit per group and batch."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from resilibot.contracts.case import IncidentCase, fold
+from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
+from resilibot.contracts.signal import Signal
+from resilibot.ingest.attach import SignalHistory, decide_signals, fold_signals
+from resilibot.ingest.cloudwatch import SignalError, fingerprint, parse
+from resilibot.ingest.ports import Ports
+from resilibot.runtime.event_store.port import StoreError, Stream
+from resilibot.runtime.service import On
+from resilibot.runtime.writer import Origin, Writer
+from ulid import ULID
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    """The door for signals. `ports.writer` writes; whatever cannot be read is left to the queue's dead letters."""
+
+    def __init__(self, ports: Ports, writer: Writer) -> None:
+        self._ports = ports
+        self._writer = writer
+
+    def handle(self, batch: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+        """An SQS batch as Lambda delivers it. Returns the partial-batch response."""
+        failed: list[str] = []
+        groups: dict[str, list[tuple[str, Signal]]] = {}
+        for record in batch["Records"]:
+            try:
+                signal = parse(record["body"])
+            except SignalError as error:
+                log.error("signal refused: %s", error, extra={"code": error.code, "message_id": record["messageId"]})
+                failed.append(record["messageId"])
+            else:
+                groups.setdefault(fingerprint(signal), []).append((record["messageId"], signal))
+        for key, group in groups.items():
+            try:
+                self.accept(key, [signal for _, signal in group], Actor(kind="system", id=group[0][1].source))
+            except StoreError as error:
+                log.error("signals not stored: %s", error, extra={"code": error.code, "fingerprint": key})
+                failed += [message_id for message_id, _ in group]
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+    def accept(
+        self, key: str, signals: Sequence[Signal], actor: Actor, command_id: str | None = None
+    ) -> list[RecordedEvent]:
+        """Record signals of one fingerprint and what follows from them, atomically. Raises StoreError."""
+        signal_stream = stream_id("signal", key)
+        new_incident_id = str(ULID())
+        stored = self._writer.store.load(signal_stream)
+        loaded = {signal_stream: stored}
+        known = fold_signals(stored.events).incident_id
+        streams = [signal_stream, *([stream_id("incident", known)] if known else [])]
+
+        def decide(current: Mapping[str, Stream]) -> Sequence[On]:
+            history = fold_signals(current[signal_stream].events)
+            return decide_signals(
+                history,
+                self._case(history, current),
+                signals,
+                fingerprint=key,
+                new_incident_id=new_incident_id,
+                now=self._ports.clock.now(),
+                quiet_period_s=self._ports.settings.quiet_period_s,
+            )
+
+        return self._writer.write(streams, decide, Origin(actor, command_id=command_id), loaded=loaded)
+
+    def _case(self, history: SignalHistory, current: Mapping[str, Stream]) -> IncidentCase | None:
+        """The incident the history names; loaded on the spot when another writer opened it in between."""
+        if history.incident_id is None:
+            return None
+        name = stream_id("incident", history.incident_id)
+        stream = current.get(name) or self._writer.store.load(name)
+        return fold(history.incident_id, stream.events)

@@ -1,0 +1,32 @@
+"""release: an incident's end frees its signal stream, and the quiet period closes what stayed resolved. Pure."""
+
+from typing import Any
+
+from resilibot.contracts import events as e
+from resilibot.contracts.case import IncidentCase, Status
+from resilibot.contracts.envelope import RecordedEvent, stream_id
+from resilibot.runtime.service import After, Decision, On, Trigger
+
+
+def signal_stream(case: IncidentCase, trigger: Trigger) -> list[str]:
+    return [stream_id("signal", case.fingerprint)]
+
+
+def release_signal(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
+    why = "closed" if isinstance(trigger.event, e.IncidentClosedV1) else "resolved"
+    released = e.SignalReleasedV1(
+        incident_id=case.incident_id,
+        why=why,
+        released_at=trigger.recorded.envelope.recorded_at,
+    )
+    return [On(stream_id("signal", case.fingerprint), released)]
+
+
+def quiet_timer(recorded: RecordedEvent, ports: Any) -> list[After]:
+    return [After("quiet_period", ports.settings.quiet_period_s)]
+
+
+def close_after_quiet(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
+    """Close if it is still resolved by the very resolution that set the timer."""
+    is_same = case.resolved_at == trigger.recorded.envelope.recorded_at
+    return [e.IncidentClosedV1(why="quiet_period")] if case.status is Status.RESOLVED and is_same else []

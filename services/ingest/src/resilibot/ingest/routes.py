@@ -1,0 +1,100 @@
+"""routes: incidents opened and closed by people. Who they are comes from their token, never from the body."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from pydantic import BaseModel, ConfigDict, Field
+from resilibot.contracts import events as e
+from resilibot.contracts.case import Status, fold
+from resilibot.contracts.envelope import Actor, stream_id
+from resilibot.contracts.signal import ResourceRef, Severity, Signal
+from resilibot.ingest.cloudwatch import fingerprint
+from resilibot.ingest.intake import Intake
+from resilibot.ingest.ports import Ports
+from resilibot.runtime.http import Conflict, NotFound, new_router, principal_of
+from resilibot.runtime.service import On
+from resilibot.runtime.writer import Origin, Writer
+from ulid import ULID
+
+
+class OpenIncident(BaseModel):
+    """A manual incident."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    title: str = Field(min_length=1, max_length=512)
+    service: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")
+    severity: Severity = Severity.MEDIUM
+    description: str = Field(default="", max_length=2048)
+
+
+class CloseIncident(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    comment: str = Field(default="", max_length=2000)
+
+
+def routes(ports: Ports, writer: Writer) -> Router:
+    router = new_router()
+    intake = Intake(ports, writer)
+
+    @router.post("/incidents")
+    def open_incident(
+        body: Annotated[OpenIncident, Body()],
+        idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=128)] = None,
+    ) -> dict[str, Any]:
+        """Open an incident. The same Idempotency-Key gives the same incident."""
+        principal = principal_of(router.current_event.raw_event)
+        principal.require("operator")
+        signal = _manual_signal(body, ports, idempotency_key or str(ULID()))
+        key = fingerprint(signal)
+        written = intake.accept(key, [signal], Actor(kind="person", id=principal.id), idempotency_key)
+        opened = next((r for r in written if isinstance(r.event, e.IncidentOpenedV1)), None)
+        if opened is not None:
+            return {"incident_id": opened.envelope.correlation_id, "created": True}
+        return {"incident_id": _incident_of(writer, key), "created": False}
+
+    @router.post("/incidents/<incident_id>/close")
+    def close_incident(incident_id: str, body: Annotated[CloseIncident, Body()]) -> dict[str, Any]:
+        """Close an incident for good."""
+        principal = principal_of(router.current_event.raw_event)
+        principal.require("operator")
+        stream = stream_id("incident", incident_id)
+
+        def decide(streams: Any) -> list[On]:
+            case = fold(incident_id, streams[stream].events)
+            if not case.exists:
+                raise NotFound(f"no incident {incident_id}")
+            if case.status is Status.CLOSED:
+                raise Conflict(f"{incident_id} is closed already")
+            return [On(stream, e.IncidentClosedV1(why="person", comment=body.comment))]
+
+        origin = Origin(Actor(kind="person", id=principal.id), incident_id)
+        written = writer.write([stream], decide, origin)
+        return {"incident_id": incident_id, "version": written[-1].version}
+
+    return router
+
+
+def _manual_signal(body: OpenIncident, ports: Ports, source_id: str) -> Signal:
+    return Signal(
+        source="manual",
+        source_id=source_id,
+        name=f"manual {body.service}",
+        state="ALARM",
+        title=body.title,
+        reason=body.description,
+        resource=ResourceRef(
+            account=ports.settings.account, region=ports.settings.region, service=body.service, name=body.service
+        ),
+        fired_at=ports.clock.now(),
+        severity=body.severity,
+        severity_rule="manual",
+    )
+
+
+def _incident_of(writer: Writer, key: str) -> str | None:
+    from resilibot.ingest.attach import fold_signals
+
+    return fold_signals(writer.store.load(stream_id("signal", key)).events).incident_id

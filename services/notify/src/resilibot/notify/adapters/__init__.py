@@ -1,0 +1,1 @@
+"""Adapters of notify: one per channel; pure formatting and one call each."""

@@ -1,0 +1,83 @@
+"""webhook: one signed POST (Standard Webhooks); the address is checked before each call, no redirect is followed."""
+
+import ipaddress
+import json
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from resilibot.notify.ports import Delivery
+from standardwebhooks.webhooks import Webhook
+
+TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class UnsafeTarget(Exception):
+    """The address is not one that a notification may go to."""
+
+    code = "unsafe_target"
+
+
+def check_target(url: str, allow_loopback: bool) -> None:
+    """https to public addresses only; loopback, also by http, when allowed. Raises UnsafeTarget."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        found = socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise UnsafeTarget(f"{host}: does not resolve") from error
+    addresses = {ipaddress.ip_address(str(entry[4][0])) for entry in found}
+    if allow_loopback and all(address.is_loopback for address in addresses):
+        return
+    if parts.scheme != "https":
+        raise UnsafeTarget(f"{host}: https is needed")
+    if not all(address.is_global for address in addresses):
+        raise UnsafeTarget(f"{host}: resolves to an address that is not public")
+
+
+class WebhookChannel:
+    """Posts JSON; webhook-id is the idempotency key."""
+
+    name = "webhook"
+
+    def __init__(self, url: str, secret: str, allow_loopback: bool) -> None:
+        self._url = url
+        self._signer = Webhook(secret) if secret else None
+        self._allow_loopback = allow_loopback
+        self._http = httpx.Client(timeout=httpx.Timeout(10, connect=3), follow_redirects=False, trust_env=False)
+
+    def send(self, key: str, message: Mapping[str, Any]) -> Delivery:
+        try:
+            check_target(self._url, self._allow_loopback)
+        except UnsafeTarget as unsafe:
+            return Delivery("refused", detail=str(unsafe))
+        body = json.dumps(message, ensure_ascii=False)
+        try:
+            answer = self._http.post(self._url, content=body.encode(), headers=self._headers(key, body))
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            return Delivery("unavailable", detail=f"no connection: {error}")
+        except httpx.HTTPError as error:
+            return Delivery("unclear", detail=f"{type(error).__name__}: {error}")
+        return _delivery(answer)
+
+    def _headers(self, key: str, body: str) -> dict[str, str]:
+        now = datetime.now(UTC)
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": key,
+            "webhook-timestamp": str(int(now.timestamp())),
+        }
+        if self._signer:
+            headers["webhook-signature"] = self._signer.sign(key, now, body)
+        return headers
+
+
+def _delivery(answer: httpx.Response) -> Delivery:
+    if answer.is_success:
+        remote_id = answer.headers.get("x-message-id")
+        return Delivery("delivered", answer.status_code, remote_id)
+    outcome = "unavailable" if answer.status_code in TRY_AGAIN else "refused"
+    return Delivery(outcome, answer.status_code, detail=f"HTTP {answer.status_code}")  # type: ignore[arg-type]

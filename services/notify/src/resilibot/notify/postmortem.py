@@ -1,0 +1,203 @@
+"""postmortem: the incident as a document in which every sentence names the events it rests on. Pure.
+
+Same log, same bytes. check() refuses a sentence without an event of this log, and one with a figure that the events
+it names do not hold.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from resilibot.contracts import events as e
+from resilibot.contracts.case import IncidentCase, fold
+from resilibot.contracts.envelope import RecordedEvent
+from resilibot.contracts.event import DomainEvent
+from resilibot.contracts.narrate import narrate_recorded
+
+CITED = re.compile(r"\[((?:[0-9A-HJKMNP-TV-Z]{26})(?:, [0-9A-HJKMNP-TV-Z]{26})*)\]$")
+FIGURE = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w])")
+TEXT_CHARS = 400
+# told elsewhere or of no use to a reader afterwards
+SILENT = (e.NotificationStartedV1, e.NotificationSentV1, e.NotificationFailedV1, e.PostmortemWrittenV1)
+
+
+class PostmortemRefused(Exception):
+    """A sentence that the log does not bear out; nothing is written."""
+
+    code = "postmortem_refused"
+
+
+def write(incident_id: str, events: Sequence[RecordedEvent]) -> str:
+    """Markdown. Raises PostmortemRefused."""
+    case = fold(incident_id, events)
+    text = "\n".join(_document(case, events)) + "\n"
+    check(text, events)
+    return text
+
+
+def check(text: str, events: Sequence[RecordedEvent]) -> None:
+    """Every line but headings cites events of this log and holds only their figures. Raises PostmortemRefused."""
+    by_id = {event.id: event for event in events}
+    for line in text.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        cited = CITED.search(line)
+        if not cited:
+            raise PostmortemRefused(f"no event is named: {line[:120]}")
+        ids = cited[1].split(", ")
+        unknown = [identifier for identifier in ids if identifier not in by_id]
+        if unknown:
+            raise PostmortemRefused(f"unknown event {unknown[0]}: {line[:120]}")
+        known = _figures(by_id[identifier] for identifier in ids)
+        for figure in FIGURE.findall(_unescape(line[: cited.start()])):
+            if float(figure) not in known:
+                raise PostmortemRefused(f"{figure} stands in none of the named events: {line[:120]}")
+
+
+def _document(case: IncidentCase, events: Sequence[RecordedEvent]) -> Iterable[str]:
+    opened = _first(events, e.IncidentOpenedV1)
+    yield f"# Postmortem: {_escape(case.title)}"
+    yield "\n## Summary\n"
+    if opened:
+        yield _line(f"{case.severity} incident on {case.resource.name if case.resource else 'unknown'}", [opened])
+    yield from _duration(events)
+    yield "\n## Cause\n"
+    yield from _cause(events)
+    yield "\n## What was done\n"
+    yield from _deeds(events)
+    yield "\n## Recovery\n"
+    yield from _recovery(events)
+    yield "\n## Ruled out, and not seen\n"
+    yield from _ruled_out(events)
+    yield "\n## Follow-ups\n"
+    yield from _follow_ups(case, events)
+    yield "\n## Timeline\n"
+    for event in events:
+        if not isinstance(event.event, SILENT):
+            yield _line(f"{_clock(event.envelope.recorded_at)} {narrate_recorded(event)}", [event])
+
+
+def _duration(events: Sequence[RecordedEvent]) -> Iterable[str]:
+    opened, resolved = _first(events, e.IncidentOpenedV1), _last(events, e.IncidentResolvedV1)
+    if opened and resolved:
+        begun, ended = opened.envelope.recorded_at, resolved.envelope.recorded_at
+        yield _line(f"Opened at {_clock(begun)} and resolved at {_clock(ended)} UTC", [opened, resolved])
+
+
+def _cause(events: Sequence[RecordedEvent]) -> Iterable[str]:
+    diagnosed = [event for event in events if isinstance(event.event, e.DiagnosisReachedV1)]
+    if not diagnosed:
+        yield from _absent(events, "No diagnosis was reached before the service recovered")
+    for recorded in diagnosed[:1]:
+        diagnosis = recorded.event
+        assert isinstance(diagnosis, e.DiagnosisReachedV1)  # noqa: S101  picked by type above
+        yield _line(f"{diagnosis.outcome}, confidence {diagnosis.confidence:g}: {diagnosis.summary}", [recorded])
+        leading = [h for h in diagnosis.hypotheses if h.verdict == "leading"]
+        for finding in [f for h in leading for f in h.support] or diagnosis.findings:
+            evidence = ", ".join(c.evidence_id for c in finding.citations)
+            yield _line(f"{finding.text} (evidence {evidence})", [recorded])
+
+
+def _deeds(events: Sequence[RecordedEvent]) -> Iterable[str]:
+    told = (e.ApprovalGrantedV1, e.ApprovalDeniedV1, e.ActionStartedV1, e.ActionSucceededV1)
+    failed = (e.ActionFailedV1, e.ActionOutcomeUnknownV1, e.IncidentEscalatedV1, e.ApprovalExpiredV1)
+    deeds = [event for event in events if isinstance(event.event, told + failed)]
+    for event in deeds:
+        yield _line(narrate_recorded(event), [event])
+    if not deeds:
+        yield from _absent(events, "No action was taken and none was asked for")
+
+
+def _recovery(events: Sequence[RecordedEvent]) -> Iterable[str]:
+    recorded = _last(events, e.IncidentResolvedV1)
+    if recorded is None:
+        yield from _absent(events, "The service has not been seen to recover")
+        return
+    resolved = recorded.event
+    assert isinstance(resolved, e.IncidentResolvedV1)  # noqa: S101  picked by type above
+    yield _line(resolved.summary, [recorded])
+    for finding in resolved.findings:
+        evidence = ", ".join(c.evidence_id for c in finding.citations)
+        yield _line(f"{finding.text} (evidence {evidence})", [recorded])
+
+
+def _ruled_out(events: Sequence[RecordedEvent]) -> Iterable[str]:
+    recorded = _first(events, e.DiagnosisReachedV1)
+    if recorded is None:
+        yield from _absent(events, "Nothing was weighed")
+        return
+    diagnosis = recorded.event
+    assert isinstance(diagnosis, e.DiagnosisReachedV1)  # noqa: S101  picked by type above
+    lines = 0
+    for hypothesis in diagnosis.hypotheses:
+        for finding in hypothesis.refutation if hypothesis.verdict != "leading" else ():
+            yield _line(f"{hypothesis.cause} at {hypothesis.component}: {finding.text}", [recorded])
+            lines += 1
+    for gap in diagnosis.gaps:
+        yield _line(f"Not seen: {gap.kind} from {gap.source} ({gap.reason}): {gap.detail}", [recorded])
+        lines += 1
+    if not lines:
+        yield _line("Nothing else was weighed, and no source was missing", [recorded])
+
+
+def _follow_ups(case: IncidentCase, events: Sequence[RecordedEvent]) -> Iterable[str]:
+    diagnosed, acted = _first(events, e.DiagnosisReachedV1), _last(events, e.ActionSucceededV1)
+    lines = 0
+    if acted and diagnosed and case.diagnoses and case.diagnoses[0].outcome == "conclusive":
+        yield _line("Find out why the cause could arise: the action only took away its effect", [diagnosed, acted])
+        lines += 1
+    if diagnosed and case.diagnoses and case.diagnoses[0].outcome == "no_fault":
+        yield _line("Review the alarm: it fired though no fault was found", [diagnosed])
+        lines += 1
+    if diagnosed and case.diagnoses and case.diagnoses[0].gaps:
+        yield _line("Close the gaps in what could be seen", [diagnosed])
+        lines += 1
+    if not lines:
+        yield from _absent(events, "None follow from the log")
+
+
+def _absent(events: Sequence[RecordedEvent], sentence: str) -> Iterable[str]:
+    """What did not happen rests on the whole log: its first and last event are named."""
+    yield _line(sentence, [events[0], events[-1]])
+
+
+def _line(sentence: str, events: Sequence[RecordedEvent]) -> str:
+    ids = ", ".join(dict.fromkeys(event.id for event in events))
+    return f"- {_escape(sentence)}. [{ids}]"
+
+
+def _escape(text: str) -> str:
+    """One line of plain Markdown text: no markup, no links, no control characters."""
+    plain = "".join(c if c.isprintable() else " " for c in text).strip()
+    if len(plain) > TEXT_CHARS:  # cut between words: half a figure would be another figure
+        plain = plain[:TEXT_CHARS].rpartition(" ")[0] + " …"
+    plain = plain.rstrip(".")
+    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", plain)
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+def _clock(at: datetime) -> str:
+    return at.strftime("%H:%M:%S")
+
+
+def _figures(events: Iterable[RecordedEvent]) -> set[float]:
+    """Every figure that stands in these events, times split into their parts."""
+    found: set[float] = set()
+    for event in events:
+        text = json.dumps(event.envelope.model_dump(mode="json"), ensure_ascii=False) + narrate_recorded(event)
+        found |= {float(figure) for figure in re.findall(r"\d+(?:\.\d+)?", text)}
+        found |= {float(figure) for figure in re.findall(r"\d+", text)}
+        found |= {float(f) for f in FIGURE.findall(_clock(event.envelope.recorded_at).replace(":", " "))}
+    return found
+
+
+def _first(events: Sequence[RecordedEvent], kind: type[DomainEvent]) -> RecordedEvent | None:
+    return next((event for event in events if isinstance(event.event, kind)), None)
+
+
+def _last(events: Sequence[RecordedEvent], kind: type[DomainEvent]) -> RecordedEvent | None:
+    return next((event for event in reversed(events) if isinstance(event.event, kind)), None)

@@ -1,0 +1,15 @@
+"""settings: environment of the notify service, prefix RESILIBOT_. Times in seconds."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class NotifySettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
+
+    webhook_url: str = Field(default="", description="Where the webhook channel posts; empty: the channel is off")
+    webhook_secret: SecretStr = Field(default=SecretStr(""), description="Standard Webhooks secret (whsec_...)")
+    webhook_allow_loopback: bool = Field(default=False, description="Allow http to this machine (tests, demo)")
+    notification_lease_s: float = Field(default=60, description="After it, a message without outcome is judged lost")
+    notification_attempts: int = Field(default=4, ge=1, description="Attempts for one message on one channel")
+    notification_backoff_s: float = Field(default=5, description="Pause before the second attempt; doubles each time")

@@ -1,0 +1,40 @@
+"""aws_errors: botocore's errors as SourceFailed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from resilibot.observe.ports import Reason, SourceFailed
+
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnrecognizedClientException"})
+ABSENT = frozenset({"ResourceNotFoundException", "ParameterNotFound", "NoSuchBucket", "NoSuchKey", "404"})
+UNSUPPORTED = frozenset({"InternalFailure", "NotImplemented", "501", "InvalidAction", "UnknownOperationException"})
+
+
+@contextmanager
+def asking(question: str) -> Iterator[None]:
+    """Raise SourceFailed, with the question, for whatever botocore raises."""
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        ConnectTimeoutError,
+        EndpointConnectionError,
+        ReadTimeoutError,
+    )
+
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        raise SourceFailed(_reason(code), f"{question}: {error}"[:1000]) from error
+    except (ConnectTimeoutError, ReadTimeoutError, EndpointConnectionError) as error:
+        raise SourceFailed("timeout", f"{question}: {error}"[:1000]) from error
+    except BotoCoreError as error:
+        raise SourceFailed("error", f"{question}: {error}"[:1000]) from error
+
+
+def _reason(code: str) -> Reason:
+    if code in DENIED:
+        return "no_permission"
+    if code in ABSENT:
+        return "no_data"
+    return "not_supported" if code in UNSUPPORTED else "error"

@@ -1,0 +1,100 @@
+"""SSM managed hosts: who is online, and one read-only health check document over all of them."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from resilibot.contracts.evidence import StatusContent
+from resilibot.observe.adapters.aws_errors import asking
+from resilibot.observe.ports import SourceFailed, StatusRead
+
+FINAL = frozenset({"Success", "Failed", "TimedOut", "Cancelled", "CompletedWithSuccess", "CompletedWithFailure"})
+GRACE_S = 1.5  # on top of the probe's own time, for the agent to start and answer
+
+
+class SsmHosts:
+    name = "ssm"
+
+    def __init__(
+        self,
+        client: Any,
+        document: str,
+        tag: str,
+        probe_s: float,
+        pause: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._document = document
+        self._tag = tag
+        self._probe_s = probe_s
+        self._pause = pause
+        self._monotonic = monotonic
+
+    def status(self, service: str, unit: str) -> list[StatusRead]:
+        hosts = self._online(service)
+        online = sorted(host for host, ping in hosts.items() if ping == "Online")
+        reports = self._health(online, unit) if online else {}
+        reads = []
+        for host, ping in sorted(hosts.items()):
+            query = {"operation": "StartAutomationExecution", "DocumentName": self._document, "InstanceId": host}
+            reads.append(StatusRead(_status(host, ping, unit, reports.get(host)), query))
+        return reads
+
+    def _online(self, service: str) -> dict[str, str]:
+        filters = [{"Key": f"tag:{self._tag}", "Values": [service]}]
+        hosts: dict[str, str] = {}
+        with asking(f"DescribeInstanceInformation {filters}"):
+            pages = self._client.get_paginator("describe_instance_information").paginate(Filters=filters)
+            for page in pages:
+                hosts |= {i["InstanceId"]: i["PingStatus"] for i in page["InstanceInformationList"]}
+        if not hosts:
+            raise SourceFailed("no_data", f"no managed host has the tag {self._tag}={service}")
+        return hosts
+
+    def _health(self, hosts: list[str], unit: str) -> dict[str, dict[str, Any]]:
+        """One JSON report per host that answered within the probe's time."""
+        parameters = {"InstanceIds": hosts, "Unit": [unit], "ProbeSeconds": [f"{self._probe_s:g}"]}
+        with asking(f"StartAutomationExecution {self._document} {parameters}"):
+            started = self._client.start_automation_execution(DocumentName=self._document, Parameters=parameters)
+            execution_id = started["AutomationExecutionId"]
+            deadline = self._monotonic() + self._probe_s + GRACE_S
+            wait_s = self._probe_s / 4
+            while True:
+                self._pause(wait_s)
+                answer = self._client.get_automation_execution(AutomationExecutionId=execution_id)
+                execution = answer["AutomationExecution"]
+                if execution["AutomationExecutionStatus"] in FINAL or self._monotonic() > deadline:
+                    return _reports(execution.get("Outputs", {}))
+                wait_s = min(wait_s * 1.5, 2.0)
+
+
+def _reports(outputs: dict[str, list[str]]) -> dict[str, dict[str, Any]]:
+    """JSON lines, each with "instance_id", anywhere in the outputs; other text is skipped."""
+    reports = {}
+    for values in outputs.values():
+        for line in "\n".join(values).splitlines():
+            try:
+                report = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(report, dict) and isinstance(report.get("instance_id"), str):
+                reports[report["instance_id"]] = report
+    return reports
+
+
+def _status(host: str, ping: str, unit: str, report: dict[str, Any] | None) -> StatusContent:
+    if ping != "Online":
+        return StatusContent(component=host, kind="managed-instance", state=ping.lower(), responds=False, detail={})
+    if report is None:
+        return StatusContent(
+            component=host, kind="unit", state="no_answer", responds=False, detail={"unit": unit, "ping": ping}
+        )
+    return StatusContent(
+        component=host,
+        kind="unit",
+        state=str(report.get("state", "unknown")),
+        responds=bool(report.get("responds")),
+        detail={key: value for key, value in sorted(report.items()) if key != "instance_id"},
+    )

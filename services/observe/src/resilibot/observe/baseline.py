@@ -1,0 +1,64 @@
+"""baseline: what healthy looks like, and when it stopped. Pure; median and MAD, as blips must not move them.
+
+Source: robust baselines after BARO (Pham et al., FSE 2024): median and spread by rank, with a floor on the scale,
+since quiet metrics have none.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from statistics import median
+
+from resilibot.contracts.evidence import Baseline
+
+Points = Sequence[tuple[datetime, float]]
+
+MIN_POINTS = 5  # fewer tell nothing about what is healthy
+MAD_TO_SIGMA = 1.4826
+FLOOR_RATIO = 0.05  # of the median: smaller moves are never called deviations
+DEVIATES = 4.0  # scales
+
+
+def summarise(points: Points) -> Baseline | None:
+    """Robust statistics of healthy points; None when there are too few."""
+    if len(points) < MIN_POINTS:
+        return None
+    values = [value for _, value in points]
+    middle = median(values)
+    mad = median(abs(value - middle) for value in values)
+    return Baseline(median=middle, mad=mad, low=min(values), high=max(values), count=len(values))
+
+
+def scale(baseline: Baseline) -> float:
+    """One unit of deviation: 1.4826 MAD, but never below a floor relative to the median (or the range)."""
+    floor = max(FLOOR_RATIO * abs(baseline.median), 0.01 * max(abs(baseline.low), abs(baseline.high)), 1e-9)
+    return max(MAD_TO_SIGMA * baseline.mad, floor)
+
+
+def is_outside(value: float, baseline: Baseline) -> bool:
+    """Beyond the values seen while healthy, and by more than a few scales."""
+    far = abs(value - baseline.median) > DEVIATES * scale(baseline)
+    return far and not baseline.low <= value <= baseline.high
+
+
+def onset(points: Points, fired_at: datetime, guard: datetime) -> datetime:
+    """When the alarm's metric left its baseline: the start of the last run of deviating points up to the alarm.
+
+    `guard`: the start of the period that the alarm judged. Points before it give the baseline; it is also the answer
+    when the metric never left the baseline, or there is none.
+    """
+    baseline = summarise([(at, value) for at, value in points if at < guard])
+    if baseline is None:
+        return guard
+    start = None
+    healthy_in_a_row = 0
+    for at, value in sorted(points, reverse=True):
+        if at > fired_at:
+            continue
+        if is_outside(value, baseline):
+            start = at
+            healthy_in_a_row = 0
+        else:
+            healthy_in_a_row += 1
+            if healthy_in_a_row == 3:  # a single good point inside the trouble does not end the run
+                break
+    return start or guard

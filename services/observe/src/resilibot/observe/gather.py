@@ -1,0 +1,296 @@
+"""gather: ask every source at once, each within its deadline; what fails becomes a gap, never silence."""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from resilibot.contracts import events as e
+from resilibot.contracts.canonical import canonical, content_hash
+from resilibot.contracts.case import IncidentCase
+from resilibot.contracts.event import Value, format_time
+from resilibot.contracts.evidence import EvidenceGap, EvidenceItem, EvidenceKind, MetricContent, Window
+from resilibot.contracts.signal import MetricRef, Signal
+from resilibot.observe.baseline import onset as find_onset
+from resilibot.observe.baseline import summarise
+from resilibot.observe.patterns import mine
+from resilibot.observe.ports import Ports, Series, SourceFailed
+from resilibot.observe.rounds import Look, metric_signal, next_look
+from resilibot.observe.runbook_search import best
+from resilibot.runtime.blobs import BlobError
+from resilibot.runtime.service import Decision, Trigger
+
+log = logging.getLogger(__name__)
+
+INLINE_BYTES = 64_000
+RUN_UP_S = 60  # log lines before the onset, to compare with
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The facts of one round; None when no round is due."""
+
+    look: Look
+    onset: datetime
+    window: Window
+    baseline: Window | None
+    items: list[EvidenceItem]
+    gaps: list[EvidenceGap]
+
+
+def gather(case: IncidentCase, trigger: Trigger, ports: Ports) -> Gathered | None:
+    """The slow half: reads the world. Which look is due is decided again in decide()."""
+    look = next_look(case, trigger, ports.settings.max_rounds)
+    signal = metric_signal(case)
+    if look is None or signal is None:
+        return None
+    return _Round(case, look, signal, ports).run()
+
+
+def decide(case: IncidentCase, trigger: Trigger, facts: Gathered | None) -> Decision:
+    """Record the round, unless another one was recorded or an action began while we looked."""
+    if facts is None or case.is_over or case.round != facts.look.round - 1:
+        return []
+    if facts.look.purpose == "verify" and any(a.state == "running" for a in case.actions.values()):
+        return []
+    return [
+        e.EvidenceGatheredV1(
+            round=facts.look.round,
+            purpose=facts.look.purpose,
+            onset=facts.onset,
+            window=facts.window,
+            baseline=facts.baseline,
+            items=facts.items,
+            gaps=facts.gaps,
+        )
+    ]
+
+
+@dataclass
+class _Found:
+    """What one source gave: contents with their query and summary, in a fixed order."""
+
+    kind: EvidenceKind
+    source: str
+    contents: list[tuple[Value, dict[str, Any], str]] = field(default_factory=list)
+    window: Window | None = None
+
+
+class _Round:
+    """One look at the world."""
+
+    def __init__(self, case: IncidentCase, look: Look, signal: Signal, ports: Ports) -> None:
+        self._case = case
+        self._look = look
+        self._signal = signal
+        self._ports = ports
+        self._settings = ports.settings
+        self._gaps: list[EvidenceGap] = []
+        self._service = signal.resource.service or ""
+
+    def run(self) -> Gathered:
+        pool = ThreadPoolExecutor(max_workers=6)
+        try:  # metrics tell the onset; the rest need not wait for it
+            metrics = pool.submit(self._metrics)
+            asked = [(kind, source, pool.submit(ask)) for kind, source, ask in self._slow_sources()]
+            series = self._result("metric", self._ports.metrics.name, metrics) or []
+            onset = self._onset(series)
+            asked.append(("log", self._ports.logs.name, pool.submit(self._logs, onset)))
+            found = [self._metric_evidence(series, onset)]
+            found += [f for kind, source, future in asked if (f := self._result(kind, source, future)) is not None]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # a source past its deadline is not waited for
+        start = self._look.since or onset
+        order = {"metric": 0, "log": 1, "status": 2, "change": 3, "runbook": 4}
+        found.sort(key=lambda f: (order[f.kind], f.source))
+        return Gathered(
+            look=self._look,
+            onset=onset,
+            window=Window(start=min(start, self._look.now), end=self._look.now),
+            baseline=self._baseline_window(onset),
+            items=self._items(found),
+            gaps=self._gaps,
+        )
+
+    def _slow_sources(self) -> list[tuple[EvidenceKind, str, Callable[[], _Found]]]:
+        ports = self._ports
+        sources: list[tuple[EvidenceKind, str, Callable[[], _Found]]] = [("status", ports.hosts.name, self._status)]
+        if self._look.purpose == "diagnose":  # changes and runbooks do not tell whether it works again
+            for source in ports.changes:
+                sources.append(("change", source.name, lambda source=source: self._changes(source)))  # type: ignore[misc]
+            sources.append(("runbook", ports.runbooks.name, self._runbook))
+        return sources
+
+    def _result(self, kind: EvidenceKind, source: str, future: "Future[Any]") -> Any:
+        try:
+            return future.result(self._settings.source_deadline_s)
+        except SourceFailed as failed:
+            self._gaps.append(EvidenceGap(kind=kind, source=source, reason=failed.reason, detail=failed.detail[:1000]))
+        except FutureTimeout:
+            detail = f"no answer within {self._settings.source_deadline_s:g} s"
+            self._gaps.append(EvidenceGap(kind=kind, source=source, reason="timeout", detail=detail))
+        return None
+
+    def _metrics(self) -> list[Series]:
+        metric = self._signal.metric
+        if metric is None and not self._service:
+            raise SourceFailed("not_configured", f"signal {self._signal.name} names neither a metric nor a service")
+        dimensions = metric.dimensions if metric else {self._settings.service_dimension: self._service}
+        related = self._ports.metrics.related(metric.namespace if metric else None, dimensions) if dimensions else []
+        asked = [] if metric is None else [metric]
+        asked += [ref for ref in related if metric is None or not _same(ref, metric)]
+        if not asked:
+            raise SourceFailed("no_data", f"no metric has the dimensions {dimensions}")
+        start = self._signal.fired_at - timedelta(seconds=self._settings.baseline_s)
+        return self._ports.metrics.read(asked, start, self._look.now, self._settings.metric_period_s)
+
+    def _onset(self, series: Sequence[Series]) -> datetime:
+        if self._look.onset is not None:
+            return self._look.onset
+        metric, fired_at = self._signal.metric, self._signal.fired_at
+        alarmed = next((s for s in series if metric is not None and _same(s.metric, metric)), None)
+        if metric is None:
+            return fired_at
+        guard = fired_at - timedelta(seconds=metric.period_s)
+        if alarmed is None:
+            return guard
+        return find_onset(alarmed.points, fired_at, guard)
+
+    def _baseline_window(self, onset: datetime) -> Window | None:
+        if self._look.baseline is not None:
+            return self._look.baseline
+        guard = timedelta(seconds=self._settings.metric_period_s)
+        start = self._signal.fired_at - timedelta(seconds=self._settings.baseline_s)
+        return Window(start=min(start, onset - guard), end=onset - guard)
+
+    def _metric_evidence(self, series: Sequence[Series], onset: datetime) -> _Found:
+        baseline = self._baseline_window(onset)
+        start = self._look.since or onset
+        found = _Found("metric", self._ports.metrics.name, window=Window(start=start, end=self._look.now))
+        for one in series:
+            healthy = [(at, v) for at, v in one.points if baseline and baseline.start <= at <= baseline.end]
+            fresh = [(at, v) for at, v in one.points if at >= start]
+            is_alarm = self._signal.metric is not None and _same(one.metric, self._signal.metric)
+            content = MetricContent(
+                namespace=one.metric.namespace,
+                name=one.metric.name,
+                statistic=one.metric.statistic,
+                period_s=self._settings.metric_period_s,
+                dimensions=one.metric.dimensions,
+                is_alarm_metric=is_alarm,
+                component=_component(one.metric, self._signal),
+                baseline=summarise(healthy),
+                points=fresh[-120:],
+                threshold=self._signal.metric.threshold if is_alarm and self._signal.metric else None,
+                comparison=self._signal.metric.comparison if is_alarm and self._signal.metric else None,
+            )
+            if not fresh:
+                detail = f"{content.name} {content.dimensions} has no point since {format_time(start)}"
+                self._gaps.append(EvidenceGap(kind="metric", source=found.source, reason="no_data", detail=detail))
+                continue
+            found.contents.append((content, one.query, _say_metric(content)))
+        return found
+
+    def _logs(self, onset: datetime) -> _Found:
+        if not self._service:
+            raise SourceFailed("not_configured", "the signal names no service, so no log group")
+        group = self._settings.log_group.format(service=self._service)
+        fresh = self._look.since or onset
+        start = fresh - timedelta(seconds=RUN_UP_S)
+        read = self._ports.logs.read(group, start, self._look.now, self._settings.log_lines)
+        content = mine(read, group, fresh, start, self._look.now)
+        errors = sum(p.count for p in content.patterns if p.level == "ERROR")
+        summary = (
+            f"{group}: {content.lines} lines, {len(content.patterns)} new or surging patterns, {errors} errors in them"
+        )
+        return _Found(
+            "log", self._ports.logs.name, [(content, read.query, summary)], Window(start=start, end=self._look.now)
+        )
+
+    def _status(self) -> _Found:
+        if not self._service:
+            raise SourceFailed("not_configured", "the signal names no service, so no host can be asked")
+        unit = self._settings.unit.format(service=self._service)
+        reads = self._ports.hosts.status(self._service, unit)
+        found = _Found("status", self._ports.hosts.name)
+        for read in reads:
+            word = "answers" if read.status.responds else "does not answer"
+            found.contents.append(
+                (read.status, read.query, f"{read.status.component} is {read.status.state} and {word}")
+            )
+        return found
+
+    def _changes(self, source: Any) -> _Found:
+        if not self._service:
+            raise SourceFailed("not_configured", "the signal names no service, so no change record")
+        end = self._look.now
+        start = self._signal.fired_at - timedelta(seconds=self._settings.change_window_s)
+        found = _Found("change", source.name, window=Window(start=start, end=end))
+        for read in source.changes(self._service, start, end):
+            change = read.change
+            summary = f"{change.what}: {change.before} -> {change.after} at {format_time(change.at)} by {change.by}"
+            found.contents.append((change, read.query, summary))
+        return found
+
+    def _runbook(self) -> _Found:
+        found = _Found("runbook", self._ports.runbooks.name)
+        query = f"{self._signal.name} {self._signal.title} {self._signal.reason} {self._service}"
+        match = best(query, self._ports.runbooks.all())
+        if match is None:
+            raise SourceFailed("no_data", "no runbook fits this signal")
+        found.contents.append((match.content, match.runbook.query, f"runbook {match.content.title}"))
+        return found
+
+    def _items(self, found: Sequence[_Found]) -> list[EvidenceItem]:
+        items: list[EvidenceItem] = []
+        numbers: dict[str, int] = {}
+        for one in found:
+            for content, query, summary in one.contents:
+                numbers[one.kind] = numbers.get(one.kind, 0) + 1
+                identifier = f"r{self._look.round}.{one.kind}.{numbers[one.kind]}"
+                items.append(self._item(identifier, one, content.model_dump(mode="json"), query, summary))
+        return items
+
+    def _item(
+        self, identifier: str, found: _Found, content: dict[str, Any], query: dict[str, Any], summary: str
+    ) -> EvidenceItem:
+        ref = None
+        raw = canonical(content)
+        if len(raw) > INLINE_BYTES:
+            try:
+                ref = self._ports.blobs.put(raw, media_type="application/json")
+            except BlobError as error:
+                log.warning("evidence kept inline, the blob store failed: %s", error)
+        return EvidenceItem(
+            id=identifier,
+            kind=found.kind,
+            summary=summary[:1000],
+            source=found.source,
+            query=query,
+            window=found.window,
+            content=None if ref else content,
+            content_ref=ref,
+            content_hash=content_hash(content),
+        )
+
+
+def _same(one: MetricRef, other: MetricRef) -> bool:
+    return (one.namespace, one.name, one.dimensions) == (other.namespace, other.name, other.dimensions)
+
+
+def _component(metric: MetricRef, signal: Signal) -> str:
+    """Who owns the metric: the dimension that it has beyond the alarm's own, else the service."""
+    own = signal.metric.dimensions if signal.metric else {}
+    extra = [value for key, value in sorted(metric.dimensions.items()) if key not in own]
+    if signal.metric is None and signal.resource.service:
+        extra = [value for value in extra if value != signal.resource.service]
+    return extra[0] if extra else (signal.resource.service or signal.resource.name)
+
+
+def _say_metric(content: MetricContent) -> str:
+    last = content.points[-1][1]
+    base = f"healthy median {content.baseline.median:g}" if content.baseline else "no healthy baseline"
+    return f"{content.name} of {content.component}: now {last:g}, {base}"

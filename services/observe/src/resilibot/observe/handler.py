@@ -1,0 +1,33 @@
+"""Lambda entry of observe. Composition only."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from resilibot.observe.adapters.cloudtrail_changes import CloudTrailChanges
+from resilibot.observe.adapters.cloudwatch_logs import CloudWatchLogs
+from resilibot.observe.adapters.cloudwatch_metrics import CloudWatchMetrics
+from resilibot.observe.adapters.parameter_releases import ParameterReleases
+from resilibot.observe.adapters.s3_runbooks import S3Runbooks
+from resilibot.observe.adapters.ssm_hosts import SsmHosts
+from resilibot.observe.ports import ChangeSource, Ports
+from resilibot.observe.service import SERVICE
+from resilibot.observe.settings import ObserveSettings
+from resilibot.runtime.environment import Runtime, client
+
+
+@cache
+def _consumer() -> Any:
+    runtime, s = Runtime.from_env(), ObserveSettings()
+    changes: list[ChangeSource] = [ParameterReleases(client("ssm"), s.release_record)]
+    changes += [CloudTrailChanges(client("cloudtrail", attempts=1))] if s.cloudtrail else []
+    hosts = SsmHosts(client("ssm"), s.health_document, s.service_tag, s.health_probe_s)
+    logs, metrics = CloudWatchLogs(client("logs")), CloudWatchMetrics(client("cloudwatch"))
+    runbooks = S3Runbooks(client("s3"), s.runbook_bucket)
+    ports = Ports(s, metrics, logs, hosts, tuple(changes), runbooks, runtime.blobs)
+    return runtime.consumer(SERVICE, ports)
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = _consumer().handle(event)
+    return answer

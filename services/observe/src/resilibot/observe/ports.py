@@ -1,0 +1,115 @@
+"""ports: what observe needs from the world. Every source raises SourceFailed, which becomes a gap.
+
+SourceFailed(reason: no_permission | no_data | timeout | error | not_supported | not_configured)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from resilibot.contracts.evidence import ChangeContent, StatusContent
+from resilibot.contracts.signal import MetricRef
+from resilibot.observe.settings import ObserveSettings
+from resilibot.runtime.blobs import BlobStore
+
+Reason = Literal["no_permission", "no_data", "timeout", "error", "not_supported", "not_configured"]
+
+
+class SourceFailed(Exception):
+    """A source could not be read; `reason` and the exact question go into the evidence as a gap."""
+
+    code = "source_failed"
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason: Reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points of one metric, oldest first; equally spaced where data exist."""
+
+    metric: MetricRef
+    points: tuple[tuple[datetime, float], ...]
+    query: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LogLine:
+    at: datetime
+    stream: str
+    message: str  # untrusted
+
+
+@dataclass(frozen=True)
+class LogRead:
+    lines: tuple[LogLine, ...]
+    is_truncated: bool
+    query: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StatusRead:
+    status: StatusContent
+    query: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ChangeRead:
+    change: ChangeContent
+    query: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Runbook:
+    key: str
+    version_id: str
+    text: str  # untrusted
+    query: dict[str, Any]
+
+
+class MetricSource(Protocol):
+    name: str
+
+    def related(self, namespace: str | None, dimensions: dict[str, str]) -> list[MetricRef]:
+        """Metrics that carry at least these dimensions."""
+        ...
+
+    def read(self, metrics: Sequence[MetricRef], start: datetime, end: datetime, period_s: int) -> list[Series]: ...
+
+
+class LogSource(Protocol):
+    name: str
+
+    def read(self, group: str, start: datetime, end: datetime, limit: int) -> LogRead: ...
+
+
+class HostSource(Protocol):
+    name: str
+
+    def status(self, service: str, unit: str) -> list[StatusRead]: ...
+
+
+class ChangeSource(Protocol):
+    name: str
+
+    def changes(self, service: str, start: datetime, end: datetime) -> list[ChangeRead]: ...
+
+
+class RunbookSource(Protocol):
+    name: str
+
+    def all(self) -> list[Runbook]: ...
+
+
+@dataclass(frozen=True)
+class Ports:
+    settings: ObserveSettings
+    metrics: MetricSource
+    logs: LogSource
+    hosts: HostSource
+    changes: tuple[ChangeSource, ...]
+    runbooks: RunbookSource
+    blobs: BlobStore

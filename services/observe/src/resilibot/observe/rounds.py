@@ -1,0 +1,59 @@
+"""rounds: which look comes next: its number, purpose and windows. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from resilibot.contracts.case import IncidentCase
+from resilibot.contracts.evidence import Window
+from resilibot.contracts.signal import Signal
+from resilibot.runtime.service import Trigger
+
+
+@dataclass(frozen=True)
+class Look:
+    """One round to be made. `since`: what counts as fresh in a verify round. `onset`: known from an earlier round."""
+
+    round: int
+    purpose: Literal["diagnose", "verify"]
+    now: datetime
+    since: datetime | None
+    onset: datetime | None
+    baseline: Window | None
+
+
+def next_look(case: IncidentCase, trigger: Trigger, max_rounds: int) -> Look | None:
+    """The look that the trigger asks for, or None: the case is over, acting, or has been looked at often enough."""
+    if not case.exists or case.is_over or case.round >= max_rounds:
+        return None
+    if any(action.state == "running" for action in case.actions.values()):
+        return None  # its outcome starts the next round
+    if not case.rounds:
+        return Look(1, "diagnose", trigger.now, None, None, None)
+    if _is_reopening(case, trigger):
+        return Look(case.round + 1, "diagnose", trigger.now, None, None, None)
+    first = next((r for r in reversed(case.rounds) if r.purpose == "diagnose"), case.rounds[0])
+    return Look(case.round + 1, "verify", trigger.now, _fresh_since(case), first.onset, first.baseline)
+
+
+def firing_signal(case: IncidentCase) -> Signal | None:
+    """The signal to look at: the one that fired last among those still firing, else the last known."""
+    summaries = sorted(case.signals.values(), key=lambda s: (s.is_firing, s.signal.fired_at))
+    return summaries[-1].signal if summaries else None
+
+
+def metric_signal(case: IncidentCase) -> Signal | None:
+    """Like firing_signal, but one that names a metric if any does."""
+    named = [s for s in case.signals.values() if s.signal.metric is not None]
+    return max(named, key=lambda s: (s.is_firing, s.signal.fired_at)).signal if named else firing_signal(case)
+
+
+def _is_reopening(case: IncidentCase, trigger: Trigger) -> bool:
+    return case.reopened > 0 and trigger.timer is None and trigger.recorded.type.startswith("IncidentReopened.")
+
+
+def _fresh_since(case: IncidentCase) -> datetime:
+    """Evidence is fresh when it is younger than the last action's end and than the last look."""
+    looked = case.rounds[-1].window.end
+    ended = [action.ended_at for action in case.actions.values() if action.ended_at is not None]
+    return max([looked, *(at + timedelta(seconds=1) for at in ended)])

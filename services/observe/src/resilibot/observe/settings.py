@@ -1,0 +1,26 @@
+"""settings: environment of the observe service, prefix RESILIBOT_. Times in seconds; defaults are for AWS."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ObserveSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
+
+    baseline_s: int = Field(default=3600, description="How far before the alarm the healthy baseline reaches")
+    metric_period_s: int = Field(default=60, description="Resolution at which metrics are read")
+    settle_s: float = Field(default=180, description="Wait after an action (or a cleared alarm) before looking again")
+    recheck_s: float = Field(default=300, description="Wait before a second look when nothing or too little was seen")
+    max_rounds: int = Field(default=6, description="Evidence rounds of one incident at most")
+    source_deadline_s: float = Field(default=20, description="Longest wait for one source; then it is a gap")
+    change_window_s: int = Field(default=6 * 3600, description="How far before the onset changes are looked at")
+    service_dimension: str = Field(default="Service", description="Metric dimension that names the workload")
+    service_tag: str = Field(default="Service", description="Tag of managed hosts that names the workload")
+    log_group: str = Field(default="/ecs/{service}", description="Log group of a workload")
+    log_lines: int = Field(default=3000, description="Log lines read per round at most")
+    release_record: str = Field(default="/releases/{service}", description="Parameter whose history tells deploys")
+    health_document: str = Field(default="ResiliBot-HealthCheck", description="Read-only Automation document")
+    health_probe_s: float = Field(default=2, description="How long the health check waits for a unit's answer")
+    unit: str = Field(default="{service}.service", description="Unit of a workload on its hosts")
+    runbook_bucket: str = Field(default="", description="Bucket of runbooks (Markdown under runbooks/); empty: none")
+    cloudtrail: bool = Field(default=True, description="Ask CloudTrail for changes")

@@ -1,0 +1,30 @@
+"""Lambda entry of projections. Composition only."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from resilibot.projections.adapters.dynamodb_read_models import DynamoReadModels
+from resilibot.projections.ports import Ports
+from resilibot.projections.project import Projector
+from resilibot.runtime.environment import Runtime, client
+
+
+@cache
+def _ports() -> Ports:
+    return Ports(Runtime.from_env().store, DynamoReadModels(client("dynamodb")))
+
+
+@cache
+def _projector() -> Projector:
+    return Projector(_ports())
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    return _projector().handle(event)
+
+
+def router() -> Any:
+    from resilibot.projections.routes import routes
+
+    return routes(_ports())

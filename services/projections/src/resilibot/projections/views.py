@@ -1,0 +1,163 @@
+"""views: read models as pure folds, one event at a time. Thrown away and rebuilt, they come out equal to the byte."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from resilibot.contracts import events as e
+from resilibot.contracts.case import IncidentCase, empty_case, evolve
+from resilibot.contracts.envelope import RecordedEvent
+from resilibot.contracts.event import UnknownEventType, format_time
+from resilibot.contracts.narrate import narrate_recorded
+
+
+@dataclass(frozen=True)
+class IncidentView:
+    """The case and its timeline at one version of the stream."""
+
+    case: IncidentCase
+    timeline: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def version(self) -> int:
+        return self.case.version
+
+    def apply(self, recorded: RecordedEvent) -> "IncidentView":
+        return IncidentView(evolve(self.case, recorded), (*self.timeline, entry(recorded)))
+
+    def states(self) -> dict[str, Any]:
+        return {"incidents": row(self.case), "cases": case_state(self.case), "timelines": list(self.timeline)}
+
+
+@dataclass(frozen=True)
+class SignalView:
+    """One fingerprint: how often it was received and what became of it."""
+
+    version: int = 0
+    received: int = 0
+    dispositions: dict[str, int] = field(default_factory=dict)
+    incidents: tuple[str, ...] = ()
+    last: dict[str, Any] | None = None
+
+    def apply(self, recorded: RecordedEvent) -> "SignalView":
+        seen = replace(self, version=recorded.version)
+        event = _event(recorded)
+        if not isinstance(event, e.SignalReceivedV1):
+            return seen
+        counted = {**self.dispositions, event.disposition: self.dispositions.get(event.disposition, 0) + 1}
+        incidents = self.incidents
+        if event.incident_id and event.incident_id not in incidents:
+            incidents = (*incidents, event.incident_id)
+        last = {"name": event.signal.name, "state": event.signal.state, "at": format_time(event.signal.fired_at)}
+        return replace(
+            seen,
+            received=self.received + 1,
+            dispositions=dict(sorted(counted.items())),
+            incidents=incidents,
+            last=last,
+        )
+
+    def states(self) -> dict[str, Any]:
+        state = {
+            "version": self.version,
+            "received": self.received,
+            "dispositions": self.dispositions,
+            "incidents": list(self.incidents),
+            "last": self.last,
+        }
+        return {"signals": state}
+
+
+@dataclass(frozen=True)
+class TargetView:
+    """One target: which action is open on it, and those before."""
+
+    version: int = 0
+    open_action: str | None = None
+    history: tuple[dict[str, Any], ...] = ()
+
+    def apply(self, recorded: RecordedEvent) -> "TargetView":
+        event = _event(recorded)
+        seen = replace(self, version=recorded.version)
+        if isinstance(event, e.TargetClaimedV1):
+            return replace(seen, open_action=event.action_id)
+        if isinstance(event, e.TargetReleasedV1):
+            done = {
+                "incident_id": event.incident_id,
+                "action_id": event.action_id,
+                "action": event.action,
+                "outcome": event.outcome,
+                "cooldown_until": format_time(event.cooldown_until),
+            }
+            return replace(seen, open_action=None, history=(*self.history, done)[-50:])
+        return seen
+
+    def states(self) -> dict[str, Any]:
+        state = {"version": self.version, "open_action": self.open_action, "history": list(self.history)}
+        return {"targets": state}
+
+
+View = IncidentView | SignalView | TargetView
+
+
+def empty_view(stream: str) -> View | None:
+    """The view of a stream before its first event; None for a category that nothing is shown of."""
+    category, _, key = stream.partition("#")
+    if category == "incident":
+        return IncidentView(empty_case(key))
+    if category == "signal":
+        return SignalView()
+    return TargetView() if category == "target" else None
+
+
+def entry(recorded: RecordedEvent) -> dict[str, Any]:
+    """One line of a timeline."""
+    envelope = recorded.envelope
+    return {
+        "version": envelope.version,
+        "id": envelope.id,
+        "at": format_time(envelope.recorded_at),
+        "type": envelope.type,
+        "service": envelope.producer.service,
+        "actor": {"kind": envelope.actor.kind, "id": envelope.actor.id},
+        "causation_id": envelope.causation_id,
+        "sentence": narrate_recorded(recorded),
+    }
+
+
+def row(case: IncidentCase) -> dict[str, Any]:
+    """The incident in a list."""
+    return {
+        "incident_id": case.incident_id,
+        "version": case.version,
+        "title": case.title,
+        "status": case.status.value,
+        "escalated": case.escalated,
+        "severity": case.severity.value,
+        "source": case.source,
+        "service": case.resource.service if case.resource else None,
+        "fingerprint": case.fingerprint,
+        "opened_at": format_time(case.opened_at) if case.opened_at else None,
+        "updated_at": format_time(case.updated_at) if case.updated_at else None,
+        "resolved_at": format_time(case.resolved_at) if case.resolved_at else None,
+        "duration_s": duration_s(case),
+    }
+
+
+def case_state(case: IncidentCase) -> dict[str, Any]:
+    """The whole case with what is derived from it."""
+    derived = {"status": case.status.value, "escalated": case.escalated, "duration_s": duration_s(case)}
+    return {**case.model_dump(mode="json"), **derived}
+
+
+def duration_s(case: IncidentCase) -> float | None:
+    """Seconds from the opening to the last resolution; None while it is open."""
+    if case.opened_at is None or case.resolved_at is None:
+        return None
+    return round((case.resolved_at - case.opened_at).total_seconds(), 6)
+
+
+def _event(recorded: RecordedEvent) -> Any:
+    try:
+        return recorded.event
+    except UnknownEventType:
+        return None

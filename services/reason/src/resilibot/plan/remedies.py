@@ -1,0 +1,75 @@
+"""remedies: which catalogue action answers which cause, with its arguments. Pure; act alone says what may be done."""
+
+from collections.abc import Callable, Mapping
+
+from resilibot.contracts import events as e
+from resilibot.contracts.case import IncidentCase
+from resilibot.contracts.evidence import Citation, EvidenceItem, StatusContent
+
+UNIT = "{service}.service"
+
+
+def restart(case: IncidentCase, hypothesis: e.Hypothesis) -> e.PlanStep | None:
+    """Restart the unit on the one faulty host; None when that host was not seen by itself."""
+    hosts = _hosts(case)
+    if hypothesis.component not in hosts:
+        return None
+    service = _service(case)
+    return e.PlanStep(
+        id="s1",
+        action="ssm.restart_service",
+        target=f"host/{hypothesis.component}",
+        arguments={"instance_ids": [hypothesis.component], "unit": UNIT.format(service=service)},
+        expected_effect=f"a fresh process of {service} on {hypothesis.component} answers again",
+        verification=f"{hypothesis.component} answers its health check and its metrics return to their healthy range",
+        rollback="none: a restart cannot be undone; if it does not help, a person is asked",
+        hypothesis_id=hypothesis.id,
+        citations=_citations(hypothesis, hosts[hypothesis.component]),
+    )
+
+
+def rollback(case: IncidentCase, hypothesis: e.Hypothesis) -> e.PlanStep | None:
+    """Bring back the previous release on every host that was seen; None without hosts."""
+    hosts = _hosts(case)
+    if not hosts:
+        return None
+    service = _service(case)
+    return e.PlanStep(
+        id="s1",
+        action="ssm.rollback_release",
+        target=f"service/{service}",
+        arguments={"instance_ids": sorted(hosts), "unit": UNIT.format(service=service)},
+        expected_effect=f"{service} runs its previous release again on {len(hosts)} hosts",
+        verification="errors and latency return to their healthy range on every host",
+        rollback="roll forward to the release that is installed now",
+        hypothesis_id=hypothesis.id,
+        citations=_citations(hypothesis),
+    )
+
+
+REMEDIES: Mapping[str, Callable[[IncidentCase, e.Hypothesis], e.PlanStep | None]] = {
+    "hung_process": restart,
+    "component_fault": restart,
+    "bad_release": rollback,
+}
+
+
+def _hosts(case: IncidentCase) -> dict[str, EvidenceItem]:
+    """Hosts of the last round's status evidence that can be acted on, byte for byte as they were observed."""
+    hosts = {}
+    for item in case.rounds[-1].items if case.rounds else ():
+        if item.kind == "status" and item.content is not None:
+            status = StatusContent.model_validate(item.content)
+            if status.kind == "unit":
+                hosts[status.component] = item
+    return hosts
+
+
+def _service(case: IncidentCase) -> str:
+    return (case.resource.service if case.resource else None) or ""
+
+
+def _citations(hypothesis: e.Hypothesis, *items: EvidenceItem) -> list[Citation]:
+    cited = [citation for finding in hypothesis.support for citation in finding.citations]
+    cited += [Citation(evidence_id=item.id, content_hash=item.content_hash) for item in items]
+    return list(dict.fromkeys(cited))

@@ -1,0 +1,135 @@
+"""diagnose: from one round of evidence to a verdict: conclusive, inconclusive or no fault. Pure and deterministic.
+
+confidence = clamp(support - refutation) x coverage, where each kind of evidence that could not be read takes a tenth
+(metrics: a fifth) away. Conclusive from CONCLUSIVE on, and only with a clear lead over the next different cause.
+"""
+
+from collections.abc import Sequence
+
+from resilibot.contracts import events as e
+from resilibot.contracts.case import IncidentCase
+from resilibot.contracts.evidence import Citation, Finding
+from resilibot.reason.citations import checked
+from resilibot.reason.hypotheses import Candidate, candidates, findings
+from resilibot.reason.quantities import DEVIATES
+from resilibot.reason.scene import Scene, read_scene
+
+CONCLUSIVE = 0.6
+LEAD = 0.15
+KEEP = 4
+CEILING = 0.97  # certainty is not to be had from outside
+REASONER = e.Reasoner(name="deterministic", version="1")
+COVERAGE = {"metric": 0.2, "log": 0.1, "status": 0.1, "change": 0.1}
+
+
+def diagnose(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> e.DiagnosisReachedV1:
+    """The verdict of one round; what cites nothing that is recorded has been dropped and is named."""
+    scene = read_scene(case, gathered)
+    ranked = sorted(candidates(scene), key=lambda c: (-round(c.score, 6), c.cause, c.component))
+    hypotheses, dropped = checked(_hypotheses(ranked, scene), gathered.items)
+    healthy, dropped_healthy = checked_findings(healthy_findings(scene), gathered)
+    leading = next((h for h in hypotheses if h.verdict == "leading"), None)
+    if leading is not None:
+        outcome, summary, confidence = "conclusive", leading.statement, leading.confidence
+    elif healthy and is_healthy(scene):
+        outcome, summary, confidence = "no_fault", _say_healthy(scene), _healthy_confidence(scene)
+    else:
+        outcome, summary = "inconclusive", _say_inconclusive(scene, hypotheses)
+        confidence = hypotheses[0].confidence if hypotheses else 0.0
+    return e.DiagnosisReachedV1.model_validate(
+        {
+            "round": gathered.round,
+            "outcome": outcome,
+            "summary": summary,
+            "confidence": confidence,
+            "hypotheses": hypotheses,
+            "findings": healthy if outcome == "no_fault" else [],
+            "dropped_claims": [*dropped, *dropped_healthy],
+            "gaps": list(scene.gaps),
+            "reasoner": REASONER,
+        }
+    )
+
+
+def is_healthy(scene: Scene) -> bool:
+    """The alarm's own metric could be judged and is well, and nothing else speaks against health."""
+    judged = [m for m in scene.alarmed if m.is_judged]
+    is_judged = bool(judged) and len(judged) == len(scene.alarmed)
+    return is_judged and not scene.deviating and not scene.silent and not scene.errors
+
+
+def healthy_findings(scene: Scene) -> list[Finding]:
+    """What the word healthy rests on."""
+    well = [m for m in scene.measured if m.is_judged and not m.deviates]
+    found = [Finding(text=f"within its healthy range: {m.say()}", citations=[m.cite]) for m in well]
+    for report in scene.reported:
+        if report.status.responds:
+            text = f"{report.status.component} answers its health check"
+            found.append(Finding(text=text, citations=[report.cite]))
+    if scene.logs_seen and not scene.errors:
+        found.append(Finding(text="no new error pattern in the logs", citations=list(scene.logs_seen)))
+    return found
+
+
+def checked_findings(found: Sequence[Finding], gathered: e.EvidenceGatheredV1) -> tuple[list[Finding], list[str]]:
+    known = {(item.id, item.content_hash) for item in gathered.items}
+    good = [f for f in found if all((c.evidence_id, c.content_hash) in known for c in f.citations)]
+    return good, [f.text for f in found if f not in good]
+
+
+def _hypotheses(ranked: Sequence[Candidate], scene: Scene) -> list[e.Hypothesis]:
+    coverage = 1 - sum(loss for kind, loss in COVERAGE.items() if not scene.answered(kind))
+    scored = [(candidate, _clamp(candidate.score) * coverage) for candidate in ranked]
+    best = scored[0][1] if scored else 0.0
+    rival = next(
+        (score for c, score in scored[1:] if (c.cause, c.component) != (ranked[0].cause, ranked[0].component)), 0.0
+    )
+    is_clear = best >= CONCLUSIVE and best - rival >= LEAD and bool(scene.deviating or scene.silent or scene.errors)
+    kept = []
+    for number, (candidate, score) in enumerate(scored[:KEEP], start=1):
+        verdict = "leading" if number == 1 and is_clear else ("possible" if score >= 0.3 else "rejected")
+        kept.append(
+            e.Hypothesis.model_validate(
+                {
+                    "id": f"h{number}",
+                    "cause": candidate.cause,
+                    "component": candidate.component,
+                    "statement": candidate.statement,
+                    "confidence": round(score, 4),
+                    "support": findings(candidate.support),
+                    "refutation": findings(candidate.refutation),
+                    "verdict": verdict,
+                }
+            )
+        )
+    return kept
+
+
+def _clamp(score: float) -> float:
+    return min(max(score, 0.0), CEILING)
+
+
+def _healthy_confidence(scene: Scene) -> float:
+    coverage = 1 - sum(loss for kind, loss in COVERAGE.items() if not scene.answered(kind))
+    return round(0.9 * coverage, 4)
+
+
+def _say_healthy(scene: Scene) -> str:
+    alarmed = scene.alarmed[0]
+    return f"no fault found: {alarmed.say()}; nothing else deviates"
+
+
+def _say_inconclusive(scene: Scene, hypotheses: Sequence[e.Hypothesis]) -> str:
+    if not any(m.is_judged for m in scene.measured):
+        return "nothing to judge by: no metric has both a healthy baseline and enough fresh points"
+    unjudged = [m for m in scene.alarmed if not m.is_judged]
+    if unjudged:
+        return f"the alarm's own metric cannot be judged: {unjudged[0].say()}"
+    if hypotheses and hypotheses[0].confidence > 0:
+        return f"no cause stands out; the nearest is: {hypotheses[0].statement}"
+    worst = max((m.badness or 0.0 for m in scene.measured), default=0.0)
+    return "something deviates, but no known cause explains it" if worst > DEVIATES else "no cause is supported"
+
+
+def cites_of(found: Sequence[Finding]) -> list[Citation]:
+    return [citation for finding in found for citation in finding.citations]

@@ -1,0 +1,78 @@
+"""quantities: what a metric measures, told from its name, and when it has left its healthy range. All constants here.
+
+Direction matters: errors, latency and saturation are bad when they rise, availability when it falls; traffic may
+change either way without being a fault.
+"""
+
+import re
+from enum import StrEnum
+from statistics import median
+
+from resilibot.contracts.evidence import Baseline, MetricContent
+
+MAD_TO_SIGMA = 1.4826
+DEVIATES = 4.0  # scales; the verdict is the same for 2 to 12 on known data
+MIN_FRESH = 2  # points after the onset: one tells nothing
+FLOOR_RATIO = {
+    "errors": 0.05,
+    "latency": 0.10,
+    "availability": 0.0005,
+    "traffic": 0.15,
+    "saturation": 0.10,
+    "other": 0.10,
+}
+FLOOR_COUNT = {"errors": 0.5, "latency": 0.0, "availability": 0.0, "traffic": 0.0, "saturation": 0.5, "other": 0.0}
+
+
+class Quantity(StrEnum):
+    ERRORS = "errors"
+    LATENCY = "latency"
+    AVAILABILITY = "availability"
+    TRAFFIC = "traffic"
+    SATURATION = "saturation"
+    OTHER = "other"
+
+
+_WORDS: tuple[tuple[Quantity, str], ...] = (
+    (Quantity.ERRORS, "error fault failure failed exception 5xx 4xx timeout rejected throttle"),
+    (Quantity.AVAILABILITY, "availability available success healthy uptime"),
+    (Quantity.LATENCY, "latency duration time ms lag delay wait"),
+    (Quantity.SATURATION, "queue depth backlog utilization utilisation cpu memory disk connection saturation pending"),
+    (Quantity.TRAFFIC, "request count invocation traffic hit call throughput message"),
+)
+_SPLIT = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+[a-z]*")
+
+
+def quantity_of(name: str) -> Quantity:
+    """First match in order: an ErrorCount is about errors, not about traffic."""
+    words = {word.lower() for word in _SPLIT.findall(name)}
+    words |= {word.removesuffix("s") for word in words}
+    return next((quantity for quantity, known in _WORDS if words & set(known.split())), Quantity.OTHER)
+
+
+def fresh_value(content: MetricContent) -> float | None:
+    """The median of the fresh points: one spike, or one unlucky second, is not the state of a service."""
+    values = [value for _, value in content.points]
+    return median(values) if len(values) >= MIN_FRESH else None
+
+
+def scale(content: MetricContent, baseline: Baseline) -> float:
+    """One unit of deviation: 1.4826 MAD, never below a floor (quiet metrics have no spread at all)."""
+    quantity = quantity_of(content.name)
+    floor = max(FLOOR_RATIO[quantity] * abs(baseline.median), FLOOR_COUNT[quantity])
+    if content.threshold is not None and quantity is not Quantity.AVAILABILITY:
+        floor = max(floor, 0.02 * abs(content.threshold))
+    return max(MAD_TO_SIGMA * baseline.mad, floor, 1e-9)
+
+
+def badness(content: MetricContent, value: float, baseline: Baseline) -> float:
+    """Scales by which `value` lies on the bad side of the healthy median; 0 inside the range seen while healthy."""
+    if baseline.low <= value <= baseline.high:
+        return 0.0
+    moved = (value - baseline.median) / scale(content, baseline)
+    quantity = quantity_of(content.name)
+    if quantity is Quantity.AVAILABILITY:
+        return max(-moved, 0.0)
+    if quantity in (Quantity.TRAFFIC, Quantity.OTHER):
+        return abs(moved)
+    return max(moved, 0.0)

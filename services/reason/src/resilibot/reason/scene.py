@@ -1,0 +1,168 @@
+"""scene: the evidence of one round, read into typed observations, each with its citation. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from resilibot.contracts import events as e
+from resilibot.contracts.case import IncidentCase
+from resilibot.contracts.evidence import (
+    ChangeContent,
+    Citation,
+    EvidenceGap,
+    EvidenceItem,
+    LogContent,
+    LogPattern,
+    MetricContent,
+    StatusContent,
+)
+from resilibot.reason.quantities import DEVIATES, Quantity, badness, fresh_value, quantity_of
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric against its baseline. `badness` in scales; None when it cannot be judged."""
+
+    cite: Citation
+    content: MetricContent
+    quantity: Quantity
+    value: float | None
+    badness: float | None
+
+    @property
+    def deviates(self) -> bool:
+        return self.badness is not None and self.badness > DEVIATES
+
+    @property
+    def is_judged(self) -> bool:
+        return self.badness is not None
+
+    def say(self) -> str:
+        base = self.content.baseline
+        healthy = f"healthy {base.low:g} to {base.high:g}" if base else "no healthy baseline"
+        value = "too few points" if self.value is None else f"{self.value:g}"
+        return f"{self.content.name} of {self.content.component} is {value} ({healthy})"
+
+
+@dataclass(frozen=True)
+class Reported:
+    cite: Citation
+    status: StatusContent
+
+
+@dataclass(frozen=True)
+class Logged:
+    cite: Citation
+    pattern: LogPattern
+
+
+@dataclass(frozen=True)
+class Changed:
+    """`lead_s`: seconds from the change to the onset; negative when it came after."""
+
+    cite: Citation
+    change: ChangeContent
+    lead_s: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that one round of evidence says."""
+
+    service: str
+    onset: datetime
+    measured: tuple[Measured, ...]
+    reported: tuple[Reported, ...]
+    logged: tuple[Logged, ...]
+    logs_seen: tuple[Citation, ...]
+    changed: tuple[Changed, ...]
+    gaps: tuple[EvidenceGap, ...]
+
+    @property
+    def alarmed(self) -> tuple[Measured, ...]:
+        return tuple(m for m in self.measured if m.content.is_alarm_metric)
+
+    @property
+    def deviating(self) -> tuple[Measured, ...]:
+        """Metrics that left their healthy range in a way that hurts (traffic alone does not)."""
+        harmless = (Quantity.TRAFFIC, Quantity.OTHER)
+        return tuple(
+            m for m in self.measured if m.deviates and (m.quantity not in harmless or m.content.is_alarm_metric)
+        )
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Parts of the service that were seen by themselves: hosts, functions."""
+        seen = {m.content.component for m in self.measured} | {r.status.component for r in self.reported}
+        return tuple(sorted(seen - {self.service}))
+
+    @property
+    def hurt(self) -> tuple[str, ...]:
+        """Components whose own errors, latency or availability deviate."""
+        return tuple(sorted({m.content.component for m in self.deviating} - {self.service}))
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        return tuple(sorted(r.status.component for r in self.reported if r.status.responds is False))
+
+    @property
+    def errors(self) -> tuple[Logged, ...]:
+        return tuple(logged for logged in self.logged if logged.pattern.level == "ERROR")
+
+    def answered(self, kind: str) -> bool:
+        """True if at least one source of that kind could be read (an empty answer is an answer)."""
+        return not any(gap.kind == kind for gap in self.gaps)
+
+
+def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
+    """Read the evidence of one round. Content kept by reference, or no longer matching its hash, becomes a gap."""
+    readable, unread = _readable(gathered.items)
+    service = case.resource.service if case.resource and case.resource.service else ""
+    service = service or (case.resource.name if case.resource else "")
+    measured = [_measured(i) for i in readable if i.kind == "metric"]
+    reported = [Reported(_cite(i), StatusContent.model_validate(i.content)) for i in readable if i.kind == "status"]
+    logs = [(i, LogContent.model_validate(i.content)) for i in readable if i.kind == "log"]
+    changes = [(i, ChangeContent.model_validate(i.content)) for i in readable if i.kind == "change"]
+    return Scene(
+        service=service,
+        onset=gathered.onset,
+        measured=tuple(sorted(measured, key=lambda m: (m.content.component, m.content.name, m.content.statistic))),
+        reported=tuple(sorted(reported, key=lambda r: (r.status.component, r.status.kind))),
+        logged=tuple(Logged(_cite(item), pattern) for item, log in logs for pattern in log.patterns),
+        logs_seen=tuple(_cite(item) for item, _ in logs),
+        changed=tuple(
+            sorted(
+                (Changed(_cite(i), c, (gathered.onset - c.at).total_seconds()) for i, c in changes),
+                key=lambda changed: changed.change.at,
+            )
+        ),
+        gaps=(*gathered.gaps, *unread),
+    )
+
+
+def _readable(items: Sequence[EvidenceItem]) -> tuple[list[EvidenceItem], list[EvidenceGap]]:
+    readable: list[EvidenceItem] = []
+    gaps: list[EvidenceGap] = []
+    for item in items:
+        if item.content is None:
+            gaps.append(_unread(item, "the content is kept elsewhere and was not read"))
+        elif not item.is_intact():
+            gaps.append(_unread(item, "the content does not match its recorded hash"))
+        else:
+            readable.append(item)
+    return readable, gaps
+
+
+def _unread(item: EvidenceItem, why: str) -> EvidenceGap:
+    return EvidenceGap(kind=item.kind, source=item.source, reason="error", detail=f"{item.id}: {why}")
+
+
+def _cite(item: EvidenceItem) -> Citation:
+    return Citation(evidence_id=item.id, content_hash=item.content_hash)
+
+
+def _measured(item: EvidenceItem) -> Measured:
+    content = MetricContent.model_validate(item.content)
+    value = fresh_value(content)
+    judged = badness(content, value, content.baseline) if value is not None and content.baseline else None
+    return Measured(_cite(item), content, quantity_of(content.name), value, judged)

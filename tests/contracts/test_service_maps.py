@@ -1,0 +1,59 @@
+"""The SERVICE maps as one system: who emits, who hears, and that nothing is said into the void."""
+
+import pytest
+
+import resilibot.contracts.events  # noqa: F401  fills the registry
+from resilibot.contracts.event import REGISTRY, DomainEvent
+from resilibot.local.roster import SERVICES
+from resilibot.runtime.bus.topology import Topology
+from resilibot.runtime.service import Service
+
+EMITTERS = [service for service in SERVICES if service.name != "projections"]
+EVENTS = sorted(REGISTRY.values(), key=lambda event: event.wire_type)
+BY_NAME = {service.name: service for service in SERVICES}
+
+
+def heard(service: Service) -> set[type[DomainEvent]]:
+    return set(service.reactions) | set(service.timers) | set(service.projects)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.wire_type)
+def test_every_event_has_exactly_one_emitter(event: type[DomainEvent]) -> None:
+    assert [service.name for service in SERVICES if event in service.emits] == [event.emitter]
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_every_consumed_event_has_an_emitter(service: Service) -> None:
+    emitted = {event for other in SERVICES for event in other.emits}
+    assert heard(service) <= emitted
+
+
+def test_every_event_reaches_projections_by_name() -> None:
+    """Listed one by one in the map: a new event that nobody projects fails here."""
+    assert BY_NAME["projections"].projects == frozenset(EVENTS)
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_the_filter_policy_equals_the_map(service: Service) -> None:
+    queue = Topology(SERVICES).queue(service.name)
+    own_timers = {event for event in service.timers if event in service.emits}
+    expected = {event.wire_type for event in heard(service) - (own_timers - set(service.reactions))}
+    assert queue.filter_policy == {"type": sorted(expected)}
+
+
+@pytest.mark.parametrize("service", EMITTERS, ids=lambda service: service.name)
+def test_every_claim_says_how_long_its_lease_is(service: Service) -> None:
+    for claim in service.effects:
+        assert "lease_s" in claim.model_fields, f"{claim.__name__} needs lease_s: recover() hangs on it"
+        assert claim in service.emits
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_only_act_and_notify_have_effects(service: Service) -> None:
+    assert not service.effects or service.name in ("act", "notify")
+
+
+@pytest.mark.feature(57)
+@pytest.mark.parametrize("name", ["reason", "plan"])
+def test_the_reasoner_needs_no_cloud_call(name: str) -> None:
+    assert BY_NAME[name].needs == ()

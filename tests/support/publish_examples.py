@@ -1,0 +1,25 @@
+"""Write stored examples of event versions that have none yet: `python -m tests.support.publish_examples`.
+
+An example is a stored event as it stands in the log: its exact body (as text), prev_hash and hash.
+"""
+
+import json
+from pathlib import Path
+
+from tests.support.story import STREAMS, recorded
+
+EXAMPLES = Path(__file__).parents[2] / "contracts" / "examples"
+
+
+def main() -> None:
+    for stream, events in STREAMS.items():
+        for event in recorded(stream, events):
+            path = EXAMPLES / f"{event.type}.json"
+            if not path.exists():
+                stored = {"body": event.body.decode(), "prev_hash": event.prev_hash, "hash": event.hash}
+                path.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n")
+                print(path.name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""One complete incident as a log, every event type at least once: for examples and golden tests."""
+
+from datetime import UTC, datetime, timedelta
+
+from resilibot.contracts import events as e
+from resilibot.contracts.canonical import content_hash
+from resilibot.contracts.envelope import Actor, Envelope, Producer, RecordedEvent
+from resilibot.contracts.event import DomainEvent
+from resilibot.contracts.evidence import Citation, EvidenceGap, EvidenceItem, Finding, Window
+from resilibot.contracts.signal import MetricRef, ResourceRef, Severity, Signal
+
+INCIDENT = "01JD9Z3K6Q8V7W2X4Y5Z6A7B8C"
+FINGERPRINT = "5b1d7c0a9e3f4a26"
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+RESOURCE = ResourceRef(account="000000000000", region="us-east-1", service="orders", name="Web Service=orders")
+METRIC = MetricRef(
+    namespace="Web",
+    name="Failures",
+    statistic="Average",
+    period_s=60,
+    dimensions={"Service": "orders"},
+    threshold=10,
+    comparison="GreaterThanOrEqualToThreshold",
+)
+
+
+def signal(name: str = "orders-failures", state: str = "ALARM", seconds: float = 0, source_id: str = "m-1") -> Signal:
+    return Signal.model_validate(
+        {
+            "source": "cloudwatch",
+            "source_id": source_id,
+            "name": name,
+            "state": state,
+            "title": f"{name} is in {state}",
+            "reason": "Threshold crossed: 1 datapoint (48.0) was greater than the threshold (10.0)",
+            "resource": RESOURCE,
+            "metric": METRIC,
+            "fired_at": at(seconds),
+            "severity": Severity.HIGH,
+            "severity_rule": "cloudwatch-default",
+        }
+    )
+
+
+CONTENT = {"what": "release of orders", "at": "2026-11-24T11:59:30.000000Z", "by": "ci", "before": "7", "after": "8"}
+ITEM = EvidenceItem(
+    id="r1.change.1",
+    kind="change",
+    summary="orders went from 7 to 8, 30 s before the onset",
+    source="parameter-store",
+    query={"operation": "GetParameterHistory", "Name": "/releases/orders"},
+    window=Window(start=at(-3600), end=at(0)),
+    content=CONTENT,
+    content_hash=content_hash(CONTENT),
+)
+FRESH = ITEM.model_copy(update={"id": "r2.change.1"})
+GAP = EvidenceGap(kind="log", source="logs", reason="timeout", detail="FilterLogEvents did not answer within 5 s")
+CITED = Citation(evidence_id=ITEM.id, content_hash=ITEM.content_hash)
+FINDING = Finding(text="a release came 30 s before the onset", citations=[CITED])
+STEP = e.PlanStep(
+    id="s1",
+    action="ssm.rollback_release",
+    target="service/orders",
+    arguments={"instance_ids": ["i-1"], "unit": "orders.service"},
+    expected_effect="orders runs release 7 again",
+    verification="failures back within the healthy baseline",
+    rollback="roll forward to release 8",
+    hypothesis_id="h1",
+    citations=[CITED],
+)
+ARGUMENTS_HASH = content_hash(STEP.arguments)
+REASONER = e.Reasoner(name="deterministic", version="1")
+
+
+def _diagnosis(round_number: int) -> e.DiagnosisReachedV1:
+    hypothesis = e.Hypothesis(
+        id="h1",
+        cause="bad_release",
+        component="orders",
+        statement="release 8 broke orders",
+        confidence=0.9,
+        support=[FINDING],
+        refutation=[],
+        verdict="leading",
+    )
+    return e.DiagnosisReachedV1(
+        round=round_number,
+        outcome="conclusive",
+        summary="release 8 broke orders",
+        confidence=0.9,
+        hypotheses=[hypothesis],
+        findings=[FINDING],
+        gaps=[GAP],
+        reasoner=REASONER,
+    )
+
+
+def _requested(grant: str) -> e.ApprovalRequestedV1:
+    return e.ApprovalRequestedV1(
+        grant_id=grant,
+        round=1,
+        step=STEP,
+        action_class="risky",
+        arguments_hash=ARGUMENTS_HASH,
+        policy_version="p1",
+        evidence_revision=4,
+        requested_by="act",
+        expires_at=at(900),
+    )
+
+
+def _started(action: str, grant: str | None) -> e.ActionStartedV1:
+    return e.ActionStartedV1(
+        action_id=action,
+        round=1,
+        step_id=STEP.id,
+        action=STEP.action,
+        target=STEP.target,
+        arguments=STEP.arguments,
+        arguments_hash=ARGUMENTS_HASH,
+        basis="grant" if grant else "policy",
+        grant_id=grant,
+        policy_version="p1",
+        client_token="0d0c5a1e-5f5e-5b0e-8f6e-1c2d3e4f5a6b",
+        lease_s=60,
+    )
+
+
+def _told(notification: str, about: str, attempt: int = 1) -> e.NotificationStartedV1:
+    return e.NotificationStartedV1(
+        notification_id=notification, channel="webhook", kind="opened", about=about, attempt=attempt, lease_s=30
+    )
+
+
+INCIDENT_EVENTS: list[DomainEvent] = [
+    e.IncidentOpenedV1(
+        title="orders-failures is in ALARM",
+        severity=Severity.HIGH,
+        severity_rule="cloudwatch-default",
+        source="cloudwatch",
+        resource=RESOURCE,
+        fingerprint=FINGERPRINT,
+        signal=signal(),
+    ),
+    _told("n1", "01JD9Z3K6QE000000000000001"),
+    e.NotificationSentV1(notification_id="n1", remote_id="msg-1", status=202),
+    e.EvidenceGatheredV1(
+        round=1,
+        purpose="diagnose",
+        onset=at(-20),
+        window=Window(start=at(-20), end=at(1)),
+        baseline=Window(start=at(-3620), end=at(-50)),
+        items=[ITEM],
+        gaps=[GAP],
+    ),
+    e.SignalAttachedV1(signal=signal("orders-latency", source_id="m-2"), why="new_kind", occurrences=2),
+    _diagnosis(1),
+    e.PlanProposedV1(round=1, steps=[STEP], confidence=0.9),
+    e.PlanGatedV1(
+        round=1,
+        policy_version="p1",
+        gates=[
+            e.StepGate(
+                step_id="s1",
+                decision="approval",
+                action_class="risky",
+                policy_ids=["risky-needs-a-person"],
+                reasons=["the action is risky"],
+            )
+        ],
+    ),
+    _requested("g0"),
+    e.ApprovalExpiredV1(grant_id="g0"),
+    e.IncidentEscalatedV1(reason="approval_expired", detail="nobody answered within 15 minutes"),
+    _told("n2", "01JD9Z3K6QE000000000000011"),
+    e.NotificationFailedV1(notification_id="n2", reason="HTTP 503", is_final=False),
+    _requested("g1"),
+    e.ApprovalDeniedV1(grant_id="g1", arguments_hash=ARGUMENTS_HASH, approver="li@example.org", comment="not now"),
+    _requested("g2"),
+    e.ApprovalGrantedV1(grant_id="g2", arguments_hash=ARGUMENTS_HASH, approver="kim@example.org", mac="00" * 32),
+    _started("a1", "g2"),
+    e.ActionDispatchedV1(action_id="a1", provider="ssm", provider_id="exec-1"),
+    e.ActionFailedV1(action_id="a1", reason="step 1 exited with 1", provider_id="exec-1"),
+    _started("a2", None),
+    e.ActionOutcomeUnknownV1(action_id="a2", reason="the token is older than 600 s"),
+    _started("a3", None),
+    e.ActionSucceededV1(action_id="a3", provider_id="exec-3", output="rolled back 8 -> 7"),
+    e.SignalClearedV1(signal_name="orders-failures", cleared_at=at(80), reason="1 datapoint (0.0)"),
+    e.NoRemedyFoundV1(round=2, reason="already_tried", detail="ssm.rollback_release was tried in round 1"),
+    e.IncidentResolvedV1(
+        round=2,
+        summary="failures are back within the healthy baseline",
+        findings=[
+            Finding(text="0 failures", citations=[Citation(evidence_id=FRESH.id, content_hash=FRESH.content_hash)])
+        ],
+    ),
+    e.PostmortemWrittenV1(
+        ref=f"s3://resilibot-blobs/sha256/{'ab' * 32}", content_hash="ab" * 32, size_bytes=2048, covers_version=27
+    ),
+    e.IncidentReopenedV1(signal=signal(seconds=120, source_id="m-3"), quiet_for_s=30.0),
+    e.IncidentClosedV1(why="person", comment="known issue, handled by hand"),
+]
+SIGNAL_EVENTS: list[DomainEvent] = [
+    e.SignalReceivedV1(signal=signal(), disposition="opened", incident_id=INCIDENT, occurrence=1),
+    e.SignalReleasedV1(incident_id=INCIDENT, why="resolved", released_at=at(90)),
+]
+TARGET_EVENTS: list[DomainEvent] = [
+    e.TargetClaimedV1(incident_id=INCIDENT, action_id="a1", action=STEP.action),
+    e.TargetReleasedV1(
+        incident_id=INCIDENT, action_id="a1", action=STEP.action, outcome="failed", cooldown_until=at(400)
+    ),
+]
+STREAMS: dict[str, list[DomainEvent]] = {
+    f"incident#{INCIDENT}": INCIDENT_EVENTS,
+    f"signal#{FINGERPRINT}": SIGNAL_EVENTS,
+    "target#service/orders": TARGET_EVENTS,
+}
+
+
+def recorded(stream: str, events: list[DomainEvent]) -> list[RecordedEvent]:
+    """The events as a chained stream with fixed ids and times, one second apart."""
+    log: list[RecordedEvent] = []
+    for version, event in enumerate(events, start=1):
+        envelope = Envelope(
+            id=f"01JD9Z3K6QE{version:015d}",
+            type=event.wire_type,
+            schema_version=event.schema_version,
+            stream=stream,
+            version=version,
+            occurred_at=at(version),
+            recorded_at=at(version),
+            correlation_id=INCIDENT,
+            causation_id=log[-1].id if log else None,
+            actor=Actor(kind="service", id=event.emitter),
+            producer=Producer(service=event.emitter, build="example"),
+            data=event.payload(),
+        )
+        log.append(RecordedEvent.after(log[-1].hash if log else "0" * 64, envelope))
+    return log
