@@ -120,7 +120,7 @@ def _is_finished(case: dict[str, Any], until_postmortem: bool) -> bool:
 def _report(
     drill: str, incident_id: str, case: dict[str, Any], timeline: list[dict[str, Any]], injected_at: datetime
 ) -> DrillReport:
-    at = {}
+    at: dict[str, datetime] = {}
     for entry in timeline:
         at.setdefault(entry["type"].split(".")[0], datetime.fromisoformat(entry["at"]))
     opened = at["IncidentOpened"]

@@ -139,10 +139,33 @@ class Home:
             time.sleep(0.05)
 
 
-WORKERS = tuple(service.name for service in SERVICES) + ("relay", "timers")
+WORKERS = (*(service.name for service in SERVICES), "relay", "timers")
 
 # On one machine minutes become seconds; on AWS the defaults of each service's settings hold.
-LOCAL_SETTINGS: dict[str, str] = {}
+LOCAL_SETTINGS: dict[str, str] = {
+    "RESILIBOT_BASELINE_S": "120",
+    "RESILIBOT_METRIC_PERIOD_S": "1",
+    "RESILIBOT_SETTLE_S": "5",
+    "RESILIBOT_RECHECK_S": "6",
+    "RESILIBOT_SOURCE_DEADLINE_S": "5",
+    "RESILIBOT_HEALTH_PROBE_S": "0.3",
+    "RESILIBOT_LOG_GROUP": "/shop/{service}",
+    "RESILIBOT_RUNBOOK_BUCKET": "resilibot-runbooks",
+    "RESILIBOT_CLOUDTRAIL": "false",  # neither emulator answers LookupEvents
+    "RESILIBOT_ENVIRONMENT": "drill",
+    "RESILIBOT_ALLOWED_UNITS": '["checkout.service"]',
+    "RESILIBOT_APPROVAL_EXPIRY_S": "300",
+    "RESILIBOT_COOLDOWN_S": "20",
+    "RESILIBOT_ACTION_LEASE_S": "6",
+    "RESILIBOT_ACTION_WAIT_S": "5",
+    "RESILIBOT_ACTION_TIMEOUT_S": "60",
+    "RESILIBOT_QUIET_PERIOD_S": "600",
+    "RESILIBOT_NOTIFICATION_LEASE_S": "8",
+    "RESILIBOT_NOTIFICATION_BACKOFF_S": "2",
+    "RESILIBOT_ACCOUNT": "000000000000",
+    "RESILIBOT_REGION": "us-east-1",
+    "RESILIBOT_BUILD": "local",
+}
 
 
 def _tables() -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,9 @@ PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before any fork
 
 
+_SPAWNER = ThreadPoolExecutor(1, thread_name_prefix="spawner")
+
+
 def _die_with_parent() -> None:
     """In the child, before exec: Linux sends SIGTERM when the parent ends (elsewhere stop() alone must do)."""
     if _LIBC is not None:
@@ -26,7 +30,14 @@ def _die_with_parent() -> None:
 
 
 def spawn(argv: Sequence[str], log_file: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own (a terminal's ^C reaches only us), output to `log_file`."""
+    """Start a child in a session of its own (a terminal's ^C reaches only us), output to `log_file`.
+
+    Linux ends the child when the *thread* that started it ends, so one thread that lives as long as we do starts all.
+    """
+    return _SPAWNER.submit(_spawn, argv, log_file, env).result()
+
+
+def _spawn(argv: Sequence[str], log_file: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as out:
         return subprocess.Popen(  # noqa: S603  argv is ours

@@ -1,6 +1,7 @@
 """Counts of AWS requests made by this process, as sent: every HTTP send counts, retries too; empty polls apart.
 
-Written to a small JSON file that the benchmark reads: {"calls": {"dynamodb.Query": 12}, "idle": {"sqs.ReceiveMessage": 40}}.
+Written to a small JSON file that the benchmark reads:
+{"calls": {"dynamodb.Query": 12}, "idle": {"sqs.ReceiveMessage": 40}}.
 """
 
 import json

@@ -55,8 +55,9 @@ class Writer:
     ) -> list[RecordedEvent]:
         """Decide over `streams` and append what comes out, in one transaction.
 
-        decide gets every named stream and is re-run over fresh loads after a conflict. It may append to streams not
-        named: they are taken for new, and loaded too if that proves wrong. `loaded` saves the first load. Returns the events appended, [] for none.
+        decide gets every named stream and is re-run over fresh loads after a conflict. It may append to streams
+        that are not named: they are taken for new, and loaded too if that proves wrong. `loaded` saves the first
+        load. Returns the events appended, [] for none.
         Raises VersionConflict after MAX_ATTEMPTS, and whatever the store raises.
         """
         current = dict(loaded or {})

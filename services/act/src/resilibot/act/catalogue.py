@@ -11,8 +11,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from resilibot.contracts.events.acted import ActionClass
 
-InstanceId = Annotated[str, StringConstraints(pattern=r"\A(?:i|mi)-[0-9a-f]{8,17}\Z")]
-Unit = Annotated[str, StringConstraints(pattern=r"\A[a-z][a-z0-9-]{0,62}\.service\Z")]
+InstanceId = Annotated[str, StringConstraints(pattern=r"^(?:i|mi)-[0-9a-f]{8,17}$")]
+Unit = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}\.service$")]
 
 
 class Arguments(BaseModel):

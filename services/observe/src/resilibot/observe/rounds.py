@@ -33,6 +33,8 @@ def next_look(case: IncidentCase, trigger: Trigger, max_rounds: int) -> Look | N
     if _is_reopening(case, trigger):
         return Look(case.round + 1, "diagnose", trigger.now, None, None, None)
     first = next((r for r in reversed(case.rounds) if r.purpose == "diagnose"), case.rounds[0])
+    if _is_undecided(case):  # nothing was done and nothing is known: a longer window may tell
+        return Look(case.round + 1, "diagnose", trigger.now, None, first.onset, first.baseline)
     return Look(case.round + 1, "verify", trigger.now, _fresh_since(case), first.onset, first.baseline)
 
 
@@ -50,6 +52,13 @@ def metric_signal(case: IncidentCase) -> Signal | None:
 
 def _is_reopening(case: IncidentCase, trigger: Trigger) -> bool:
     return case.reopened > 0 and trigger.timer is None and trigger.recorded.type.startswith("IncidentReopened.")
+
+
+def _is_undecided(case: IncidentCase) -> bool:
+    """The last diagnosis was inconclusive, every alarm still fires, and no action came after it."""
+    last = case.diagnosis
+    is_open = last is not None and last.outcome == "inconclusive" and not case.actions
+    return is_open and all(summary.is_firing for summary in case.signals.values())
 
 
 def _fresh_since(case: IncidentCase) -> datetime:

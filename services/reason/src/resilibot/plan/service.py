@@ -1,12 +1,11 @@
 """plan: proposes catalogue actions for a diagnosis. The map of the service. It needs no cloud call."""
 
 from resilibot.contracts import events as e
-from resilibot.contracts.event import DomainEvent
 from resilibot.plan.propose import propose
 from resilibot.runtime.service import Reaction, Service
 
 SERVICE = Service(
     name="plan",
-    emits=frozenset[type[DomainEvent]]({e.PlanProposedV1, e.NoRemedyFoundV1}),
+    emits=frozenset((e.PlanProposedV1, e.NoRemedyFoundV1)),
     reactions={e.DiagnosisReachedV1: Reaction(propose)},
 )

@@ -140,8 +140,10 @@ def _bad_release(scene: Scene) -> list[Candidate]:
         candidate.pro(
             0.15, f"new errors since the onset: {sample.count} x {sample.template[:120]}", [scene.errors[0].cite]
         )
-    if scene.silent:
-        candidate.con(0.2, f"{', '.join(scene.silent)} does not answer at all", _silent_cites(scene))
+    if scene.all_silent and near:
+        candidate.pro(0.15, "nothing that runs it answers any more", _silent_cites(scene))
+    elif scene.silent and not scene.all_silent:
+        candidate.con(0.2, f"only {', '.join(scene.silent)} does not answer, others do", _silent_cites(scene))
     return [candidate]
 
 
@@ -176,7 +178,7 @@ def _dependency_failure(scene: Scene) -> list[Candidate]:
     if near:
         candidate.con(0.25, f"{near[-1].change.what} changed {_when(near[-1])}", [near[-1].cite])
     if scene.silent:
-        candidate.con(0.2, f"{', '.join(scene.silent)} does not answer at all", _silent_cites(scene))
+        candidate.con(0.2, f"{', '.join(scene.silent)} does not answer its own health check", _silent_cites(scene))
     return [candidate]
 
 

@@ -106,6 +106,11 @@ class Scene:
         return tuple(sorted(r.status.component for r in self.reported if r.status.responds is False))
 
     @property
+    def all_silent(self) -> bool:
+        """Everything that was asked stayed silent."""
+        return bool(self.reported) and all(r.status.responds is False for r in self.reported)
+
+    @property
     def errors(self) -> tuple[Logged, ...]:
         return tuple(logged for logged in self.logged if logged.pattern.level == "ERROR")
 
