@@ -7,6 +7,7 @@ from functools import singledispatch
 from typing import Literal
 
 from pydantic import Field
+
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import DomainEvent, UnknownEventType, UtcTime, Value

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field
+
 from resilibot.contracts.canonical import canonical, link
 from resilibot.contracts.event import DomainEvent, UtcTime, Value, parse_event
 

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from pydantic import Field
+
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.event import UtcTime, Value
 

@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from pydantic import Field
+
 from resilibot.contracts.event import DomainEvent, EmitterName, Value
 from resilibot.contracts.evidence import EvidenceGap, Finding
 

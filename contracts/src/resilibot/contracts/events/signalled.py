@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from pydantic import Field
+
 from resilibot.contracts.event import Category, DomainEvent, EmitterName, UtcTime
 from resilibot.contracts.signal import Signal
 

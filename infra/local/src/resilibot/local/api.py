@@ -15,6 +15,7 @@ from resilibot.local.structured_logs import configure_logging
 def build() -> Any:
     """The ASGI application."""
     from aws_lambda_powertools.event_handler import HttpResolverLocal
+
     from resilibot.act.handler import router as act_router
     from resilibot.ingest.handler import router as ingest_router
     from resilibot.projections.handler import router as projections_router

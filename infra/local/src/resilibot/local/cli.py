@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+
 from resilibot.local.commands import auditing, letters, render, running
 from resilibot.local.commands.context import BAD_USE, api, errors, show
 from resilibot.local.drill import decide

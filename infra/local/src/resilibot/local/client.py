@@ -8,6 +8,7 @@ ApiError
 from typing import Any, ClassVar
 
 import httpx
+
 from resilibot.local.home_file import HomeFile
 
 

@@ -147,6 +147,7 @@ def _loops(name: str, home: HomeFile) -> list[tuple[Callable[[], object], float]
         return [(make_tick(home), home.tick_s)]
     import boto3
     from botocore.config import Config
+
     from resilibot.local.roster import feeds
 
     sqs = boto3.client("sqs", config=Config(read_timeout=POLL_S + 10, retries={"total_max_attempts": 2}))

@@ -7,7 +7,7 @@ BlobError
 """
 
 import hashlib
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 
 class BlobError(Exception):
@@ -38,11 +38,11 @@ class BlobStore(Protocol):
         ...
 
 
-def _key(content: bytes) -> str:
+def key_of(content: bytes) -> str:
     return f"sha256/{hashlib.sha256(content).hexdigest()}"
 
 
-def _checked(ref: str, content: bytes) -> bytes:
+def checked(ref: str, content: bytes) -> bytes:
     if not ref.endswith(hashlib.sha256(content).hexdigest()):
         raise BlobAltered(ref)
     return content
@@ -54,44 +54,12 @@ class InMemoryBlobStore:
         self._blobs: dict[str, bytes] = {}
 
     def put(self, content: bytes, *, media_type: str) -> str:
-        ref = f"s3://{self._bucket}/{_key(content)}"
+        ref = f"s3://{self._bucket}/{key_of(content)}"
         self._blobs[ref] = content
         return ref
 
     def get(self, ref: str) -> bytes:
         try:
-            return _checked(ref, self._blobs[ref])
+            return checked(ref, self._blobs[ref])
         except KeyError:
             raise BlobMissing(ref) from None
-
-
-class S3BlobStore:
-    """One bucket of one's own. `client` is a boto3 S3 client."""
-
-    def __init__(self, client: Any, bucket: str) -> None:
-        self._client = client
-        self._bucket = bucket
-
-    def put(self, content: bytes, *, media_type: str) -> str:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        key = _key(content)
-        try:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=media_type)
-        except (BotoCoreError, ClientError) as error:
-            raise BlobUnavailable(f"s3://{self._bucket}/{key}: {error}") from error
-        return f"s3://{self._bucket}/{key}"
-
-    def get(self, ref: str) -> bytes:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        bucket, _, key = ref.removeprefix("s3://").partition("/")
-        try:
-            content: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
-                raise BlobMissing(ref) from error
-            raise BlobUnavailable(f"{ref}: {error}") from error
-        except BotoCoreError as error:
-            raise BlobUnavailable(f"{ref}: {error}") from error
-        return _checked(ref, content)

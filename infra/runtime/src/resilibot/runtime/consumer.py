@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
+
 from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor, RecordedEvent
 from resilibot.contracts.event import UnknownEventType

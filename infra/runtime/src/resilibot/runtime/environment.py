@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from resilibot.runtime.blobs import BlobStore, S3BlobStore
+
+from resilibot.runtime.blobs import BlobStore
 from resilibot.runtime.clock import Clock, SystemClock
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
 from resilibot.runtime.event_store.tables import Tables
+from resilibot.runtime.s3_blobs import S3BlobStore
 from resilibot.runtime.service import Service
 from resilibot.runtime.timers import TimerTable
 from resilibot.runtime.writer import Writer

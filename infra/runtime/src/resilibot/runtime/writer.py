@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from ulid import ULID
+
 from resilibot.contracts.envelope import Actor, Envelope, Producer, RecordedEvent
 from resilibot.contracts.event import DomainEvent
 from resilibot.runtime.clock import Clock
 from resilibot.runtime.event_store.port import Append, EventStore, Stream, Timer, VersionConflict
 from resilibot.runtime.service import On, Service
-from ulid import ULID
 
 MAX_ATTEMPTS = 20  # a busy stream conflicts often; decisions are pure and cheap, so trying again is too
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
 from resilibot.contracts.events.acted import ActionClass
 
 InstanceId = Annotated[str, StringConstraints(pattern=r"^(?:i|mi)-[0-9a-f]{8,17}$")]

@@ -1,10 +1,11 @@
-"""policy: what the owner allows; it may only make the catalogue's class stricter. Pure but for reading the file once."""
+"""policy: what the owner allows; it may only make the catalogue's class stricter. Pure but for load()."""
 
 import json
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.events.acted import ActionClass, GateDecision
 from resilibot.contracts.signal import Severity

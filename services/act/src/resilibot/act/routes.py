@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import BaseModel, ConfigDict, Field
+
 from resilibot.act.approve import AnswerRefused, answer
 from resilibot.act.ports import Ports
 from resilibot.contracts.case import fold

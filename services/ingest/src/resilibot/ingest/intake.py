@@ -4,6 +4,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ulid import ULID
+
 from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import Signal
@@ -13,7 +15,6 @@ from resilibot.ingest.ports import Ports
 from resilibot.runtime.event_store.port import StoreError, Stream
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
-from ulid import ULID
 
 log = logging.getLogger(__name__)
 

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler.openapi.params import Body, Header
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header
 from pydantic import BaseModel, ConfigDict, Field
+from ulid import ULID
+
 from resilibot.contracts import events as e
 from resilibot.contracts.case import Status, fold
 from resilibot.contracts.envelope import Actor, stream_id
@@ -15,7 +17,6 @@ from resilibot.ingest.ports import Ports
 from resilibot.runtime.http import Conflict, NotFound, new_router, principal_of
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
-from ulid import ULID
 
 
 class OpenIncident(BaseModel):

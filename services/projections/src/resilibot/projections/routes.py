@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
+
 from resilibot.contracts.case import Status
 from resilibot.contracts.envelope import RecordedEvent, stream_id
 from resilibot.projections.ports import Ports

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
+
 from resilibot.local.commands import render
 from resilibot.local.commands.context import FAILED, api, clock_time, errors, home, out, show
-from rich.markup import escape
 
 app = typer.Typer(no_args_is_help=True, help="Prove that nothing stored was changed.")
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]

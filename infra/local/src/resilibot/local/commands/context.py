@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from rich.console import Console
+
 from resilibot.local.client import ApiClient, ApiError, ApiRefused
 from resilibot.local.dead_letters import UnknownQueue
 from resilibot.local.drill import DrillTimedOut
 from resilibot.local.emulators import EmulatorError
 from resilibot.local.home_file import HomeBusy, HomeFailed, HomeFile, NoHome
-from rich.console import Console
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)

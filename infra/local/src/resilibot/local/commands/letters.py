@@ -4,9 +4,10 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
+
 from resilibot.local.commands.context import errors, home, out, show
 from resilibot.local.dead_letters import DeadLetters
-from rich.markup import escape
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, redrive.")
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]

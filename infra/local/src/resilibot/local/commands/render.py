@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from resilibot.local.commands.context import clock_time, out
 from rich.markup import escape
 from rich.table import Table
+
+from resilibot.local.commands.context import clock_time, out
 
 STYLE = {
     "OPEN": "yellow",

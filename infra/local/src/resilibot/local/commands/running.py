@@ -8,6 +8,9 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
+from rich.rule import Rule
+
 from resilibot.local.client import ApiClient
 from resilibot.local.commands import render
 from resilibot.local.commands.context import BAD_USE, FAILED, errors, fail, home, out, show, state_dir
@@ -15,8 +18,6 @@ from resilibot.local.drill import DrillReport, Watcher, follow, known_incidents
 from resilibot.local.home import OPERATOR, Home, HomePlan
 from resilibot.local.home_file import HomeFile
 from resilibot.local.world.client import WorldClient
-from rich.markup import escape
-from rich.rule import Rule
 
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 PORT = 8787
@@ -187,7 +188,7 @@ def _postmortem(file: HomeFile, case: dict[str, Any]) -> str | None:
     if not case["postmortem"]:
         return None
     from resilibot.local.aws import home_client
-    from resilibot.runtime.blobs import S3BlobStore
+    from resilibot.runtime.s3_blobs import S3BlobStore
 
     return S3BlobStore(home_client(file, "s3"), "").get(case["postmortem"]["ref"]).decode()
 

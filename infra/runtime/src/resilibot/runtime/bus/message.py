@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import format_time
 from resilibot.runtime.event_store.port import Timer

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from ulid import ULID
+
 from resilibot.contracts.canonical import GENESIS
 from resilibot.contracts.envelope import RecordedEvent, chain
 from resilibot.contracts.event import format_time
@@ -26,7 +28,6 @@ from resilibot.runtime.event_store.port import (
 )
 from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.event_store.verify import Commit
-from ulid import ULID
 
 COMMIT_BYTES = 300_000  # DynamoDB allows 400 KB per item; attribute names and hashes need room too
 ATTEMPTS = 6

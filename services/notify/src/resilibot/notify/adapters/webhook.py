@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from resilibot.notify.ports import Delivery
 from standardwebhooks.webhooks import Webhook
+
+from resilibot.notify.ports import Delivery
 
 TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 

@@ -1,0 +1,57 @@
+# ResiliBot. `make` lists the targets. Needs make and Python 3.11 or newer; uv is fetched from PyPI when it is missing.
+
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/bin/uv)
+PYTHON ?= python3
+RUN := $(UV) run --frozen
+PACKAGES := contracts infra/runtime infra/local $(wildcard services/*)
+SOURCES := $(addsuffix /src,$(PACKAGES))
+PYTEST := $(RUN) pytest
+export UV
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check unit integration e2e bench schemas
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(CURDIR)/.tools/bin/uv:
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet uv==$(UV_VERSION)
+
+##@ Use
+demo: $(UV) ## start everything, break a real service, watch it heal (DEMO_ARGS="--yes --drill hung-worker")
+	$(RUN) --no-dev resilibot demo $(DEMO_ARGS)
+
+up: $(UV) ## keep it running until ^C (UP_ARGS="--port 8787")
+	$(RUN) --no-dev resilibot up $(UP_ARGS)
+
+##@ Develop
+test: $(UV) ## everything: unit, contract, architecture, integration, end to end on LocalStack
+	$(PYTEST) $(TEST_ARGS)
+
+unit: $(UV) ## the fast tests: no emulator
+	$(PYTEST) -m "not integration and not e2e" $(TEST_ARGS)
+
+integration: $(UV) ## the drills and the stores on the embedded emulator
+	$(PYTEST) -m integration $(TEST_ARGS)
+
+e2e: $(UV) ## the drill on LocalStack (Docker, or Java 17 and Python 3.13)
+	$(PYTEST) -m e2e $(TEST_ARGS)
+
+check: $(UV) ## format, lint, types, import rules, frozen schemas, declared dependencies, security scan
+	$(UV) lock --check
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy $(SOURCES)
+	$(RUN) lint-imports --no-cache
+	$(PYTEST) -q tests/contracts tests/architecture
+	$(RUN) bandit --quiet --recursive --configfile pyproject.toml $(SOURCES)
+	@set -e; for package in $(PACKAGES); do $(RUN) python -m tests.architecture.isolated $$package; done
+
+bench: $(UV) ## latency, AWS requests per incident, append throughput, import cost: ratios in one run
+	$(RUN) python -m tests.bench $(BENCH_ARGS)
+
+schemas: $(UV) ## publish schemas and examples of event versions that have none yet (never changes one)
+	$(RUN) python -m resilibot.contracts.publish contracts/schemas
+	$(RUN) python -m tests.support.publish_examples
