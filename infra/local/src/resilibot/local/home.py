@@ -190,6 +190,8 @@ def _seed(endpoint: str, state_dir: Path) -> None:
         with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
             s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket="resilibot-runbooks", VersioningConfiguration={"Status": "Enabled"})
+    for runbook in sorted((Path(__file__).parent / "world" / "runbooks").glob("*.md")):
+        s3.put_object(Bucket="resilibot-runbooks", Key=f"runbooks/{runbook.name}", Body=runbook.read_bytes())
     path = state_dir / "operator.token"
     path.touch(mode=0o600)
     path.write_text(token)

@@ -68,13 +68,12 @@ class _Heartbeat:
     """Keeps a batch invisible while its handler runs."""
 
     def __init__(self, sqs: Any, url: str, messages: list[dict[str, Any]], visibility_s: int) -> None:
-        self._extend = lambda: sqs.change_message_visibility_batch(
-            QueueUrl=url,
-            Entries=[
-                {"Id": str(i), "ReceiptHandle": m["ReceiptHandle"], "VisibilityTimeout": visibility_s}
-                for i, m in enumerate(messages)
-            ],
-        )
+        self._sqs = sqs
+        self._url = url
+        self._entries = [
+            {"Id": str(i), "ReceiptHandle": m["ReceiptHandle"], "VisibilityTimeout": visibility_s}
+            for i, m in enumerate(messages)
+        ]
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
@@ -89,7 +88,7 @@ class _Heartbeat:
 
         while not self._done.wait(HEARTBEAT_S):
             try:
-                self._extend()
+                self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=self._entries)
             except (BotoCoreError, ClientError) as error:
                 log.warning("heartbeat failed: %s", error)
 

@@ -16,13 +16,34 @@ MIN_POINTS = 5  # fewer tell nothing about what is healthy
 MAD_TO_SIGMA = 1.4826
 FLOOR_RATIO = 0.05  # of the median: smaller moves are never called deviations
 DEVIATES = 4.0  # scales
+EXCURSION = 3  # points
 
 
 def summarise(points: Points) -> Baseline | None:
-    """Robust statistics of healthy points; None when there are too few."""
-    if len(points) < MIN_POINTS:
+    """Robust statistics of healthy points; None when there are too few.
+
+    A sustained excursion (EXCURSION points in a row far off) is an earlier incident, not health, and is left out; a
+    single spike is the metric's own noise, and stays.
+    """
+    first = _statistics([value for _, value in points])
+    if first is None:
         return None
-    values = [value for _, value in points]
+    kept: list[float] = []
+    run: list[float] = []
+    for _, value in sorted(points):
+        if abs(value - first.median) > DEVIATES * scale(first):
+            run.append(value)
+            continue
+        kept += run if len(run) < EXCURSION else []
+        kept.append(value)
+        run = []
+    kept += run if len(run) < EXCURSION else []
+    return _statistics(kept)
+
+
+def _statistics(values: Sequence[float]) -> Baseline | None:
+    if len(values) < MIN_POINTS:
+        return None
     middle = median(values)
     mad = median(abs(value - middle) for value in values)
     return Baseline(median=middle, mad=mad, low=min(values), high=max(values), count=len(values))

@@ -56,6 +56,8 @@ class DynamoEventStore:
         self._pause = pause
 
     def load(self, stream: str, *, after: int = 0, upto: int | None = None) -> Stream:
+        if upto is not None and upto <= after:
+            return Stream(stream, (), after, GENESIS)
         first = self._key_of(stream, after + 1) if after else 1
         commits = list(self._query(stream, first, upto))
         if not commits:

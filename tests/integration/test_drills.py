@@ -1,0 +1,172 @@
+"""The drills on the embedded emulator: real faults in real processes, healed, abstained from, or survived."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from resilibot.local.home import WORKERS
+from tests.support.house import House, until
+
+pytestmark = pytest.mark.integration
+
+
+def types(report: Any) -> list[str]:
+    return [entry["type"].split(".")[0] for entry in report.timeline]
+
+
+@pytest.mark.feature(27)
+def test_a_hung_worker_is_restarted_once_by_policy_and_resolved_from_fresh_evidence(house: House) -> None:
+    before = house.world.state()["hosts"]
+    report = house.drill("hung-worker", approve=None)
+    after = house.world.state()["hosts"]
+    assert report.case["diagnoses"][0]["hypotheses"][0]["cause"] == "hung_process"
+    assert [a["started"]["basis"] for a in report.case["actions"].values()] == ["policy"]
+    assert "ApprovalRequested" not in types(report)
+    changed = [host for host in before if before[host]["pid"] != after[host]["pid"]]
+    assert changed == [report.case["diagnoses"][0]["hypotheses"][0]["component"]]
+    (action,) = report.case["actions"].values()
+    assert [line["cause"] for line in after[changed[0]]["journal"]].count(action["provider_id"]) == 1
+    cited = {c["evidence_id"] for f in report.case["resolution"]["findings"] for c in f["citations"]}
+    assert all(evidence_id.startswith(f"r{report.case['resolution']['round']}.") for evidence_id in cited)
+
+
+@pytest.mark.feature(12)
+def test_a_bad_deploy_waits_for_a_person_and_is_rolled_back_once(house: House) -> None:
+    waited: list[Mapping[str, Any]] = []
+    report = house.drill("bad-deploy", on_event=waited.append)
+    assert report.case["diagnoses"][0]["hypotheses"][0]["cause"] == "bad_release"
+    order = types(report)
+    assert order.index("ApprovalRequested") < order.index("ApprovalGranted") < order.index("ActionStarted")
+    (action,) = report.case["actions"].values()
+    assert action["started"]["action"] == "ssm.rollback_release"
+    assert action["started"]["basis"] == "grant"
+    (approval,) = report.case["approvals"].values()
+    assert approval["answered_by"] == "operator@localhost"
+    starts = [line for line in house.starts() if line["cause"] == action["provider_id"]]
+    assert sorted(line["release"] for line in starts) == ["1.4.1", "1.4.1"]
+
+
+@pytest.mark.feature(111)
+def test_a_false_alarm_is_abstained_from(house: House) -> None:
+    starts = len(house.starts())
+    report = house.drill("false-alarm")
+    assert report.outcome == "no_fault"
+    assert report.case["actions"] == {}
+    assert "PlanProposed" not in types(report)
+    assert report.status in ("RESOLVED", "CLOSED")
+    assert len(house.starts()) == starts
+
+
+@pytest.mark.feature(206)
+@pytest.mark.parametrize("worker", [*WORKERS, "api"])
+def test_kill_9_of_any_worker_heals_all_the_same_and_acts_once(house: House, worker: str) -> None:
+    """The worker is killed as soon as the incident is there, so that it dies somewhere in its own part of the loop."""
+    killed: list[float] = []
+
+    def kill_at_once(entry: Mapping[str, Any]) -> None:
+        if not killed:
+            killed.append(time.monotonic())
+            house.kill(worker)
+
+    report = house.drill("hung-worker", on_event=kill_at_once, approve=None, timeout_s=60)
+    assert killed
+    assert report.status in ("RESOLVED", "CLOSED")
+    assert report.alarm_to_recovery_s is not None
+    assert report.alarm_to_recovery_s < 8 + 30
+    _assert_acted_once(house, report)
+
+
+@pytest.mark.feature(206)
+@pytest.mark.parametrize("kind", ["ActionStarted", "ActionDispatched"])
+def test_kill_9_of_act_between_its_claim_and_the_outcome_acts_once(house: House, kind: str) -> None:
+    """Watches the store itself, since the read models come too late to die in between."""
+    killed: list[int] = []
+    store = house.client("dynamodb")
+
+    def kill_when_claimed() -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            items = store.scan(TableName="resilibot-streams", ConsistentRead=True)["Items"]
+            for item in items:
+                if item["stream"]["S"].startswith("target#host/") and _claimed(store, item["stream"]["S"]):
+                    if kind == "ActionDispatched":
+                        time.sleep(0.08)
+                    killed.append(house.kill("act"))
+                    return
+            time.sleep(0.005)
+
+    report = house.drill("hung-worker", approve=None, timeout_s=60, injected=kill_when_claimed)
+    assert killed
+    assert report.status in ("RESOLVED", "CLOSED") or report.escalated
+    _assert_acted_once(house, report)
+
+
+def test_a_hundred_repeats_are_one_incident_and_one_action(house: House) -> None:
+    def repeat() -> None:
+        def first() -> Any:
+            return [r for r in house.incidents_of("checkout") if r["status"] not in ("RESOLVED", "CLOSED")]
+
+        row = until(first, 30, "the incident")[0]
+        signal = house.api.get(f"/incidents/{row['incident_id']}")["signals"]
+        (name,) = [n for n in signal if n.startswith("checkout")][:1]
+        metric = signal[name]["signal"]["metric"]
+        sns = house.client("sns")
+        message = {
+            "AlarmName": name,
+            "AWSAccountId": row_account(house, row),
+            "NewStateValue": "ALARM",
+            "StateChangeTime": "2026-11-24T12:00:00.000+0000",
+            "Region": "us-east-1",
+            "Trigger": {
+                "MetricName": metric["name"],
+                "Namespace": metric["namespace"],
+                "Period": 10,
+                "Dimensions": [{"name": k, "value": v} for k, v in metric["dimensions"].items()],
+            },
+        }
+        for start in range(0, 100, 10):
+            entries = [{"Id": str(i), "Message": json.dumps(message)} for i in range(start, start + 10)]
+            sns.publish_batch(TopicArn=house.file.alarm_topic_arn, PublishBatchRequestEntries=entries)
+
+    known = {row["incident_id"] for row in house.incidents_of("checkout")}
+    report = house.drill("hung-worker", approve=None, injected=repeat)
+    new = [row for row in house.incidents_of("checkout") if row["incident_id"] not in known]
+    assert [row["incident_id"] for row in new] == [report.incident_id]
+    assert len(report.case["actions"]) == 1
+    fingerprint = report.case["fingerprint"]
+
+    def counted() -> bool:
+        state = house.api.get(f"/signals/{fingerprint}")
+        return bool(state["dispositions"].get("counted", 0) + state["dispositions"].get("attached", 0) >= 100)
+
+    until(counted, 20, "all hundred signals in the signal stream")
+    _assert_acted_once(house, report)
+
+
+def row_account(house: House, row: Mapping[str, Any]) -> str:
+    account: str = house.api.get(f"/incidents/{row['incident_id']}")["resource"]["account"]
+    return account
+
+
+def _claimed(store: Any, stream: str) -> bool:
+    """The target stream ends with a claim that is younger than its last release."""
+    items = store.query(
+        TableName="resilibot-events",
+        KeyConditionExpression="#s = :s",
+        ExpressionAttributeNames={"#s": "stream"},
+        ExpressionAttributeValues={":s": {"S": stream}},
+        ScanIndexForward=False,
+        Limit=1,
+        ConsistentRead=True,
+    )["Items"]
+    return bool(items) and json.loads(items[0]["events"]["L"][-1]["S"])["type"].startswith("TargetClaimed")
+
+
+def _assert_acted_once(house: House, report: Any) -> None:
+    (action,) = report.case["actions"].values()
+    restarts = [line for line in house.starts() if line["cause"] == action["provider_id"]]
+    assert len(restarts) == 1, restarts
+    assert house.cli_json("audit", "verify")["ok"]

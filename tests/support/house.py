@@ -1,0 +1,125 @@
+"""House: a running home as the tests see it: its API, its world, its queues, its workers' pids, its command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from resilibot.local.aws import home_client
+from resilibot.local.client import ApiClient
+from resilibot.local.drill import DrillReport, Watcher, follow, known_incidents
+from resilibot.local.home_file import HomeFile
+from resilibot.local.world.client import WorldClient
+
+WARM_UP_S = 14  # healthy seconds before a fault: enough for a baseline
+
+
+@dataclass
+class House:
+    file: HomeFile
+
+    @cached_property
+    def api(self) -> ApiClient:
+        return ApiClient(self.file)
+
+    @cached_property
+    def world(self) -> WorldClient:
+        return WorldClient(str(self.file.world))
+
+    def client(self, service: str) -> Any:
+        return home_client(self.file, service)
+
+    def pid(self, worker: str) -> int:
+        return int((self.file.run_dir / f"{worker}.pid").read_text())
+
+    def kill(self, worker: str) -> int:
+        """kill -9; returns the pid that died."""
+        pid = self.pid(worker)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def cli(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """The resilibot command against this home."""
+        env = {**os.environ, "RESILIBOT_HOME": str(self.file.state_dir)}
+        command = [sys.executable, "-m", "resilibot.local.cli", *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+    def cli_json(self, *arguments: str) -> Any:
+        done = self.cli(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def warm_up(self) -> None:
+        until(lambda: self.world.state()["healthy_for_s"] >= WARM_UP_S, 60, "a healthy world")
+
+    def drill(
+        self,
+        name: str,
+        *,
+        on_event: Callable[[Mapping[str, Any]], None] = lambda _: None,
+        approve: bool | None = True,
+        timeout_s: float = 90,
+        injected: Callable[[], None] = lambda: None,
+    ) -> DrillReport:
+        """Inject a fault and follow its incident to the end; the fault is always undone."""
+        self.warm_up()
+        before = known_incidents(self.api)
+        at = datetime.now(UTC)
+        self.world.inject(name)
+        try:
+            injected()
+            watcher = Watcher(on_event, lambda request, case: approve)
+            return follow(self.api, watcher, drill=name, before=before, injected_at=at, timeout_s=timeout_s)
+        finally:
+            self.world.undo(name)
+
+    def starts(self) -> list[dict[str, Any]]:
+        """Every start of every patient, by the hosts' own journals."""
+        hosts = self.world.state()["hosts"].values()
+        return [line for host in hosts for line in host["journal"]]
+
+    def alarm(self, name: str, *, service: str = "billing", metric: str = "Failures", state: str = "ALARM") -> str:
+        """Publish a CloudWatch alarm notification of an otherwise unknown service. Returns its message id."""
+        message = {
+            "AlarmName": name,
+            "AWSAccountId": "000000000000",
+            "NewStateValue": state,
+            "NewStateReason": "Threshold crossed",
+            "StateChangeTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f+0000"),
+            "Region": "us-east-1",
+            "Trigger": {
+                "MetricName": metric,
+                "Namespace": "Test",
+                "Statistic": "AVERAGE",
+                "Period": 60,
+                "Threshold": 1.0,
+                "ComparisonOperator": "GreaterThanThreshold",
+                "Dimensions": [{"name": "Service", "value": service}],
+            },
+        }
+        sent = self.client("sns").publish(TopicArn=self.file.alarm_topic_arn, Message=json.dumps(message))
+        message_id: str = sent["MessageId"]
+        return message_id
+
+    def incidents_of(self, service: str) -> list[dict[str, Any]]:
+        rows = self.api.get("/incidents", limit=100)["incidents"]
+        return [row for row in rows if row["service"] == service]
+
+
+def until(condition: Callable[[], Any], within_s: float, what: str) -> Any:
+    """Poll to a deadline; the last value when it passes is told."""
+    deadline = time.monotonic() + within_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come within {within_s} s (last: {value!r})")
+        time.sleep(0.1)
