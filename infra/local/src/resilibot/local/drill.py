@@ -62,6 +62,8 @@ def follow(
 ) -> DrillReport:
     """Wait for the incident that is not in `before`, follow it to its end and report. Raises DrillTimedOut."""
     deadline = time.monotonic() + timeout_s
+    case: dict[str, Any] = {"status": "unknown"}
+    timeline: list[dict[str, Any]] = []
     incident_id = _await_incident(api, before, deadline, watcher)
     seen = 0
     asked: set[str] = set()
@@ -75,7 +77,8 @@ def follow(
         if _is_finished(case, until_postmortem):
             return _report(drill, incident_id, case, timeline, injected_at)
         time.sleep(0.2)
-    raise DrillTimedOut(f"incident {incident_id} is still {case['status']} after {timeout_s:.0f} s")
+    last = "; ".join(entry["sentence"] for entry in timeline[-4:])
+    raise DrillTimedOut(f"incident {incident_id} is still {case['status']} after {timeout_s:.0f} s: {last}")
 
 
 def _await_incident(api: ApiClient, before: set[str], deadline: float, watcher: Watcher) -> str:

@@ -16,7 +16,7 @@ from resilibot.reason.scene import Scene, read_scene
 
 CONCLUSIVE = 0.6
 LEAD = 0.15
-KEEP = 4
+KEEP = 6
 CEILING = 0.97  # certainty is not to be had from outside
 REASONER = e.Reasoner(name="deterministic", version="1")
 COVERAGE = {"metric": 0.2, "log": 0.1, "status": 0.1, "change": 0.1}

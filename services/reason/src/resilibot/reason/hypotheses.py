@@ -60,10 +60,10 @@ def findings(clues: Iterable[Clue]) -> list[Finding]:
 
 
 def candidates(scene: Scene) -> list[Candidate]:
-    """Every cause that the scene gives at least one clue for."""
+    """Every cause that the scene gives at least one clue for or against: what was ruled out is part of the answer."""
     found: list[Candidate] = []
     for propose in CATALOGUE:
-        found += [candidate for candidate in propose(scene) if candidate.support]
+        found += [candidate for candidate in propose(scene) if candidate.support or candidate.refutation]
     return found
 
 

@@ -1,0 +1,97 @@
+"""Execution: once per claim, read back after a crash, unknown when it cannot be told."""
+
+from typing import Any
+
+from resilibot.act.service import SERVICE
+from resilibot.contracts import events as e
+from resilibot.runtime.service import On
+from resilibot.runtime.testing import Story, story
+from tests.support.act_world import A, B, FakeAutomation, FakeHosts, gathered, opened, plan, ports, restart
+
+
+def claimed(automation: FakeAutomation, hosts: FakeHosts | None = None) -> tuple[Story, e.ActionStartedV1]:
+    told = story(SERVICE, ports(automation, hosts)).given(opened(), gathered())
+    started = told.when(plan(restart())).events[1]
+    assert isinstance(started, e.ActionStartedV1)
+    return told, started
+
+
+def names(decisions: list[Any]) -> list[list[str]]:
+    return [[type(i.event if isinstance(i, On) else i).__name__ for i in decision] for decision in decisions]
+
+
+def test_an_action_is_dispatched_followed_and_its_target_released() -> None:
+    automation = FakeAutomation()
+    told, started = claimed(automation)
+    assert names(told.run_effect(started)) == [
+        ["ActionDispatchedV1"],
+        ["ActionSucceededV1", "TargetReleasedV1"],
+    ]
+    assert list(automation.started) == [started.client_token]
+
+
+def test_what_the_provider_refuses_has_failed_and_is_not_tried_again() -> None:
+    automation = FakeAutomation(answers=["refused"])
+    told, started = claimed(automation)
+    assert names(told.run_effect(started)) == [["ActionFailedV1", "TargetReleasedV1"]]
+    assert told.recover_effect(started) == []
+    assert automation.calls == 1
+
+
+def test_a_lost_answer_is_found_again_by_the_token_and_nothing_runs_twice() -> None:
+    automation = FakeAutomation(answers=["lost", "ok"], states=["succeeded"])
+    told, started = claimed(automation)
+    assert told.run_effect(started) == []
+    assert names(told.recover_effect(started)) == [
+        ["ActionDispatchedV1"],
+        ["ActionSucceededV1", "TargetReleasedV1"],
+    ]
+    assert len(automation.started) == 1
+
+
+def test_a_claim_whose_process_died_before_the_call_is_dispatched_once_by_recover() -> None:
+    automation = FakeAutomation(states=["succeeded"])
+    told, started = claimed(automation)
+    told.given(started)
+    assert names(told.recover_effect(started))[0] == ["ActionDispatchedV1"]
+    assert told.recover_effect(started) == []
+    assert len(automation.started) == 1
+
+
+def test_an_action_still_running_at_the_leases_end_is_asked_about_again() -> None:
+    automation = FakeAutomation(states=["running"])
+    told, started = claimed(automation)
+    assert names(told.run_effect(started)) == [["ActionDispatchedV1"]]
+    assert told.recover_effect(started) == []
+    automation.states = ["succeeded"]
+    assert names(told.recover_effect(started)) == [["ActionSucceededV1", "TargetReleasedV1"]]
+
+
+def test_after_the_tokens_time_nobody_asks_again_and_a_person_is_told() -> None:
+    automation = FakeAutomation(answers=["down"])
+    told, started = claimed(automation)
+    assert told.run_effect(started) == []
+    outcome = told.recover_effect(started, after_s=601)
+    assert names(outcome) == [["ActionOutcomeUnknownV1", "IncidentEscalatedV1", "TargetReleasedV1"]]
+    assert automation.calls == 1
+
+
+def test_an_action_in_progress_for_too_long_is_unknown() -> None:
+    automation = FakeAutomation(states=["running"])
+    told, started = claimed(automation)
+    told.run_effect(started)
+    assert names(told.recover_effect(started, after_s=1801))[0][0] == "ActionOutcomeUnknownV1"
+
+
+def test_a_host_gone_offline_is_not_acted_on() -> None:
+    automation = FakeAutomation()
+    told, started = claimed(automation, FakeHosts(online=(B,)))
+    assert names(told.run_effect(started)) == [["ActionFailedV1", "TargetReleasedV1"]]
+    assert automation.calls == 0
+
+
+def test_an_automatic_restart_without_a_peer_online_is_not_made() -> None:
+    automation = FakeAutomation()
+    told, started = claimed(automation, FakeHosts(online=(A,)))
+    told.run_effect(started)
+    assert automation.calls == 0

@@ -1,0 +1,39 @@
+"""python -m tests.bench [--emulator localstack] [--incidents N]: print all figures of one run, as JSON lines."""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from resilibot.local.home import Home, HomePlan
+from tests.bench import appends, imports, latency, requests
+from tests.support.house import House
+
+SETTINGS = {"RESILIBOT_COOLDOWN_S": "1", "RESILIBOT_QUIET_PERIOD_S": "2"}
+
+
+def say(name: str, figures: Any) -> None:
+    print(json.dumps({name: figures}), flush=True)
+
+
+def main(emulator: Any, incidents: int) -> None:
+    if emulator == "ministack":
+        say("import CPU", imports.ratios())
+    with tempfile.TemporaryDirectory() as folder, Home(HomePlan(Path(folder), emulator, settings=SETTINGS)) as file:
+        house = House(file)
+        say("append, 1 thread", appends.ratio(house, 1))
+        say("append, 8 threads", appends.ratio(house, 8, each=20))
+        for drill in ("hung-worker", "bad-deploy"):
+            say("AWS requests", requests.of_drill(house, drill))
+        house.warm_up()
+        say("alarm to diagnosis, one by one", latency.figures(latency.sequential(house, incidents)))
+        say("alarm to diagnosis, burst", latency.figures(latency.burst(house, incidents)))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--emulator", choices=["ministack", "localstack"], default="ministack")
+    parser.add_argument("--incidents", type=int, default=30)
+    given = parser.parse_args()
+    main(given.emulator, given.incidents)
