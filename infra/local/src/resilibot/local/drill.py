@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from resilibot.local.client import ApiClient
+from resilibot.local.client import ApiClient, ApiUnavailable
 
 END_STATES = ("RESOLVED", "CLOSED")
 
@@ -68,12 +68,17 @@ def follow(
     seen = 0
     asked: set[str] = set()
     while time.monotonic() < deadline:
-        timeline = api.get(f"/incidents/{incident_id}/timeline")["entries"]
-        for entry in timeline[seen:]:
-            watcher.on_event(entry)
-        seen = len(timeline)
-        case = api.get(f"/incidents/{incident_id}")
-        _answer_approvals(api, incident_id, case, asked, watcher)
+        try:
+            timeline = api.get(f"/incidents/{incident_id}/timeline")["entries"]
+            for entry in timeline[seen:]:
+                watcher.on_event(entry)
+            seen = len(timeline)
+            case = api.get(f"/incidents/{incident_id}")
+            _answer_approvals(api, incident_id, case, asked, watcher)
+        except ApiUnavailable as error:  # the API is a worker too: it may have been killed, and comes again
+            watcher.on_waiting(str(error))
+            time.sleep(0.2)
+            continue
         if _is_finished(case, until_postmortem):
             return _report(drill, incident_id, case, timeline, injected_at)
         time.sleep(0.2)
@@ -83,10 +88,13 @@ def follow(
 
 def _await_incident(api: ApiClient, before: set[str], deadline: float, watcher: Watcher) -> str:
     while time.monotonic() < deadline:
-        new = known_incidents(api) - before
+        try:
+            new = known_incidents(api) - before
+        except ApiUnavailable as error:
+            new = set()
+            watcher.on_waiting(str(error))
         if new:
-            return sorted(new)[0]
-        watcher.on_waiting("waiting for the alarm")
+            return min(new)
         time.sleep(0.2)
     raise DrillTimedOut("no alarm opened an incident in time")
 

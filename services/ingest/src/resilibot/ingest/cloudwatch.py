@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from pydantic import ValidationError
+
 from resilibot.contracts.signal import MetricRef, ResourceRef, Severity, Signal, SignalState
 
 STATISTICS = {
@@ -47,10 +49,16 @@ def parse(body: str) -> Signal:
         source_id = _text(outer, "MessageId")
     else:
         inner, source_id = outer, str(outer.get("id", ""))
-    if inner.get("detail-type") == "CloudWatch Alarm State Change":
-        return _from_eventbridge(inner)
-    if "AlarmName" in inner or "NewStateValue" in inner:
-        return _from_notification(inner, source_id)
+    try:
+        if inner.get("detail-type") == "CloudWatch Alarm State Change":
+            return _from_eventbridge(inner)
+        if "AlarmName" in inner or "NewStateValue" in inner:
+            return _from_notification(inner, source_id)
+    except ValidationError as error:
+        fields = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise MalformedSignal(fields) from error
+    except (TypeError, ValueError, AttributeError) as error:  # a value of another type than CloudWatch sends
+        raise MalformedSignal(f"{'detail' if 'detail' in inner else 'Trigger'}: {error}") from error
     kind = inner.get("detail-type") or inner.get("source") or sorted(inner)[:5]
     raise UnsupportedSignal(f"no CloudWatch alarm: {str(kind)[:200]}")
 

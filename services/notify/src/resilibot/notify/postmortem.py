@@ -185,13 +185,12 @@ def _clock(at: datetime) -> str:
 
 
 def _figures(events: Iterable[RecordedEvent]) -> set[float]:
-    """Every figure that stands in these events, times split into their parts."""
+    """Every figure that stands in these events' data or sentence, and the parts of their time; not ids and hashes."""
     found: set[float] = set()
     for event in events:
-        text = json.dumps(event.envelope.model_dump(mode="json"), ensure_ascii=False) + narrate_recorded(event)
-        found |= {float(figure) for figure in re.findall(r"\d+(?:\.\d+)?", text)}
-        found |= {float(figure) for figure in re.findall(r"\d+", text)}
-        found |= {float(f) for f in FIGURE.findall(_clock(event.envelope.recorded_at).replace(":", " "))}
+        text = json.dumps(event.envelope.data, ensure_ascii=False) + " " + narrate_recorded(event)
+        clock = _clock(event.envelope.recorded_at).replace(":", " ")
+        found |= {float(figure) for figure in FIGURE.findall(f"{text} {clock}")}
     return found
 
 

@@ -1,0 +1,67 @@
+"""The postmortem: every sentence names its events, and nothing stands in it that they do not hold."""
+
+import pytest
+
+from resilibot.contracts import events as e
+from resilibot.contracts.envelope import RecordedEvent
+from resilibot.notify.postmortem import PostmortemRefused, check, write
+from tests.support.story import INCIDENT, INCIDENT_EVENTS, recorded
+
+LOG = recorded(f"incident#{INCIDENT}", INCIDENT_EVENTS)
+
+
+@pytest.mark.feature(37)
+def test_the_same_log_gives_the_same_bytes() -> None:
+    assert write(INCIDENT, LOG) == write(INCIDENT, list(LOG))
+
+
+@pytest.mark.feature(217)
+def test_every_sentence_names_events_of_this_log() -> None:
+    text = write(INCIDENT, LOG)
+    lines = [line for line in text.splitlines() if line.startswith("- ")]
+    assert len(lines) > 20
+    check(text, LOG)
+
+
+@pytest.mark.feature(217)
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("- All is well.", "no event is named"),
+        ("- All is well. [01JD9Z3K6QE00000000000999X]", "no event is named|unknown event"),
+        (f"- It cost 7 million. [{LOG[0].id}]", "7 stands in none"),
+        (f"- Confidence was 0.42. [{LOG[5].id}]", "0.42 stands in none"),
+    ],
+)
+def test_a_sentence_that_the_log_does_not_bear_out_is_refused(line: str, why: str) -> None:
+    with pytest.raises(PostmortemRefused, match=why):
+        check(line, LOG)
+
+
+@pytest.mark.feature(129)
+def test_an_action_is_only_told_when_the_log_holds_it() -> None:
+    without = [event for event in INCIDENT_EVENTS if "Action" not in type(event).__name__]
+    text = write(INCIDENT, recorded(f"incident#{INCIDENT}", without))
+    assert "Started ssm" not in text
+    assert "reports success" not in text
+
+
+def test_text_from_outside_cannot_become_markup() -> None:
+    hostile = "<script>alert(1)</script> [click](javascript:x) `rm` | **bold**\nnew line"
+    opened = INCIDENT_EVENTS[0].model_copy(update={"title": hostile})
+    text = write(INCIDENT, recorded(f"incident#{INCIDENT}", [opened, *INCIDENT_EVENTS[1:]]))
+    assert "<script>" not in text
+    assert "[click](" not in text
+    assert "\nnew line" not in text
+
+
+def test_a_very_long_text_is_cut_between_words() -> None:
+    long = e.IncidentClosedV1(why="person", comment="1234567 " * 240)
+    text = write(INCIDENT, recorded(f"incident#{INCIDENT}", [INCIDENT_EVENTS[0], long]))
+    assert max(len(line) for line in text.splitlines()) < 600
+
+
+@pytest.mark.parametrize("length", range(1, len(LOG) + 1))
+def test_any_beginning_of_the_log_can_be_told(length: int) -> None:
+    events: list[RecordedEvent] = LOG[:length]
+    assert write(INCIDENT, events).startswith("# Postmortem")
