@@ -1,0 +1,112 @@
+"""Relay, bus and timers on the embedded emulator: everything appended arrives, in order, also after a relay's death."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from resilibot.local.aws import client_at
+from resilibot.local.roster import SERVICES
+from resilibot.runtime.bus.message import EventMessage, TimerMessage, decode
+from resilibot.runtime.bus.provision import Provisioned, provision
+from resilibot.runtime.bus.publisher import SnsPublisher
+from resilibot.runtime.bus.topology import Topology
+from resilibot.runtime.clock import SystemClock
+from resilibot.runtime.event_store.dynamodb import DynamoEventStore
+from resilibot.runtime.event_store.port import Stream, Timer
+from resilibot.runtime.event_store.tables import Tables
+from resilibot.runtime.relay import Relay
+from resilibot.runtime.timers import TimerTable, tick
+from tests.support.event_store_contract import EVENTS, append_of
+
+pytestmark = pytest.mark.integration
+TABLES = Tables("b-events", "b-streams", "b-timers", "b-cursors")
+
+
+@pytest.fixture(scope="module")
+def client(ministack_endpoint: str) -> Callable[[str], Any]:
+    return lambda service: client_at(ministack_endpoint, service)
+
+
+@pytest.fixture(scope="module")
+def bus(client: Callable[[str], Any]) -> Provisioned:
+    return provision(client, Topology(SERVICES), TABLES.definitions())
+
+
+@pytest.fixture
+def relay(client: Callable[[str], Any], bus: Provisioned) -> Callable[[], Relay]:
+    publisher = SnsPublisher(client("sns"), bus.events_topic)
+    return lambda: Relay(client("dynamodbstreams"), client("dynamodb"), TABLES, publisher, SystemClock())
+
+
+def drain(client: Callable[[str], Any], url: str, stream: str, expected: int, relay: Relay) -> list[int]:
+    """Versions of `stream` as they arrive, until `expected` distinct ones are there or 10 s passed."""
+    sqs, versions = client("sqs"), []
+    deadline = time.monotonic() + 10
+    while len(set(versions)) < expected and time.monotonic() < deadline:
+        relay.poll()
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+        for message in answer.get("Messages", []):
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            decoded = decode(message["Body"])
+            if isinstance(decoded, EventMessage) and decoded.stream == stream:
+                versions.append(decoded.version)
+    return versions
+
+
+def test_every_event_arrives_in_order_at_a_queue_that_wants_it(
+    client: Callable[[str], Any], bus: Provisioned, relay: Callable[[], Relay]
+) -> None:
+    running, name = relay(), f"incident#{uuid4().hex}"
+    running.poll()
+    store = DynamoEventStore(client("dynamodb"), TABLES)
+    stream = Stream(name)
+    for events in (EVENTS[:3], EVENTS[3:4], EVENTS[4:9]):
+        store.append([append_of(stream, events)])
+        stream = store.load(name)
+    assert drain(client, bus.queues["projections"], name, 9, running) == list(range(1, 10))
+    reason = client("sqs").get_queue_attributes(
+        QueueUrl=bus.queues["reason"], AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    assert reason["Attributes"]["ApproximateNumberOfMessages"] == "1", "only EvidenceGathered passes its filter"
+
+
+def test_a_new_relay_catches_up_with_what_was_appended_while_none_ran(
+    client: Callable[[str], Any], bus: Provisioned, relay: Callable[[], Relay]
+) -> None:
+    name = f"incident#{uuid4().hex}"
+    store = DynamoEventStore(client("dynamodb"), TABLES)
+    store.append([append_of(Stream(name), EVENTS[:4])])
+    assert drain(client, bus.queues["projections"], name, 4, relay()) == [1, 2, 3, 4]
+
+
+def test_a_sweep_publishes_what_the_cursors_lack(
+    client: Callable[[str], Any], bus: Provisioned, relay: Callable[[], Relay]
+) -> None:
+    running, name = relay(), f"incident#{uuid4().hex}"
+    running.poll()
+    store = DynamoEventStore(client("dynamodb"), TABLES)
+    store.append([append_of(Stream(name), EVENTS[:2])])
+    drain(client, bus.queues["projections"], name, 2, running)
+    running.sweep(older_than_s=0)
+    key = {"name": {"S": f"relay#{name}"}}
+    client("dynamodb").delete_item(TableName=TABLES.cursors, Key=key)
+    assert running.sweep(older_than_s=0) >= 2
+    assert set(drain(client, bus.queues["projections"], name, 2, running)) == {1, 2}
+
+
+def test_a_timer_that_falls_due_reaches_its_owner_and_is_gone(client: Callable[[str], Any], bus: Provisioned) -> None:
+    now = SystemClock().now()
+    table = TimerTable(client("dynamodb"), TABLES)
+    due = Timer("e1:settle", "observe", "settle", "incident#x", "e1", now - timedelta(seconds=1))
+    later = Timer("e2:settle", "observe", "settle", "incident#x", "e2", now + timedelta(hours=1))
+    table.schedule([due, due, later])
+    assert tick(table, client("sqs"), bus.queues, now) == 1
+    answer = client("sqs").receive_message(QueueUrl=bus.queues["observe"], WaitTimeSeconds=5, MaxNumberOfMessages=10)
+    decoded = [decode(message["Body"]) for message in answer["Messages"]]
+    assert [d.timer.id for d in decoded if isinstance(d, TimerMessage)] == [due.id]
+    assert tick(table, client("sqs"), bus.queues, now) == 0
+    assert [t.id for t in table.due(now + timedelta(hours=2))] == [later.id]
