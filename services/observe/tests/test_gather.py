@@ -1,0 +1,225 @@
+"""Evidence: what was seen, exactly how it was asked, and what could not be seen."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from resilibot.contracts import events as e
+from resilibot.contracts.evidence import ChangeContent, MetricContent, StatusContent
+from resilibot.contracts.signal import MetricRef
+from resilibot.observe.ports import (
+    ChangeRead,
+    LogLine,
+    LogRead,
+    Ports,
+    Runbook,
+    Series,
+    SourceFailed,
+    StatusRead,
+)
+from resilibot.observe.service import SERVICE
+from resilibot.observe.settings import ObserveSettings
+from resilibot.runtime.blobs import InMemoryBlobStore
+from resilibot.runtime.testing import NOON, Story, story
+from tests.support.act_world import opened
+from tests.support.story import INCIDENT_EVENTS
+
+HOST = "i-00000000000000001"
+
+
+@dataclass
+class FakeWorld:
+    """All sources in one; any of them may fail with `failing[name]`, or be slow."""
+
+    name: str = "fake"
+    failing: dict[str, SourceFailed] = field(default_factory=dict)
+    slow_s: dict[str, float] = field(default_factory=dict)
+    bad_from: datetime = NOON - timedelta(seconds=20)
+    detail: str = ""
+    asked: list[str] = field(default_factory=list)
+
+    def _asked(self, name: str) -> None:
+        self.asked.append(name)
+        time.sleep(self.slow_s.get(name, 0))
+        if name in self.failing:
+            raise self.failing[name]
+
+
+@dataclass
+class FakeMetrics:
+    world: FakeWorld
+    name: str = "cloudwatch"
+
+    def related(self, namespace: str | None, dimensions: dict[str, str]) -> list[MetricRef]:
+        per_host = {**dimensions, "Host": HOST}
+        return [MetricRef(namespace="Web", name="HostFailures", statistic="Average", period_s=60, dimensions=per_host)]
+
+    def read(self, metrics: Sequence[MetricRef], start: datetime, end: datetime, period_s: int) -> list[Series]:
+        self.world._asked("metrics")
+        times = [start + timedelta(seconds=n) for n in range(int((end - start).total_seconds()))]
+        points = tuple((at, 50.0 if at >= self.world.bad_from else 1.0) for at in times)
+        return [Series(metric, points, {"Period": period_s}) for metric in metrics]
+
+
+@dataclass
+class FakeLogs:
+    world: FakeWorld
+    name: str = "logs"
+
+    def read(self, group: str, start: datetime, end: datetime, limit: int) -> LogRead:
+        self.world._asked("logs")
+        line = LogLine(end - timedelta(seconds=1), HOST, "ERROR order 17 failed: KeyError")
+        return LogRead((line,), False, {"logGroupName": group})
+
+
+@dataclass
+class FakeHosts:
+    world: FakeWorld
+    name: str = "ssm"
+
+    def status(self, service: str, unit: str) -> list[StatusRead]:
+        self.world._asked("hosts")
+        status = StatusContent(
+            component=HOST, kind="unit", state="active", responds=True, detail={"unit": unit, "text": self.world.detail}
+        )
+        return [StatusRead(status, {"DocumentName": "check"})]
+
+
+@dataclass
+class FakeChanges:
+    world: FakeWorld
+    name: str = "parameter-store"
+
+    def changes(self, service: str, start: datetime, end: datetime) -> list[ChangeRead]:
+        self.world._asked("changes")
+        at = NOON - timedelta(seconds=30)
+        return [ChangeRead(ChangeContent(what=f"release of {service}", at=at, by="ci", before="7", after="8"), {})]
+
+
+@dataclass
+class FakeRunbooks:
+    world: FakeWorld
+    name: str = "s3"
+
+    def all(self) -> list[Runbook]:
+        self.world._asked("runbooks")
+        return [Runbook("runbooks/orders.md", "v1", "# Orders failures are high\n\nLook at the release.", {"Key": "k"})]
+
+
+def looking(world: FakeWorld, **settings: Any) -> Story:
+    ports = Ports(
+        ObserveSettings(baseline_s=120, metric_period_s=1, **settings),
+        FakeMetrics(world),
+        FakeLogs(world),
+        FakeHosts(world),
+        (FakeChanges(world),),
+        FakeRunbooks(world),
+        InMemoryBlobStore(),
+    )
+    return story(SERVICE, ports)
+
+
+def first_look(world: FakeWorld, **settings: Any) -> e.EvidenceGatheredV1:
+    (gathered,) = looking(world, **settings).when(opened()).events
+    assert isinstance(gathered, e.EvidenceGatheredV1)
+    return gathered
+
+
+def test_the_first_look_asks_every_source_and_numbers_what_it_saw() -> None:
+    gathered = first_look(FakeWorld())
+    assert [item.id for item in gathered.items] == [
+        "r1.metric.1",
+        "r1.metric.2",
+        "r1.log.1",
+        "r1.status.1",
+        "r1.change.1",
+        "r1.runbook.1",
+    ]
+    assert gathered.gaps == []
+    assert all(item.is_intact() and item.query is not None for item in gathered.items)
+
+
+@pytest.mark.feature(17)
+def test_the_onset_is_when_the_alarms_metric_left_its_baseline() -> None:
+    gathered = first_look(FakeWorld())
+    assert gathered.onset == NOON - timedelta(seconds=20)
+    metric = MetricContent.model_validate(gathered.items[0].content)
+    assert metric.baseline is not None
+    assert (metric.baseline.median, metric.baseline.high) == (1.0, 1.0)
+    assert {value for _, value in metric.points} == {50.0}
+
+
+def test_a_metric_belongs_to_the_component_of_its_further_dimension() -> None:
+    gathered = first_look(FakeWorld())
+    components = [MetricContent.model_validate(i.content).component for i in gathered.items if i.kind == "metric"]
+    assert components == ["orders", HOST]
+
+
+@pytest.mark.feature(19)
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [("metrics", "metric"), ("logs", "log"), ("hosts", "status"), ("changes", "change"), ("runbooks", "runbook")],
+)
+def test_a_source_that_denies_is_a_gap_and_never_health(source: str, kind: str) -> None:
+    world = FakeWorld(failing={source: SourceFailed("no_permission", "AccessDenied: GetThings")})
+    gathered = first_look(world)
+    (gap,) = gathered.gaps
+    assert (gap.kind, gap.reason) == (kind, "no_permission")
+    assert "GetThings" in gap.detail
+    assert not [item for item in gathered.items if item.kind == kind]
+
+
+def test_a_source_past_its_deadline_is_a_gap_and_is_not_waited_for() -> None:
+    started = time.monotonic()
+    gathered = first_look(FakeWorld(slow_s={"hosts": 1.5}), source_deadline_s=0.1)
+    assert time.monotonic() - started < 1.2
+    assert [(gap.kind, gap.reason) for gap in gathered.gaps] == [("status", "timeout")]
+
+
+def test_large_content_is_kept_by_reference_under_its_hash() -> None:
+    world = FakeWorld(detail="x" * 70_000)
+    told = looking(world)
+    (gathered,) = told.when(opened()).events
+    assert isinstance(gathered, e.EvidenceGatheredV1)
+    status = next(item for item in gathered.items if item.kind == "status")
+    assert status.content is None
+    assert status.content_ref is not None
+    assert status.content_ref.endswith(status.content_hash)
+    assert told.ports.blobs.get(status.content_ref)
+
+
+def test_a_verify_look_asks_only_what_tells_whether_it_works_again() -> None:
+    world = FakeWorld()
+    told = looking(world)
+    told.given(opened(), first_look(FakeWorld()))
+    done = next(event for event in INCIDENT_EVENTS if isinstance(event, e.ActionStartedV1))
+    succeeded = e.ActionSucceededV1(action_id=done.action_id, provider_id="x")
+    told.given(done, succeeded)
+    told.clock.advance(200)
+    (gathered,) = told.when_due("settle", succeeded, after_s=180).events
+    assert isinstance(gathered, e.EvidenceGatheredV1)
+    assert (gathered.round, gathered.purpose) == (2, "verify")
+    assert "changes" not in world.asked
+    assert "runbooks" not in world.asked
+
+
+def test_nothing_is_looked_at_while_an_action_runs_or_after_the_end() -> None:
+    told = looking(FakeWorld())
+    told.given(opened(), first_look(FakeWorld()))
+    cleared = e.SignalClearedV1(signal_name="orders-failures", cleared_at=NOON)
+    started = next(event for event in INCIDENT_EVENTS if isinstance(event, e.ActionStartedV1))
+    told.given(cleared, started)
+    assert told.when_due("settle", cleared, after_s=180).events == []
+    told.given(e.IncidentClosedV1(why="person"))
+    assert told.when_due("settle", cleared, after_s=180).events == []
+
+
+def test_an_incident_is_looked_at_a_bounded_number_of_times() -> None:
+    told = looking(FakeWorld(), max_rounds=1)
+    cleared = e.SignalClearedV1(signal_name="orders-failures", cleared_at=NOON)
+    told.given(opened(), first_look(FakeWorld()), cleared)
+    assert told.when_due("settle", cleared, after_s=180).events == []

@@ -1,0 +1,93 @@
+"""Baselines, onsets, log patterns, runbooks: the pure parts of observe."""
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from resilibot.observe.baseline import onset, summarise
+from resilibot.observe.patterns import level, mine, template
+from resilibot.observe.ports import LogLine, LogRead, Runbook
+from resilibot.observe.runbook_search import best
+from resilibot.runtime.testing import NOON
+
+
+def at(seconds: float):  # type: ignore[no-untyped-def]
+    return NOON + timedelta(seconds=seconds)
+
+
+def series(values: list[float], start: float = 0) -> list[tuple]:  # type: ignore[type-arg]
+    return [(at(start + n), value) for n, value in enumerate(values)]
+
+
+def test_too_few_points_are_no_baseline() -> None:
+    assert summarise(series([1, 1, 1, 1])) is None
+
+
+def test_a_spike_is_noise_and_stays_but_an_earlier_incident_is_left_out() -> None:
+    spiky = summarise(series([1, 1, 9, 1, 1, 1, 8, 1, 1, 1]))
+    assert spiky is not None
+    assert spiky.high == 9
+    healed = summarise(series([1, 1, 1, 1, 1, 1, 90, 95, 99, 1, 1, 1]))
+    assert healed is not None
+    assert (healed.high, healed.count) == (1, 9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_onset_is_the_start_of_the_last_run_up_to_the_alarm(seed: int) -> None:
+    rng = random.Random(seed)
+    values = [rng.gauss(10, 1) for _ in range(100)] + [rng.gauss(60, 1) for _ in range(8)]
+    assert onset(series(values), at(107), at(98)) == at(100)
+
+
+def test_without_a_deviation_the_onset_is_the_period_the_alarm_judged() -> None:
+    assert onset(series([10.0] * 50), at(49), at(39)) == at(39)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2026-11-24T12:00:00.123Z ERROR order 17 failed", "2026-11-24T12:00:07.9Z ERROR order 4711 failed"),
+        ("timeout to 10.0.0.1:8080 after 600 ms", "timeout to 10.0.0.22:8080 after 612.5 ms"),
+        (
+            "request 6b1d7c0a-9e3f-4a26-8f6e-1c2d3e4f5a6b lost",
+            "request 0d0c5a1e-5f5e-5b0e-8f6e-1c2d3e4f5a6b lost",
+        ),
+    ],
+)
+def test_lines_that_differ_in_numbers_and_ids_share_a_template(one: str, other: str) -> None:
+    assert template(one) == template(other)
+
+
+def test_lines_that_differ_in_words_do_not() -> None:
+    assert template("ERROR cannot connect") != template("ERROR cannot authenticate")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("x ERROR y", "ERROR"), ("FATAL: no", "ERROR"), ("WARNING x", "WARN"), ("INFO x", "INFO"), ("hello", "OTHER")],
+)
+def test_levels(line: str, expected: str) -> None:
+    assert level(line) == expected
+
+
+@pytest.mark.feature(18)
+def test_only_new_and_surging_templates_are_kept() -> None:
+    before = [LogLine(at(-n), "a", f"INFO served {n}") for n in range(1, 31)]
+    after = [LogLine(at(n), "a", f"INFO served {n}") for n in range(10)]
+    new = [LogLine(at(n), "b", f"ERROR order {n} failed") for n in range(10)]
+    content = mine(LogRead((*before, *after, *new), False, {}), "/g", at(0), at(-30), at(10))
+    assert [pattern.template for pattern in content.patterns] == ["ERROR order <n> failed"]
+    assert (content.patterns[0].count, content.patterns[0].component) == (10, "b")
+
+
+@pytest.mark.feature(20)
+def test_the_runbook_whose_words_fit_is_found_and_else_none() -> None:
+    books = [
+        Runbook("a.md", "1", "# Disk is full\n\nDelete old logs.", {}),
+        Runbook("b.md", "1", "# Checkout error rate is high\n\nLook at the last release.", {}),
+    ]
+    found = best("checkout-error-rate is in ALARM", books)
+    assert found is not None
+    assert found.content.key == "b.md"
+    assert best("certificate expires soon", books) is None
