@@ -18,7 +18,7 @@ from resilibot.local.drill import DrillReport, Watcher, follow, known_incidents
 from resilibot.local.home_file import HomeFile
 from resilibot.local.world.client import WorldClient
 
-WARM_UP_S = 14  # healthy seconds before a fault: enough for a baseline
+WARM_UP_S = 16  # healthy seconds before a fault: enough for a baseline
 
 
 @dataclass

@@ -143,7 +143,7 @@ WORKERS = (*(service.name for service in SERVICES), "relay", "timers")
 
 # On one machine minutes become seconds; on AWS the defaults of each service's settings hold.
 LOCAL_SETTINGS: dict[str, str] = {
-    "RESILIBOT_BASELINE_S": "120",
+    "RESILIBOT_BASELINE_S": "30",  # what a drill warms up for, and little of the drill before
     "RESILIBOT_METRIC_PERIOD_S": "1",
     "RESILIBOT_SETTLE_S": "5",
     "RESILIBOT_RECHECK_S": "6",
