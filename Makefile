@@ -46,7 +46,7 @@ check: $(UV) ## format, lint, types, import rules, frozen schemas, declared depe
 	$(RUN) mypy $(SOURCES)
 	$(RUN) lint-imports --no-cache
 	$(PYTEST) -q tests/contracts tests/architecture
-	$(RUN) bandit --quiet --recursive --configfile pyproject.toml $(SOURCES)
+	$(RUN) bandit --quiet --recursive -ll --configfile pyproject.toml $(SOURCES)
 	@set -e; for package in $(PACKAGES); do $(RUN) python -m tests.architecture.isolated $$package; done
 
 bench: $(UV) ## latency, AWS requests per incident, append throughput, import cost: ratios in one run
