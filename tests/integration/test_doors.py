@@ -80,6 +80,45 @@ def test_two_alarms_for_the_same_thing_are_one_incident(house: House) -> None:
     assert len(house.incidents_of("ledger")) == 1
 
 
+@pytest.mark.feature(1)
+def test_an_alarm_by_sns_and_by_eventbridge_is_one_incident(house: House) -> None:
+    """An EventBridge rule puts its event into the intake queue as it is."""
+    house.alarm("parcels-failures", service="parcels")
+    event = {
+        "id": uuid4().hex,
+        "detail-type": "CloudWatch Alarm State Change",
+        "source": "aws.cloudwatch",
+        "account": "000000000000",
+        "region": "us-east-1",
+        "time": "2026-11-24T12:00:00Z",
+        "detail": {
+            "alarmName": "parcels-failures",
+            "state": {"value": "ALARM", "reason": "x", "timestamp": "2026-11-24T12:00:00.000+0000"},
+            "configuration": {
+                "metrics": [
+                    {
+                        "metricStat": {
+                            "metric": {
+                                "namespace": "Test",
+                                "name": "Failures",
+                                "dimensions": {"Service": "parcels"},
+                            },
+                            "period": 60,
+                            "stat": "Average",
+                        }
+                    }
+                ]
+            },
+        },
+    }
+    house.client("sqs").send_message(QueueUrl=house.file.queues["intake"], MessageBody=json.dumps(event))
+    (row,) = until(lambda: house.incidents_of("parcels"), 15, "the incident")
+    received = until(
+        lambda: (s := house.api.get(f"/signals/{row['fingerprint']}"))["received"] == 2 and s, 10, "both signals"
+    )
+    assert received["incidents"] == [row["incident_id"]]
+
+
 def test_a_malformed_alarm_is_kept_with_its_body_and_can_be_redriven(house: House) -> None:
     house.client("sns").publish(TopicArn=house.file.alarm_topic_arn, Message='{"AlarmName": "half"}')
     until(lambda: house.cli_json("dlq", "list")["intake"] == 1, 40, "the dead letter")

@@ -135,7 +135,7 @@ def test_an_outcome_after_the_first_is_dropped() -> None:
     bench.deliver(encode(bench.opened))
     bench.deliver(encode_timer(bench.lease()))
     claim = bench.store.load(STREAM).events[1]
-    bench.consumer._record_outcomes(claim, bench.sender.recover(None, claim, None, None))  # type: ignore[arg-type]
+    bench.consumer._record_outcomes(claim, bench.sender.recover(None, claim, None, None), {})  # type: ignore[arg-type]
     assert bench.kinds().count("NotificationFailedV1") == 1
 
 

@@ -44,6 +44,7 @@ class HomeFile(BaseModel):
     alarm_topic_arn: str = ""
     visibility_s: int = 10
     relay_pause_s: float = 0.02
+    relay_quiet_pause_s: float = 0.1
     tick_s: float = 0.5
     projection_linger_s: float = 0.1
 

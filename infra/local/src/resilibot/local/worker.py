@@ -24,6 +24,7 @@ POLL_S = 5  # long poll; also the longest wait for a worker to notice that it sh
 HEARTBEAT_S = 3  # visibility is 10 s: a killed worker's group waits seconds, not minutes
 ERROR_PAUSE_S = 0.5
 SWEEP_S = 20
+QUIET_S = 3
 
 
 class Poller:
@@ -139,7 +140,7 @@ def _loops(name: str, home: HomeFile) -> list[tuple[Callable[[], object], float]
     if name == "relay":
         from resilibot.local.backbone import make_relay
 
-        return [(_relaying(make_relay(home)), home.relay_pause_s)]
+        return [(_relaying(make_relay(home), home), 0)]
     if name == "timers":
         from resilibot.local.backbone import make_tick
 
@@ -155,16 +156,22 @@ def _loops(name: str, home: HomeFile) -> list[tuple[Callable[[], object], float]
     return [(poller.poll, pause_s) for poller in pollers]
 
 
-def _relaying(relay: Any) -> Callable[[], object]:
-    """Poll, and now and then sweep: one thread, since a relay keeps its place in memory."""
-    swept_at = time.monotonic()
+def _relaying(relay: Any, home: HomeFile) -> Callable[[], object]:
+    """Poll, fast while events flow and slower when it is quiet; now and then sweep.
+
+    One thread does both, since a relay keeps its place in memory.
+    """
+    swept_at = flowed_at = time.monotonic()
 
     def step() -> None:
-        nonlocal swept_at
-        relay.poll()
+        nonlocal swept_at, flowed_at
+        if relay.poll():
+            flowed_at = time.monotonic()
         if time.monotonic() - swept_at > SWEEP_S:
             swept_at = time.monotonic()
             relay.sweep(older_than_s=SWEEP_S)
+        is_quiet = time.monotonic() - flowed_at > QUIET_S
+        time.sleep(home.relay_quiet_pause_s if is_quiet else home.relay_pause_s)
 
     return step
 

@@ -120,16 +120,18 @@ class Consumer:
             at_now = Trigger(trigger.recorded, self.writer.clock.now(), trigger.timer, joined)
             return _placed(reaction.decide(_fold(own), at_now, facts), stream.id)
 
-        loaded = {stream.id: stream}
-        appended = self.writer.write([stream.id, *joins], decide, self._origin(trigger), loaded=loaded)
+        known = {stream.id: stream}
+        appended = self.writer.write([stream.id, *joins], decide, self._origin(trigger), loaded=known)
+        known = _extended(known, appended)
         for claim in appended:
             if type(claim.event) in self.service.effects:
-                self._run(claim)
+                self._run(claim, known)
 
-    def _run(self, claim: RecordedEvent) -> None:
+    def _run(self, claim: RecordedEvent, known: dict[str, Stream]) -> None:
+        if claim.stream not in known:
+            known = {**known, claim.stream: self.writer.store.load(claim.stream)}
         effect = self.service.effects[type(claim.event)]
-        case = _fold(self.writer.store.load(claim.stream))
-        self._record_outcomes(claim, effect.run(case, claim, self.ports))
+        self._record_outcomes(claim, effect.run(_fold(known[claim.stream]), claim, self.ports), known)
 
     def _recover(self, timer: Timer, claim: RecordedEvent, stream: Stream) -> None:
         effect = self.service.effects[type(claim.event)]
@@ -138,11 +140,18 @@ class Consumer:
             return
         now = self.writer.clock.now()
         log.info("recovering a claim without outcome", extra={"stream": stream.id, "claim": claim.id})
-        self._record_outcomes(claim, effect.recover(case, claim, self.ports, now))
-        if not effect.is_settled(_fold(self.writer.store.load(stream.id)), claim):
+        known = self._record_outcomes(claim, effect.recover(case, claim, self.ports, now), {stream.id: stream})
+        latest = known.get(stream.id) or self.writer.store.load(stream.id)
+        if not effect.is_settled(_fold(latest), claim):
             self.timers.schedule([self.writer.lease_again(claim, timer, now)])
 
-    def _record_outcomes(self, claim: RecordedEvent, outcomes: Iterable[Decision]) -> None:
+    def _record_outcomes(
+        self, claim: RecordedEvent, outcomes: Iterable[Decision], known: dict[str, Stream]
+    ) -> dict[str, Stream]:
+        """Append each outcome as it comes, unless one is there already.
+
+        `known` streams save a load: an append upon one that has moved on conflicts, and is decided anew.
+        """
         effect = self.service.effects[type(claim.event)]
         origin = Origin(_service_actor(self.service), claim.envelope.correlation_id, claim.id)
         for outcome in outcomes:
@@ -152,7 +161,8 @@ class Consumer:
             def decide(streams: Mapping[str, Stream], placed: Sequence[On] = placed) -> Sequence[On]:
                 return [] if effect.is_settled(_fold(streams[claim.stream]), claim) else placed
 
-            self.writer.write(names, decide, origin)
+            known = _extended(known, self.writer.write(names, decide, origin, loaded=known))
+        return known
 
     def _origin(self, trigger: Trigger) -> Origin:
         envelope = trigger.recorded.envelope
@@ -167,6 +177,20 @@ def _service_actor(service: Service) -> Actor:
 def _fold(stream: Stream) -> IncidentCase:
     category, _, key = stream.id.partition("#")
     return fold(key, stream.events if category == "incident" else ())
+
+
+def _extended(known: Mapping[str, Stream], appended: Sequence[RecordedEvent]) -> dict[str, Stream]:
+    """`known` with what was appended; a stream that others wrote to in between is forgotten."""
+    extended = dict(known)
+    for event in appended:
+        stream = extended.get(event.stream)
+        if stream is None:
+            continue
+        if event.version == stream.version + 1:
+            extended[event.stream] = Stream(stream.id, (*stream.events, event), event.version, event.hash)
+        else:
+            del extended[event.stream]
+    return extended
 
 
 def _placed(decision: Decision, stream: str) -> list[On]:
