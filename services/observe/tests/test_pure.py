@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from resilibot.observe.baseline import onset, summarise
+from resilibot.observe.baseline import calm, onset, summarise, troubled
 from resilibot.observe.patterns import level, mine, template
 from resilibot.observe.ports import LogLine, LogRead, Runbook
 from resilibot.observe.runbook_search import best
@@ -38,6 +38,21 @@ def test_the_onset_is_the_start_of_the_last_run_up_to_the_alarm(seed: int) -> No
     rng = random.Random(seed)
     values = [rng.gauss(10, 1) for _ in range(100)] + [rng.gauss(60, 1) for _ in range(8)]
     assert onset(series(values), at(107), at(98)) == at(100)
+
+
+def test_the_alarms_own_earlier_trouble_is_no_baseline_however_long_it_was() -> None:
+    values = [0.0] * 10 + [50.0] * 30 + [0.0] * 16 + [50.0] * 4
+    spans = troubled(series(values[:56]), 10.0, "GreaterThanOrEqualToThreshold")
+    healthy = summarise(calm(series(values[:56]), spans))
+    assert healthy is not None
+    assert healthy.high == 0.0
+    assert onset(series(values), at(59), at(57), spans) == at(56)
+
+
+def test_single_breaches_of_a_threshold_set_too_low_are_not_trouble() -> None:
+    assert troubled(series([1, 9, 1, 8, 9, 1, 9]), 3.0, "GreaterThanThreshold") == []
+    assert troubled(series([99, 40, 40, 40, 99]), 50.0, "LessThanThreshold") != []
+    assert troubled(series([9, 9, 9, 9]), 3.0, None) == []
 
 
 def test_without_a_deviation_the_onset_is_the_period_the_alarm_judged() -> None:

@@ -5,7 +5,7 @@ since quiet metrics have none.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from resilibot.contracts.evidence import Baseline
@@ -17,6 +17,7 @@ MAD_TO_SIGMA = 1.4826
 FLOOR_RATIO = 0.05  # of the median: smaller moves are never called deviations
 DEVIATES = 4.0  # scales
 EXCURSION = 3  # points
+MARGIN = timedelta(seconds=2)  # what rises into trouble, and falls out of it
 
 
 def summarise(points: Points) -> Baseline | None:
@@ -41,6 +42,32 @@ def summarise(points: Points) -> Baseline | None:
     return _statistics(kept)
 
 
+def troubled(points: Points, threshold: float | None, comparison: str | None) -> list[tuple[datetime, datetime]]:
+    """When the alarm's own metric was beyond its threshold for EXCURSION points in a row: earlier trouble, not health.
+
+    Those times are no baseline for any metric. A single spike beyond a threshold set too low is not trouble. Nothing
+    is troubled when the alarm does not say which side is bad.
+    """
+    if threshold is None or comparison is None:
+        return []
+    is_above = comparison.startswith("GreaterThan")
+    spans: list[tuple[datetime, datetime]] = []
+    run: list[datetime] = []
+    for at, value in [*sorted(points), (datetime.max.replace(tzinfo=UTC), None)]:
+        if value is not None and (value >= threshold if is_above else value <= threshold):
+            run.append(at)
+            continue
+        if len(run) >= EXCURSION:
+            spans.append((run[0] - MARGIN, run[-1] + MARGIN))
+        run = []
+    return spans
+
+
+def calm(points: Points, spans: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, float]]:
+    """The points outside of these spans."""
+    return [(at, value) for at, value in points if not any(start <= at <= end for start, end in spans)]
+
+
 def _statistics(values: Sequence[float]) -> Baseline | None:
     if len(values) < MIN_POINTS:
         return None
@@ -61,13 +88,15 @@ def is_outside(value: float, baseline: Baseline) -> bool:
     return far and not baseline.low <= value <= baseline.high
 
 
-def onset(points: Points, fired_at: datetime, guard: datetime) -> datetime:
+def onset(
+    points: Points, fired_at: datetime, guard: datetime, spans: Sequence[tuple[datetime, datetime]] = ()
+) -> datetime:
     """When the alarm's metric left its baseline: the start of the last run of deviating points up to the alarm.
 
-    `guard`: the start of the period that the alarm judged. Points before it give the baseline; it is also the answer
-    when the metric never left the baseline, or there is none.
+    `guard`: the start of the period that the alarm judged. Points before it, outside of the troubled `spans`, give the
+    baseline; it is also the answer when the metric never left the baseline, or there is none.
     """
-    baseline = summarise([(at, value) for at, value in points if at < guard])
+    baseline = summarise(calm([(at, value) for at, value in points if at < guard], spans))
     if baseline is None:
         return guard
     start = None

@@ -14,8 +14,8 @@ from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.event import Value, format_time
 from resilibot.contracts.evidence import EvidenceGap, EvidenceItem, EvidenceKind, MetricContent, Window
 from resilibot.contracts.signal import MetricRef, Signal
+from resilibot.observe.baseline import calm, summarise, troubled
 from resilibot.observe.baseline import onset as find_onset
-from resilibot.observe.baseline import summarise
 from resilibot.observe.patterns import mine
 from resilibot.observe.ports import Ports, Series, SourceFailed
 from resilibot.observe.rounds import Look, metric_signal, next_look
@@ -90,6 +90,7 @@ class _Round:
         self._settings = ports.settings
         self._gaps: list[EvidenceGap] = []
         self._service = signal.resource.service or ""
+        self._troubled: list[tuple[datetime, datetime]] = []
 
     def run(self) -> Gathered:
         pool = ThreadPoolExecutor(max_workers=6)
@@ -148,16 +149,17 @@ class _Round:
         return self._ports.metrics.read(asked, start, self._look.now, self._settings.metric_period_s)
 
     def _onset(self, series: Sequence[Series]) -> datetime:
-        if self._look.onset is not None:
-            return self._look.onset
-        metric, fired_at = self._signal.metric, self._signal.fired_at
-        alarmed = next((s for s in series if metric is not None and _same(s.metric, metric)), None)
+        """Known from an earlier round, or found in the alarm's own metric; notes earlier trouble on the way."""
+        known, metric, fired_at = self._look.onset, self._signal.metric, self._signal.fired_at
         if metric is None:
-            return fired_at
-        guard = fired_at - timedelta(seconds=metric.period_s)
+            return known or fired_at
+        guard = known or fired_at - timedelta(seconds=metric.period_s)
+        alarmed = next((s for s in series if _same(s.metric, metric)), None)
         if alarmed is None:
             return guard
-        return find_onset(alarmed.points, fired_at, guard)
+        before = [point for point in alarmed.points if point[0] < guard]
+        self._troubled = troubled(before, metric.threshold, metric.comparison)
+        return known or find_onset(alarmed.points, fired_at, guard, self._troubled)
 
     def _baseline_window(self, onset: datetime) -> Window | None:
         if self._look.baseline is not None:
@@ -171,7 +173,8 @@ class _Round:
         start = self._look.since or onset
         found = _Found("metric", self._ports.metrics.name, window=Window(start=start, end=self._look.now))
         for one in series:
-            healthy = [(at, v) for at, v in one.points if baseline and baseline.start <= at <= baseline.end]
+            before = [(at, v) for at, v in one.points if baseline and baseline.start <= at <= baseline.end]
+            healthy = calm(before, self._troubled)
             fresh = [(at, v) for at, v in one.points if at >= start]
             is_alarm = self._signal.metric is not None and _same(one.metric, self._signal.metric)
             content = MetricContent(
