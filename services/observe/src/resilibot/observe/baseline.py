@@ -96,7 +96,9 @@ def onset(
     `guard`: the start of the period that the alarm judged. Points before it, outside of the troubled `spans`, give the
     baseline; it is also the answer when the metric never left the baseline, or there is none.
     """
-    baseline = summarise(calm([(at, value) for at, value in points if at < guard], spans))
+    earlier = guard - (fired_at - guard)  # trouble may begin a little before the period that tripped the alarm
+    before = calm([(at, value) for at, value in points if at < guard], spans)
+    baseline = summarise([(at, value) for at, value in before if at < earlier]) or summarise(before)
     if baseline is None:
         return guard
     start = None
