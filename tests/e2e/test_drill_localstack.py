@@ -8,16 +8,18 @@ from collections.abc import Iterator
 import pytest
 
 from resilibot.local.home import Home, HomePlan
+from tests.conftest import settings_for
 from tests.support.house import House
+from tests.support.receiver import receiving
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    settings = {"RESILIBOT_COOLDOWN_S": "1", "RESILIBOT_QUIET_PERIOD_S": "2"}
-    with Home(HomePlan(tmp_path_factory.mktemp("home"), "localstack", settings=settings)) as file:
-        yield House(file)
+    state = tmp_path_factory.mktemp("home")
+    with receiving() as receiver, Home(HomePlan(state, "localstack", settings=settings_for(receiver))) as file:
+        yield House(file, receiver)
 
 
 def test_a_bad_deploy_is_diagnosed_approved_rolled_back_and_verified(house: House) -> None:

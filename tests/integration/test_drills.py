@@ -47,6 +47,16 @@ def test_a_bad_deploy_waits_for_a_person_and_is_rolled_back_once(house: House) -
     assert approval["answered_by"] == "operator@localhost"
     starts = [line for line in house.starts() if line["cause"] == action["provider_id"]]
     assert sorted(line["release"] for line in starts) == ["1.4.1", "1.4.1"]
+    assert house.receiver is not None
+    told = ["incident.opened", "incident.approval_requested", "incident.resolved"]
+    until(lambda: house.receiver and house.receiver.kinds(report.incident_id) == told, 10, "each message once")
+
+
+def test_a_channel_that_is_down_for_a_moment_is_told_in_the_end(house: House) -> None:
+    assert house.receiver is not None
+    house.receiver.answers += [503]
+    incident_id = house.api.post("/incidents", {"title": "told late", "service": "late"})["incident_id"]
+    until(lambda: house.receiver and house.receiver.kinds(incident_id) == ["incident.opened"], 20, "the message")
 
 
 @pytest.mark.feature(111)

@@ -17,6 +17,7 @@ from resilibot.local.client import ApiClient
 from resilibot.local.drill import DrillReport, Watcher, follow, known_incidents
 from resilibot.local.home_file import HomeFile
 from resilibot.local.world.client import WorldClient
+from tests.support.receiver import Receiver
 
 WARM_UP_S = 16  # healthy seconds before a fault: enough for a baseline
 
@@ -24,6 +25,7 @@ WARM_UP_S = 16  # healthy seconds before a fault: enough for a baseline
 @dataclass
 class House:
     file: HomeFile
+    receiver: Receiver | None = None
 
     @cached_property
     def api(self) -> ApiClient:

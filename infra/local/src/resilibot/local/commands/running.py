@@ -122,7 +122,7 @@ def _drill(file: HomeFile, name: str, yes: bool, timeout_s: float, as_json: bool
 def _warm_up(world: WorldClient, as_json: bool) -> None:
     """Wait until the world has served healthy traffic for long enough since it started."""
     while (healthy_s := float(world.state()["healthy_for_s"])) < WARM_UP_S:
-        if not as_json:
+        if out.is_terminal and not as_json:
             out.print(f"  [dim]{healthy_s:4.0f} s healthy[/dim]", end="\r")
         time.sleep(0.5)
 
