@@ -1,5 +1,6 @@
 """EventStoreContract: what every event store must do. Subclass it with a `store` fixture."""
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -107,6 +108,23 @@ class EventStoreContract:
         stream = store.load(name)
         assert [event.version for event in stream.events] == list(range(1, written + 1))
         assert not audit(store, name).faults  # type: ignore[arg-type]  # both stores can be audited
+
+    def test_an_audit_during_appends_finds_no_fault(self, store: EventStore, name: str) -> None:
+        store.append([append_of(Stream(name), EVENTS[:1])])
+        stop = threading.Event()
+
+        def keep_writing() -> None:
+            while not stop.is_set():
+                store.append([append_of(store.load(name), EVENTS[1:2])])
+
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(keep_writing)
+            try:
+                reports = [audit(store, name) for _ in range(10)]  # type: ignore[arg-type]  # both can be audited
+            finally:
+                stop.set()
+            writing.result()
+        assert [report.faults for report in reports] == [()] * 10
 
     def timers_of(self, store: EventStore) -> Sequence[Timer]:
         raise NotImplementedError

@@ -59,15 +59,8 @@ class ApiClient:
 
 
 def _message(answer: httpx.Response) -> str:
+    """The detail of a problem (RFC 9457), or the bare text of an answer that is none."""
     try:
-        body = answer.json()
-    except ValueError:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
         return answer.text[:300]
-    if isinstance(body, dict):
-        detail = body.get("message") or body.get("error") or body.get("detail") or body
-        if isinstance(detail, dict):
-            detail = detail.get("message", detail)
-        if isinstance(detail, list):  # validation: name the fields
-            return "; ".join(f"{'.'.join(map(str, d.get('loc', [])))}: {d.get('msg') or d.get('type')}" for d in detail)
-        return str(detail)
-    return str(body)

@@ -38,12 +38,11 @@ class DeadLetters:
 
     def show(self, queue: str, limit: int = 10) -> list[DeadLetter]:
         """Up to `limit` dead letters, which stay where they are."""
-        letters = []
-        for letter in self._receive(queue, limit):
+        letters = list(self._receive(queue, limit))
+        for letter in letters:
             self._sqs.change_message_visibility(
                 QueueUrl=self._url(queue), ReceiptHandle=letter.receipt, VisibilityTimeout=0
             )
-            letters.append(letter)
         return letters
 
     def redrive(self, queue: str, limit: int = 100) -> int:
@@ -62,17 +61,21 @@ class DeadLetters:
         return moved
 
     def _receive(self, queue: str, limit: int) -> Iterator[DeadLetter]:
+        url = self._url(queue)
+        wait_s = PEEK_S + 1 if self._depth(url) else 0  # someone else may be looking at them right now
         seen: set[str] = set()
         while len(seen) < limit:
             answer = self._sqs.receive_message(
-                QueueUrl=self._url(queue),
+                QueueUrl=url,
                 MaxNumberOfMessages=min(10, limit - len(seen)),
+                WaitTimeSeconds=wait_s,
                 VisibilityTimeout=PEEK_S,
                 AttributeNames=["MessageGroupId", "ApproximateReceiveCount"],
             )
             fresh = [m for m in answer.get("Messages", []) if m["MessageId"] not in seen]
             if not fresh:
                 return
+            wait_s = 0
             for message in fresh:
                 seen.add(message["MessageId"])
                 attributes = message.get("Attributes", {})

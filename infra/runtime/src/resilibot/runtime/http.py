@@ -15,9 +15,10 @@ from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-from aws_lambda_powertools.event_handler import Response, content_types
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.exceptions import ServiceError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 log = logging.getLogger(__name__)
@@ -146,11 +147,36 @@ def application(resolver: Any, routers: Sequence[Any], *, public: frozenset[str]
     for router in routers:
         resolver.include_router(router)
 
-    def unexpected(error: Exception) -> Response[str]:
-        error_id = str(uuid4())
-        log.error("request failed", exc_info=error, extra={"error_id": error_id})
-        body = json.dumps({"error": {"message": "internal error", "id": error_id}})
-        return Response(HTTPStatus.INTERNAL_SERVER_ERROR, content_types.APPLICATION_JSON, body)
-
-    resolver.exception_handler(Exception)(unexpected)
+    resolver.exception_handler(ServiceError)(_refused)
+    resolver.exception_handler([RequestValidationError, RequestUnsupportedContentType])(_malformed)
+    resolver.exception_handler(Exception)(_unexpected)
     return resolver
+
+
+def _refused(error: ServiceError) -> Response[str]:
+    return _problem(error.status_code, error.msg)
+
+
+def _malformed(error: RequestValidationError | RequestUnsupportedContentType) -> Response[str]:
+    """Names each field and what is wrong with it; the value itself is not sent back."""
+    unsupported = isinstance(error, RequestUnsupportedContentType)
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE if unsupported else HTTPStatus.UNPROCESSABLE_ENTITY
+    fields = [{"field": _field(e["loc"]), "message": e["msg"]} for e in error.errors()]
+    return _problem(status, "; ".join(f"{f['field']}: {f['message']}" for f in fields), errors=fields)
+
+
+def _field(location: Sequence[str | int]) -> str:
+    """The dotted path without the leading "body", "query" or "header"."""
+    return ".".join(str(part) for part in location[1:]) or str(location[0])
+
+
+def _unexpected(error: Exception) -> Response[str]:
+    error_id = str(uuid4())
+    log.error("request failed", exc_info=error, extra={"error_id": error_id})
+    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error", error_id=error_id)
+
+
+def _problem(status: int, detail: str, **extra: Any) -> Response[str]:
+    """RFC 9457 problem details."""
+    body = {"status": int(status), "title": HTTPStatus(status).phrase, "detail": detail, **extra}
+    return Response(status, "application/problem+json", json.dumps(body))

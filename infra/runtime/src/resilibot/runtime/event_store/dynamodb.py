@@ -80,6 +80,12 @@ class DynamoEventStore:
             for item in page["Items"]:
                 yield head_of(item)
 
+    def head(self, stream: str) -> Head | None:
+        """Strongly consistent; None when the stream is unknown."""
+        key = {"stream": {"S": stream}}
+        answer = self._client.get_item(TableName=self._tables.streams, Key=key, ConsistentRead=True)
+        return head_of(answer["Item"]) if "Item" in answer else None
+
     def commits(self, stream: str) -> list[Commit]:
         """Raw commits in key order, as they lie there, whatever was done to them."""
         return [_commit(item) for item in self._pages(stream, 1, None)]
@@ -232,11 +238,9 @@ class DynamoEventStore:
         Looks up to three times, since an append may land between the two reads. Raises StoreCorrupt.
         """
         for _ in range(3):
-            key = {"stream": {"S": stream}}
-            answer = self._client.get_item(TableName=self._tables.streams, Key=key, ConsistentRead=True)
+            head = self.head(stream)
             stored = self.commits(stream)
             end = (stored[-1].last, stored[-1].hash) if stored else (0, GENESIS)
-            head = head_of(answer["Item"]) if "Item" in answer else None
             at = (head.version, head.hash) if head else (0, GENESIS)
             if at == end:
                 return

@@ -41,6 +41,10 @@ class InMemoryEventStore:
         with self._lock:
             return iter(list(self._heads.values()))
 
+    def head(self, stream: str) -> Head | None:
+        with self._lock:
+            return self._heads.get(stream)
+
     def commits(self, stream: str) -> list[Commit]:
         with self._lock:
             return list(self._commits.get(stream, ()))

@@ -13,6 +13,8 @@ from typing import Any, Literal, Protocol
 from resilibot.contracts.canonical import GENESIS, link
 from resilibot.runtime.event_store.port import Head
 
+READS_OF_A_MOVING_STREAM = 20
+
 FaultKind = Literal["altered", "broken_link", "gap", "foreign", "misplaced", "head_differs", "unreadable"]
 
 
@@ -50,25 +52,37 @@ class AuditReport:
 
 
 class AuditedStore(Protocol):
-    """What an audit reads: every HEAD and the raw commits of a stream, in key order."""
+    """What an audit reads: every HEAD, one HEAD, and the raw commits of a stream in key order."""
 
     def heads(self) -> Iterator[Head]: ...
+
+    def head(self, stream: str) -> Head | None: ...
 
     def commits(self, stream: str) -> list[Commit]: ...
 
 
 def audit(store: AuditedStore, stream: str | None = None) -> AuditReport:
     """Verify every stream that has a HEAD, or one. A stream without HEAD is reported as one that differs from it."""
-    heads = [head for head in store.heads() if stream in (None, head.stream)]
-    if stream is not None and not heads:
-        heads = [Head(stream, 0, GENESIS, 0, "", _NEVER)]
+    names = [stream] if stream is not None else sorted(head.stream for head in store.heads())
     faults: list[Fault] = []
     events = 0
-    for head in sorted(heads, key=lambda head: head.stream):
-        commits = store.commits(head.stream)
+    for name in names:
+        head, commits = _at_rest(store, name)
         events += sum(len(commit.bodies) for commit in commits)
         faults += verify_stream(head, commits)
-    return AuditReport(len(heads), events, tuple(faults))
+    return AuditReport(len(names), events, tuple(faults))
+
+
+def _at_rest(store: AuditedStore, stream: str) -> tuple[Head, list[Commit]]:
+    """HEAD and commits of one moment: an append between two reads is no fault. A stream in use is read again."""
+    nothing = Head(stream, 0, GENESIS, 0, "", _NEVER)
+    head = store.head(stream) or nothing
+    for _ in range(READS_OF_A_MOVING_STREAM):
+        commits = store.commits(stream)
+        before, head = head, store.head(stream) or nothing
+        if head == before:
+            break
+    return head, commits
 
 
 def verify_stream(head: Head, commits: Sequence[Commit]) -> list[Fault]:
