@@ -138,23 +138,34 @@ def application(resolver: Any, routers: Sequence[Any], *, public: frozenset[str]
     An unknown error becomes a 500 with an id and no internals (boundary 2 of 3).
     """
 
+    def authenticate() -> None:
+        if resolver.current_event.path not in public:
+            principal_of(resolver.current_event.raw_event)
+
     def authenticated(app: Any, next_middleware: Any) -> Any:
-        if app.current_event.path not in public:
-            principal_of(app.current_event.raw_event)
+        authenticate()
         return next_middleware(app)
+
+    def malformed(error: RequestValidationError | RequestUnsupportedContentType) -> Response[str]:
+        """Powertools validates before any middleware runs; a stranger learns nothing of our fields all the same."""
+        try:
+            authenticate()
+        except Unauthorised as stranger:
+            return _refused(stranger)
+        return _malformed(error)
 
     resolver.use(middlewares=[authenticated])
     for router in routers:
         resolver.include_router(router)
 
     resolver.exception_handler(ServiceError)(_refused)
-    resolver.exception_handler([RequestValidationError, RequestUnsupportedContentType])(_malformed)
+    resolver.exception_handler([RequestValidationError, RequestUnsupportedContentType])(malformed)
     resolver.exception_handler(Exception)(_unexpected)
     return resolver
 
 
 def _refused(error: ServiceError) -> Response[str]:
-    return _problem(error.status_code, error.msg)
+    return _problem(error.status_code, str(error.msg))
 
 
 def _malformed(error: RequestValidationError | RequestUnsupportedContentType) -> Response[str]:
@@ -179,4 +190,4 @@ def _unexpected(error: Exception) -> Response[str]:
 def _problem(status: int, detail: str, **extra: Any) -> Response[str]:
     """RFC 9457 problem details."""
     body = {"status": int(status), "title": HTTPStatus(status).phrase, "detail": detail, **extra}
-    return Response(status, "application/problem+json", json.dumps(body))
+    return Response(int(status), "application/problem+json", json.dumps(body))

@@ -2,11 +2,17 @@
 
 import os
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 
-query = urllib.parse.urlencode({"unit": sys.argv[1], "cause": os.environ["RESILIBOT_CAUSE"]})
+unit = sys.argv[1]
+query = urllib.parse.urlencode({"unit": unit, "cause": os.environ["RESILIBOT_CAUSE"]})
 url = f"{os.environ['RESILIBOT_INIT']}/restart?{query}"
 request = urllib.request.Request(url, method="POST")  # noqa: S310  the loopback address of our own init
-with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310  as above
-    sys.exit(0 if answer.status == 200 else 1)
+try:
+    urllib.request.urlopen(request, timeout=20).close()  # noqa: S310  as above
+except urllib.error.HTTPError as error:
+    sys.exit(f"Failed to restart {unit}: {error.read().decode(errors='replace')}")
+except OSError as error:
+    sys.exit(f"Failed to restart {unit}: {error}")

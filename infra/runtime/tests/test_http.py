@@ -1,0 +1,95 @@
+"""What a caller of the API sees: a problem that names the field, or who is missing; never our insides."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Annotated, Any
+
+import pytest
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from pydantic import BaseModel, ConfigDict, Field
+
+from resilibot.runtime.http import Conflict, Principals, application, new_router, principal_of, use_principals
+
+
+class Order(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    amount: int = Field(ge=1)
+
+
+@pytest.fixture
+def app() -> Iterator[Any]:
+    digest = hashlib.sha256(b"t0ken").hexdigest()
+    use_principals(Principals(lambda: json.dumps({digest: {"id": "ana@example.org", "roles": ["viewer"]}})))
+    router = new_router()
+
+    @router.post("/orders")
+    def order(body: Annotated[Order, Body()]) -> dict[str, Any]:
+        if body.amount == 13:
+            raise Conflict("13 is taken")
+        if body.amount == 500:
+            raise RuntimeError("the password is hunter2")
+        return {"amount": body.amount}
+
+    @router.post("/operate")
+    def operate() -> dict[str, str]:
+        principal_of(router.current_event.raw_event).require("operator")
+        return {}
+
+    yield application(APIGatewayHttpResolver(enable_validation=True), [router])
+    use_principals(None)
+
+
+def call(app: Any, body: str, path: str = "/orders", token: str | None = "t0ken") -> tuple[int, dict[str, Any]]:
+    event = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})},
+        "requestContext": {"http": {"method": "POST", "path": path}, "stage": "$default"},
+        "body": body,
+        "isBase64Encoded": False,
+    }
+    answer = app.resolve(event, SimpleNamespace())
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def test_what_is_right_is_answered(app: Any) -> None:
+    assert call(app, '{"amount": 2}') == (200, {"amount": 2})
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [("{}", "amount"), ('{"amount": 0}', "amount"), ('{"amount": 1, "colour": 1}', "colour"), ("[]", "body")],
+)
+def test_a_malformed_body_is_a_problem_that_names_the_field(app: Any, body: str, field: str) -> None:
+    status, problem = call(app, body)
+    assert (status, problem["title"]) == (422, "Unprocessable Entity")
+    assert [error["field"] for error in problem["errors"]] == [field]
+    assert field in problem["detail"]
+
+
+def test_a_refusal_keeps_its_status_and_its_words(app: Any) -> None:
+    assert call(app, '{"amount": 13}') == (409, {"status": 409, "title": "Conflict", "detail": "13 is taken"})
+
+
+@pytest.mark.parametrize("token", [None, "", "wrong"])
+def test_an_unknown_caller_is_turned_away_before_the_body_is_read(app: Any, token: str | None) -> None:
+    assert call(app, "{}", token=token)[0] == 401
+
+
+def test_a_known_caller_without_the_role_is_forbidden(app: Any) -> None:
+    status, problem = call(app, "{}", "/operate")
+    assert status == 403
+    assert "operator" in problem["detail"]
+
+
+def test_an_unexpected_error_shows_an_id_and_nothing_else(app: Any) -> None:
+    status, problem = call(app, '{"amount": 500}')
+    assert (status, problem["detail"]) == (500, "internal error")
+    assert "hunter2" not in json.dumps(problem)
+    assert problem["error_id"]
