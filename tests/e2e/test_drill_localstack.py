@@ -7,19 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from resilibot.local.home import Home, HomePlan
-from tests.conftest import settings_for
-from tests.support.house import House
-from tests.support.receiver import receiving
+from resilibot.local.home import HomePlan
+from tests.support.house import House, living_in
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    state = tmp_path_factory.mktemp("home")
-    with receiving() as receiver, Home(HomePlan(state, "localstack", settings=settings_for(receiver))) as file:
-        yield House(file, receiver)
+    with living_in(HomePlan(tmp_path_factory.mktemp("home"), "localstack")) as house:
+        yield house
 
 
 def test_a_bad_deploy_is_diagnosed_approved_rolled_back_and_verified(house: House) -> None:

@@ -1,14 +1,14 @@
 """Relay, bus and timers on the embedded emulator: everything appended arrives, in order, also after a relay's death."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from resilibot.local.aws import client_at
+from resilibot.local.aws import clients_at
 from resilibot.local.roster import SERVICES
 from resilibot.runtime.bus.message import EventMessage, TimerMessage, decode
 from resilibot.runtime.bus.provision import Provisioned, provision
@@ -27,8 +27,9 @@ TABLES = Tables("b-events", "b-streams", "b-timers", "b-cursors")
 
 
 @pytest.fixture(scope="module")
-def client(ministack_endpoint: str) -> Callable[[str], Any]:
-    return lambda service: client_at(ministack_endpoint, service)
+def client(ministack_endpoint: str) -> Iterator[Callable[[str], Any]]:
+    with clients_at(ministack_endpoint) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,8 @@ def relay(client: Callable[[str], Any], bus: Provisioned) -> Callable[[], Relay]
 
 def drain(client: Callable[[str], Any], url: str, stream: str, expected: int, relay: Relay) -> list[int]:
     """Versions of `stream` as they arrive, until `expected` distinct ones are there or 10 s passed."""
-    sqs, versions = client("sqs"), []
+    sqs = client("sqs")
+    versions: list[int] = []
     deadline = time.monotonic() + 10
     while len(set(versions)) < expected and time.monotonic() < deadline:
         relay.poll()

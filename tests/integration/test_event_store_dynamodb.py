@@ -1,12 +1,12 @@
 """The DynamoDB event store keeps the contract on the embedded emulator; and tampering is found, with its place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from resilibot.local.aws import client_at
+from resilibot.local.aws import clients_at
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
 from resilibot.runtime.event_store.port import ChainBroken, EventStore, Stream, Timer
 from resilibot.runtime.event_store.tables import Tables
@@ -19,11 +19,11 @@ TABLES = Tables("t-events", "t-streams", "t-timers", "t-cursors")
 
 
 @pytest.fixture(scope="module")
-def dynamodb(ministack_endpoint: str) -> Any:
-    client = client_at(ministack_endpoint, "dynamodb")
-    for definition in TABLES.definitions():
-        client.create_table(**definition)
-    return client
+def dynamodb(ministack_endpoint: str) -> Iterator[Any]:
+    with clients_at(ministack_endpoint) as client:
+        for definition in TABLES.definitions():
+            client("dynamodb").create_table(**definition)
+        yield client("dynamodb")
 
 
 class TestDynamoEventStore(EventStoreContract):

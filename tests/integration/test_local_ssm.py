@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from resilibot.local.aws import client_at
+from resilibot.local.aws import clients_at
 from resilibot.local.ports import free_port
 from resilibot.local.world.control import ControlServer, World
 from resilibot.local.world.faults import Faults
@@ -60,7 +60,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     endpoint = SsmServer(free_port(), SsmOperations(hosts, executions), "http://127.0.0.1:1")
     for server in (control, endpoint):
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Fleet(client_at(f"http://127.0.0.1:{endpoint.server_port}", "ssm"), hosts)
+    with clients_at(f"http://127.0.0.1:{endpoint.server_port}") as client:
+        yield Fleet(client("ssm"), hosts)
     executions.stop()
     for server in (control, endpoint):
         server.shutdown()

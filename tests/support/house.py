@@ -6,18 +6,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from resilibot.local.aws import home_client
+from resilibot.local.aws import clients_at
 from resilibot.local.client import ApiClient
 from resilibot.local.drill import DrillReport, Watcher, follow, known_incidents
+from resilibot.local.home import Home, HomePlan
 from resilibot.local.home_file import HomeFile
 from resilibot.local.world.client import WorldClient
-from tests.support.receiver import Receiver
+from tests.support.receiver import SECRET, Receiver, receiving
 
 WARM_UP_S = 16  # healthy seconds before a fault: enough for a baseline
 
@@ -26,17 +28,23 @@ WARM_UP_S = 16  # healthy seconds before a fault: enough for a baseline
 class House:
     file: HomeFile
     receiver: Receiver | None = None
+    _open: ExitStack = field(default_factory=ExitStack)
 
     @cached_property
     def api(self) -> ApiClient:
-        return ApiClient(self.file)
+        return self._open.enter_context(closing(ApiClient(self.file)))
 
     @cached_property
     def world(self) -> WorldClient:
-        return WorldClient(str(self.file.world))
+        return self._open.enter_context(closing(WorldClient(str(self.file.world))))
 
-    def client(self, service: str) -> Any:
-        return home_client(self.file, service)
+    @cached_property
+    def client(self) -> Callable[[str], Any]:
+        """AWS clients of this home, by service name."""
+        return self._open.enter_context(clients_at(self.file.endpoint))
+
+    def close(self) -> None:
+        self._open.close()
 
     def pid(self, worker: str) -> int:
         return int((self.file.run_dir / f"{worker}.pid").read_text())
@@ -113,6 +121,22 @@ class House:
     def incidents_of(self, service: str) -> list[dict[str, Any]]:
         rows = self.api.get("/incidents", limit=100)["incidents"]
         return [row for row in rows if row["service"] == service]
+
+
+@contextmanager
+def living_in(plan: HomePlan) -> Iterator[House]:
+    """A home made by `plan`, with a webhook that is told everything and short pauses between drills."""
+    with receiving() as receiver:
+        settings = {
+            "RESILIBOT_COOLDOWN_S": "1",
+            "RESILIBOT_QUIET_PERIOD_S": "2",
+            "RESILIBOT_WEBHOOK_URL": receiver.url,
+            "RESILIBOT_WEBHOOK_SECRET": SECRET,
+            "RESILIBOT_WEBHOOK_ALLOW_LOOPBACK": "true",
+            **plan.settings,
+        }
+        with Home(replace(plan, settings=settings)) as file, closing(House(file, receiver)) as house:
+            yield house
 
 
 def until(condition: Callable[[], Any], within_s: float, what: str) -> Any:

@@ -1,5 +1,7 @@
 """AWS clients of the command line, aimed at a running home; the user's own AWS configuration is never read."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from resilibot.local.home_file import HomeFile
@@ -36,6 +38,23 @@ def client_at(endpoint: str, service: str) -> Any:
     )
     config = Config(connect_timeout=2, read_timeout=30, retries={"total_max_attempts": 3}, proxies={})
     return session.client(service, endpoint_url=endpoint, config=config)
+
+
+@contextmanager
+def clients_at(endpoint: str) -> Iterator[Callable[[str], Any]]:
+    """Clients by service name, made once each and closed at the end."""
+    made: dict[str, Any] = {}
+
+    def client(service: str) -> Any:
+        if service not in made:
+            made[service] = client_at(endpoint, service)
+        return made[service]
+
+    try:
+        yield client
+    finally:
+        for one in made.values():
+            one.close()
 
 
 def home_client(home: HomeFile, service: str) -> Any:

@@ -40,6 +40,9 @@ class ApiClient:
             trust_env=False,
         )
 
+    def close(self) -> None:
+        self._http.close()
+
     def get(self, path: str, **params: str | int | None) -> Any:
         return self._call("GET", path, params={k: v for k, v in params.items() if v is not None})
 

@@ -11,14 +11,14 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from resilibot.local.aws import client_at, emulator_env
+from resilibot.local.aws import clients_at, emulator_env
 from resilibot.local.emulators import Emulator, make_emulator
 from resilibot.local.home_file import FILE, HomeBusy, HomeFailed, HomeFile
 from resilibot.local.ports import free_port
@@ -68,8 +68,9 @@ class Home:
         _refuse_second(self._plan.state_dir)
         _fresh(self._plan.state_dir)
         endpoint = self._plan.endpoint or self._start_emulator()
-        provisioned = provision(lambda service: client_at(endpoint, service), Topology(SERVICES), _tables())
-        _seed(endpoint, self._plan.state_dir)
+        with clients_at(endpoint) as client:
+            provisioned = provision(client, Topology(SERVICES), _tables())
+            _seed(client, self._plan.state_dir)
         self.file = self._describe(endpoint, provisioned)
         self.file.write()
         self._supervisor = Supervisor(self.file.run_dir, self._plan.state_dir / "logs", self.file.env)
@@ -174,9 +175,9 @@ def _tables() -> list[dict[str, Any]]:
     return [*Tables().definitions(), *read_models()]
 
 
-def _seed(endpoint: str, state_dir: Path) -> None:
+def _seed(client: Callable[[str], Any], state_dir: Path) -> None:
     """Secrets and buckets that a deployment would have: the grant key for act, the operator for the API."""
-    manager = client_at(endpoint, "secretsmanager")
+    manager = client("secretsmanager")
     token = secrets.token_urlsafe(32)
     digest = hashlib.sha256(token.encode()).hexdigest()
     operator = {digest: {"id": OPERATOR, "roles": ["viewer", "operator", "approver"]}}
@@ -185,7 +186,7 @@ def _seed(endpoint: str, state_dir: Path) -> None:
         ("resilibot/principals", json.dumps(operator)),
     ):
         _put_secret(manager, name, value)
-    s3 = client_at(endpoint, "s3")
+    s3 = client("s3")
     for bucket in ("resilibot-blobs", "resilibot-runbooks"):
         with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
             s3.create_bucket(Bucket=bucket)

@@ -9,6 +9,9 @@ class WorldClient:
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
 
+    def close(self) -> None:
+        self._http.close()
+
     def state(self) -> dict[str, Any]:
         return self._answered(self._http.get("/state"))
 
