@@ -6,11 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from resilibot.local.home import Home, HomePlan
+from resilibot.local.home import HomePlan
 from tests.bench import appends, imports, latency, requests
-from tests.support.house import House
-
-SETTINGS = {"RESILIBOT_COOLDOWN_S": "1", "RESILIBOT_QUIET_PERIOD_S": "2"}
+from tests.support.house import living_in
 
 
 def say(name: str, figures: Any) -> None:
@@ -20,8 +18,7 @@ def say(name: str, figures: Any) -> None:
 def main(emulator: Any, incidents: int) -> None:
     if emulator == "ministack":
         say("import CPU", imports.ratios())
-    with tempfile.TemporaryDirectory() as folder, Home(HomePlan(Path(folder), emulator, settings=SETTINGS)) as file:
-        house = House(file)
+    with tempfile.TemporaryDirectory() as folder, living_in(HomePlan(Path(folder), emulator)) as house:
         say("append, 1 thread", appends.ratio(house, 1))
         say("append, 8 threads", appends.ratio(house, 8, each=20))
         for drill in ("hung-worker", "bad-deploy"):

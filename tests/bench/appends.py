@@ -2,21 +2,27 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
 from resilibot.runtime.event_store.port import Stream
+from resilibot.runtime.event_store.tables import Tables
 from tests.support.event_store_contract import EVENTS, append_of
 from tests.support.house import House
 
+TABLES = Tables("bench-events", "bench-streams", "bench-timers", "bench-cursors")  # nobody relays these
 ROUNDS = 4  # in turn, so that a machine that slows down slows both
 
 
 def ratio(house: House, threads: int, each: int = 60) -> dict[str, float]:
     """Appends and puts per second, and their ratio. Each thread writes a stream of its own."""
     dynamodb = house.client("dynamodb")
-    store = DynamoEventStore(dynamodb)
+    for definition in TABLES.definitions():
+        with suppress(dynamodb.exceptions.ResourceInUseException):
+            dynamodb.create_table(**definition)
+    store = DynamoEventStore(dynamodb, TABLES)
     append_s = put_s = 0.0
     for _ in range(ROUNDS):
         append_s += _timed(threads, lambda: _append_many(store, each))
@@ -43,7 +49,7 @@ def _put_many(dynamodb: Any, count: int) -> None:
     for version in range(1, count + 1):
         append = append_of(Stream(key), EVENTS[:1])
         dynamodb.put_item(
-            TableName="resilibot-events",
+            TableName=TABLES.events,
             Item={
                 "stream": {"S": key},
                 "version": {"N": str(version)},

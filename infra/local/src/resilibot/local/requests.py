@@ -14,7 +14,7 @@ from typing import Any
 # A poll that brought nothing is idleness, not work for an incident. Response fields that show it:
 POLLS = {
     "sqs.ReceiveMessage": "Messages",
-    "dynamodbstreams.GetRecords": "Records",
+    "dynamodb-streams.GetRecords": "Records",
     "dynamodb.Query:timers": "Items",
 }
 

@@ -21,10 +21,14 @@ Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Feed:
-    """One queue (by its topology name) and the handler, `module:function`, that eats from it."""
+    """One queue (by its topology name) and the handler, `module:function`, that eats from it.
+
+    by_group: message groups are handled side by side, one call each, as Lambda does; else a batch is one call.
+    """
 
     queue: str
     handler: str
+    by_group: bool
 
     def load(self) -> Handler:
         module, _, name = self.handler.partition(":")
@@ -34,7 +38,7 @@ class Feed:
 
 def feeds(service: str) -> list[Feed]:
     """The feeds of one service: its event queue, and for ingest the intake queue of raw signals as well."""
-    own = [Feed(service, f"resilibot.{service}.handler:handler")]
+    own = [Feed(service, f"resilibot.{service}.handler:handler", by_group=service != "projections")]
     if service == "ingest":
-        own.append(Feed("intake", "resilibot.ingest.handler:intake_handler"))
+        own.append(Feed("intake", "resilibot.ingest.handler:intake_handler", by_group=False))
     return own

@@ -11,15 +11,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from resilibot.local.home_file import HomeFile
 from resilibot.local.requests import RequestCounter
+from resilibot.local.roster import Feed, feeds
 from resilibot.local.structured_logs import configure_logging
 
 log = logging.getLogger(__name__)
 
+BATCH = 10
 POLL_S = 5  # long poll; also the longest wait for a worker to notice that it shall stop
 HEARTBEAT_S = 3  # visibility is 10 s: a killed worker's group waits seconds, not minutes
 ERROR_PAUSE_S = 0.5
@@ -30,26 +33,37 @@ QUIET_S = 3
 class Poller:
     """Feeds one handler from one queue."""
 
-    def __init__(self, sqs: Any, queue_url: str, handler: Callable[..., dict[str, Any]], visibility_s: int) -> None:
+    def __init__(self, sqs: Any, queue_url: str, feed: Feed, visibility_s: int) -> None:
         self._sqs = sqs
         self._url = queue_url
-        self._handler = handler
+        self._handler = feed.load()
+        self._by_group = feed.by_group
         self._visibility_s = visibility_s
+        self._pool = ThreadPoolExecutor(BATCH, thread_name_prefix=feed.queue)
 
     def poll(self) -> int:
         """Receive, handle and acknowledge one batch. Returns the number of messages received."""
         answer = self._sqs.receive_message(
             QueueUrl=self._url,
-            MaxNumberOfMessages=10,
+            MaxNumberOfMessages=BATCH,
             WaitTimeSeconds=POLL_S,
             AttributeNames=["MessageGroupId", "ApproximateReceiveCount"],
         )
         messages = answer.get("Messages", [])
         if messages:
             with _Heartbeat(self._sqs, self._url, messages, self._visibility_s):
-                result = self._handler({"Records": [_record(m) for m in messages]}, None)
-            self._acknowledge(messages, {item["itemIdentifier"] for item in result["batchItemFailures"]})
+                failed = self._handle(messages)
+            self._acknowledge(messages, failed)
         return len(messages)
+
+    def _handle(self, messages: list[dict[str, Any]]) -> set[str]:
+        """Ids of the messages that failed. Raises what the handler raises; then none is acknowledged."""
+        calls: dict[str, list[dict[str, Any]]] = {}
+        for message in messages:
+            group = message["Attributes"].get("MessageGroupId", "") if self._by_group else ""
+            calls.setdefault(group, []).append(_record(message))
+        results = self._pool.map(lambda records: self._handler({"Records": records}, None), calls.values())
+        return {item["itemIdentifier"] for result in results for item in result["batchItemFailures"]}
 
     def _acknowledge(self, messages: list[dict[str, Any]], failed: set[str]) -> None:
         done = [m for m in messages if m["MessageId"] not in failed]
@@ -148,10 +162,8 @@ def _loops(name: str, home: HomeFile) -> list[tuple[Callable[[], object], float]
     import boto3
     from botocore.config import Config
 
-    from resilibot.local.roster import feeds
-
     sqs = boto3.client("sqs", config=Config(read_timeout=POLL_S + 10, retries={"total_max_attempts": 2}))
-    pollers = [Poller(sqs, home.queues[feed.queue], feed.load(), home.visibility_s) for feed in feeds(name)]
+    pollers = [Poller(sqs, home.queues[feed.queue], feed, home.visibility_s) for feed in feeds(name)]
     pause_s = home.projection_linger_s if name == "projections" else 0
     return [(poller.poll, pause_s) for poller in pollers]
 

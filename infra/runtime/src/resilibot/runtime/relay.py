@@ -21,7 +21,7 @@ from resilibot.runtime.event_store.tables import Tables
 
 log = logging.getLogger(__name__)
 
-CURSOR_FLUSH_S = 1.0
+CURSOR_FLUSH_S = 5.0  # what a crash in between publishes again is dropped as known
 BATCH_GET = 100
 BATCH_WRITE = 25
 LOST_PLACE = frozenset({"TrimmedDataAccessException", "ExpiredIteratorException", "ResourceNotFoundException"})

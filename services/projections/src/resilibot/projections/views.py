@@ -135,6 +135,8 @@ def row(case: IncidentCase) -> dict[str, Any]:
         "severity": case.severity.value,
         "source": case.source,
         "service": case.resource.service if case.resource else None,
+        "outcome": case.diagnosis.outcome if case.diagnosis else None,
+        "diagnosis": case.diagnosis.summary if case.diagnosis else None,
         "fingerprint": case.fingerprint,
         "opened_at": format_time(case.opened_at) if case.opened_at else None,
         "updated_at": format_time(case.updated_at) if case.updated_at else None,

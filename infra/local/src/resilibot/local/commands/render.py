@@ -26,11 +26,12 @@ def entry(row: Mapping[str, Any]) -> None:
 
 
 def incidents(rows: list[Mapping[str, Any]]) -> None:
-    table = Table("incident", "status", "severity", "opened (UTC)", "title", box=None)
+    table = Table("incident", "status", "severity", "opened (UTC)", "title", "diagnosis", box=None)
     for row in rows:
         escalated = " [red]escalated[/red]" if row.get("escalated") else ""
         status = f"[{STYLE.get(row['status'], 'white')}]{row['status']}[/]{escalated}"
-        table.add_row(row["incident_id"], status, row["severity"], str(row["opened_at"])[:19], escape(row["title"]))
+        opened, diagnosis = str(row["opened_at"])[:19], row.get("diagnosis") or "-"
+        table.add_row(row["incident_id"], status, row["severity"], opened, escape(row["title"]), escape(diagnosis))
     out.print(table if rows else "no incidents")
 
 

@@ -60,7 +60,7 @@ class SsmHosts:
             started = self._client.start_automation_execution(DocumentName=self._document, Parameters=parameters)
             execution_id = started["AutomationExecutionId"]
             deadline = self._monotonic() + self._probe_s + GRACE_S
-            wait_s = self._probe_s / 4
+            wait_s = self._probe_s / 2
             while True:
                 self._pause(wait_s)
                 answer = self._client.get_automation_execution(AutomationExecutionId=execution_id)
