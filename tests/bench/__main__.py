@@ -19,10 +19,14 @@ def main(emulator: Any, incidents: int) -> None:
     if emulator == "ministack":
         say("import CPU", imports.ratios())
     with tempfile.TemporaryDirectory() as folder, living_in(HomePlan(Path(folder), emulator)) as house:
+        for drill in ("hung-worker", "bad-deploy"):
+            say("AWS requests, webhook told", requests.of_drill(house, drill))
+    with tempfile.TemporaryDirectory() as folder, living_in(HomePlan(Path(folder), emulator), is_told=False) as house:
         say("append, 1 thread", appends.ratio(house, 1))
         say("append, 8 threads", appends.ratio(house, 8, each=20))
         for drill in ("hung-worker", "bad-deploy"):
-            say("AWS requests", requests.of_drill(house, drill))
+            say("AWS requests, no channel", requests.of_drill(house, drill))
+        say("alarm to recovery, one alarm and a hundred", latency.repeated(house, 100))
         house.warm_up()
         say("alarm to diagnosis, one by one", latency.figures(latency.sequential(house, incidents)))
         say("alarm to diagnosis, burst", latency.figures(latency.burst(house, incidents)))

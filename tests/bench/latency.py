@@ -25,6 +25,17 @@ def burst(house: House, count: int) -> list[float]:
     return _diagnosed(house, [1000 + number for number in range(count)])
 
 
+def repeated(house: House, times: int) -> dict[str, float | None]:
+    """Seconds from alarm to recovery of a hung worker: with its one alarm, and with the alarm repeated `times` times."""
+
+    def repeat() -> None:
+        house.repeat(until(lambda: house.open_incident("checkout"), 30, "the incident"), times)
+
+    alone = house.drill("hung-worker", approve=None).alarm_to_recovery_s
+    flooded = house.drill("hung-worker", approve=None, injected=repeat).alarm_to_recovery_s
+    return {"one_s": alone, f"repeated_{times}_times_s": flooded}
+
+
 def figures(seconds: list[float]) -> dict[str, float]:
     return {
         "incidents": len(seconds),

@@ -116,30 +116,7 @@ def test_kill_9_of_act_between_its_claim_and_the_outcome_acts_once(house: House,
 
 def test_a_hundred_repeats_are_one_incident_and_one_action(house: House) -> None:
     def repeat() -> None:
-        def first() -> Any:
-            return [r for r in house.incidents_of("checkout") if r["status"] not in ("RESOLVED", "CLOSED")]
-
-        row = until(first, 30, "the incident")[0]
-        signal = house.api.get(f"/incidents/{row['incident_id']}")["signals"]
-        (name,) = [n for n in signal if n.startswith("checkout")][:1]
-        metric = signal[name]["signal"]["metric"]
-        sns = house.client("sns")
-        message = {
-            "AlarmName": name,
-            "AWSAccountId": row_account(house, row),
-            "NewStateValue": "ALARM",
-            "StateChangeTime": "2026-11-24T12:00:00.000+0000",
-            "Region": "us-east-1",
-            "Trigger": {
-                "MetricName": metric["name"],
-                "Namespace": metric["namespace"],
-                "Period": 10,
-                "Dimensions": [{"name": k, "value": v} for k, v in metric["dimensions"].items()],
-            },
-        }
-        for start in range(0, 100, 10):
-            entries = [{"Id": str(i), "Message": json.dumps(message)} for i in range(start, start + 10)]
-            sns.publish_batch(TopicArn=house.file.alarm_topic_arn, PublishBatchRequestEntries=entries)
+        house.repeat(until(lambda: house.open_incident("checkout"), 30, "the incident"), 100)
 
     known = {row["incident_id"] for row in house.incidents_of("checkout")}
     report = house.drill("hung-worker", approve=None, injected=repeat)
@@ -154,11 +131,6 @@ def test_a_hundred_repeats_are_one_incident_and_one_action(house: House) -> None
 
     until(counted, 20, "all hundred signals in the signal stream")
     _assert_acted_once(house, report)
-
-
-def row_account(house: House, row: Mapping[str, Any]) -> str:
-    account: str = house.api.get(f"/incidents/{row['incident_id']}")["resource"]["account"]
-    return account
 
 
 def _claimed(store: Any, stream: str) -> bool:

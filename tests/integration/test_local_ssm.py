@@ -17,7 +17,7 @@ from resilibot.local.aws import clients_at
 from resilibot.local.ports import free_port
 from resilibot.local.world.control import ControlServer, World
 from resilibot.local.world.faults import Faults
-from resilibot.local.world.hosts import SERVICE, UNIT, Host, make_hosts
+from resilibot.local.world.hosts import BAD_RELEASE, HEALTHY_RELEASE, SERVICE, UNIT, Host, make_hosts
 from resilibot.local.world.ssm_documents import Library
 from resilibot.local.world.ssm_endpoint import SsmOperations, SsmServer
 from resilibot.local.world.ssm_executions import Executions
@@ -27,6 +27,7 @@ from tests.support.house import until
 pytestmark = pytest.mark.integration
 
 RESTART = "ResiliBot-RestartService"
+ROLLBACK = "ResiliBot-RollbackRelease"
 
 
 @dataclass
@@ -123,6 +124,23 @@ def test_send_command_has_no_token_and_runs_each_time(fleet: Fleet) -> None:
     assert [fleet.restarts_by(command) for command in ids] == [[host], [host]]
     listed = fleet.ssm.list_commands(CommandId=ids[0])["Commands"]
     assert [(c["Status"], c["Comment"]) for c in listed] == [("Success", "why")]
+
+
+def test_a_rollback_goes_to_the_named_release_and_running_it_again_changes_nothing(fleet: Fleet) -> None:
+    host = fleet.hosts[0]
+    host.deploy(BAD_RELEASE, "deploy")
+    parameters = {"InstanceIds": [host.instance_id], "Unit": [UNIT], "Release": [HEALTHY_RELEASE]}
+    ids = []
+    for _ in range(2):
+        started = fleet.ssm.start_automation_execution(DocumentName=ROLLBACK, Parameters=parameters)
+        ids.append(started["AutomationExecutionId"])
+        assert fleet.finished(ids[-1])["AutomationExecutionStatus"] == "Success"
+        assert host.release == HEALTHY_RELEASE
+    assert [fleet.restarts_by(execution) for execution in ids] == [[host.instance_id], []]
+    started = fleet.ssm.start_automation_execution(DocumentName=ROLLBACK, Parameters={**parameters, "Release": ["9"]})
+    failed = fleet.finished(started["AutomationExecutionId"])
+    assert "release 9 is not installed" in failed["FailureMessage"]
+    assert host.release == HEALTHY_RELEASE
 
 
 def test_a_script_that_fails_is_a_failed_automation_with_its_own_words(fleet: Fleet) -> None:

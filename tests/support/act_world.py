@@ -10,7 +10,7 @@ from resilibot.act.ports import DispatchRefused, DispatchUndecided, Execution, P
 from resilibot.act.settings import ActSettings
 from resilibot.contracts import events as e
 from resilibot.contracts.canonical import content_hash
-from resilibot.contracts.evidence import Citation, EvidenceItem, StatusContent, Window
+from resilibot.contracts.evidence import ChangeContent, Citation, EvidenceItem, StatusContent, Window
 from resilibot.contracts.signal import MetricRef, ResourceRef, Severity, Signal
 from resilibot.runtime.testing import NOON
 
@@ -61,9 +61,24 @@ def status(host: str, responds: bool, number: int) -> EvidenceItem:
     )
 
 
+def change(before: str, after: str) -> EvidenceItem:
+    content = ChangeContent(what="release of orders", at=NOON, by="ci", before=before, after=after).model_dump(
+        mode="json"
+    )
+    return EvidenceItem(
+        id="r1.change.1",
+        kind="change",
+        summary="release",
+        source="parameter-store",
+        query={},
+        content=content,
+        content_hash=content_hash(content),
+    )
+
+
 def gathered(**responds: bool) -> e.EvidenceGatheredV1:
-    """Evidence of hosts A and B; `a` and `b` say whether they answer (A does not, B does)."""
-    items = [status(A, responds.get("a", False), 1), status(B, responds.get("b", True), 2)]
+    """Evidence of hosts A and B, and of release 8 after 7; `a`, `b`: whether they answer (A does not, B does)."""
+    items = [status(A, responds.get("a", False), 1), status(B, responds.get("b", True), 2), change("7", "8")]
     return e.EvidenceGatheredV1(
         round=1,
         purpose="diagnose",
@@ -98,7 +113,7 @@ def rollback(**changes: object) -> e.PlanStep:
     base: dict[str, object] = {
         "action": "ssm.rollback_release",
         "target": "service/orders",
-        "arguments": {"instance_ids": [A, B], "unit": UNIT},
+        "arguments": {"instance_ids": [A, B], "unit": UNIT, "release": "7"},
     }
     return restart(**(base | changes))
 

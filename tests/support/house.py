@@ -118,21 +118,50 @@ class House:
         message_id: str = sent["MessageId"]
         return message_id
 
+    def repeat(self, incident_id: str, times: int) -> None:
+        """Publish the alarm that opened this incident again, `times` times, as fast as SNS takes it."""
+        signal = self.api.get(f"/incidents/{incident_id}/events")["events"][0]["envelope"]["data"]["signal"]
+        metric = signal["metric"]
+        message = {
+            "AlarmName": signal["name"],
+            "AWSAccountId": signal["resource"]["account"],
+            "NewStateValue": "ALARM",
+            "StateChangeTime": "2026-11-24T12:00:00.000+0000",
+            "Region": signal["resource"]["region"],
+            "Trigger": {
+                "MetricName": metric["name"],
+                "Namespace": metric["namespace"],
+                "Period": metric["period_s"],
+                "Dimensions": [{"name": k, "value": v} for k, v in metric["dimensions"].items()],
+            },
+        }
+        for start in range(0, times, 10):
+            entries = [{"Id": str(i), "Message": json.dumps(message)} for i in range(start, min(start + 10, times))]
+            self.client("sns").publish_batch(TopicArn=self.file.alarm_topic_arn, PublishBatchRequestEntries=entries)
+
+    def open_incident(self, service: str) -> str | None:
+        """The one incident of this service that is not over."""
+        rows = [row for row in self.incidents_of(service) if row["status"] not in ("RESOLVED", "CLOSED")]
+        return str(rows[0]["incident_id"]) if rows else None
+
     def incidents_of(self, service: str) -> list[dict[str, Any]]:
         rows = self.api.get("/incidents", limit=100)["incidents"]
         return [row for row in rows if row["service"] == service]
 
 
 @contextmanager
-def living_in(plan: HomePlan) -> Iterator[House]:
-    """A home made by `plan`, with a webhook that is told everything and short pauses between drills."""
+def living_in(plan: HomePlan, *, is_told: bool = True) -> Iterator[House]:
+    """A home made by `plan`, with short pauses between drills and, if `is_told`, a webhook that is told everything."""
     with receiving() as receiver:
-        settings = {
-            "RESILIBOT_COOLDOWN_S": "1",
-            "RESILIBOT_QUIET_PERIOD_S": "2",
+        webhook = {
             "RESILIBOT_WEBHOOK_URL": receiver.url,
             "RESILIBOT_WEBHOOK_SECRET": SECRET,
             "RESILIBOT_WEBHOOK_ALLOW_LOOPBACK": "true",
+        }
+        settings = {
+            "RESILIBOT_COOLDOWN_S": "1",
+            "RESILIBOT_QUIET_PERIOD_S": "2",
+            **(webhook if is_told else {}),
             **plan.settings,
         }
         with Home(replace(plan, settings=settings)) as file, closing(House(file, receiver)) as house:

@@ -37,6 +37,15 @@ def test_anything_else_is_refused_by_name(library: Library, given: dict[str, lis
         library.get("ResiliBot-RestartService", is_automation=True).bind(given)
 
 
+def test_a_rollback_names_a_release_that_is_no_path(library: Library) -> None:
+    given = {"InstanceIds": [HOST], "Unit": ["checkout.service"], "Release": ["1.4.1"]}
+    document = library.get("ResiliBot-RollbackRelease", is_automation=True)
+    assert document.bind(given) == given
+    for sneaky in ("../1.4.1", "1.4.1/..", "-rf", "", "1.4.1\n"):
+        with pytest.raises(ParametersInvalid, match="Release"):
+            document.bind({**given, "Release": [sneaky]})
+
+
 def test_only_documents_that_are_shipped_exist_each_in_its_own_kind(library: Library) -> None:
     with pytest.raises(DocumentMissing):
         library.get("AWS-RunShellScript", is_automation=False)

@@ -2,11 +2,24 @@
 
 from typing import Any
 
+from resilibot.act.approve import answer
 from resilibot.act.service import SERVICE
 from resilibot.contracts import events as e
 from resilibot.runtime.service import On
 from resilibot.runtime.testing import Story, story
-from tests.support.act_world import A, B, FakeAutomation, FakeHosts, gathered, opened, plan, ports, restart
+from tests.support.act_world import (
+    KEY,
+    A,
+    B,
+    FakeAutomation,
+    FakeHosts,
+    gathered,
+    opened,
+    plan,
+    ports,
+    restart,
+    rollback,
+)
 
 
 def claimed(automation: FakeAutomation, hosts: FakeHosts | None = None) -> tuple[Story, e.ActionStartedV1]:
@@ -74,6 +87,39 @@ def test_after_the_tokens_time_nobody_asks_again_and_a_person_is_told() -> None:
     outcome = told.recover_effect(started, after_s=601)
     assert names(outcome) == [["ActionOutcomeUnknownV1", "IncidentEscalatedV1", "TargetReleasedV1"]]
     assert automation.calls == 1
+
+
+def test_what_may_no_longer_begin_is_not_begun_by_recover() -> None:
+    automation = FakeAutomation()
+    told, started = claimed(automation)
+    told.given(started, e.IncidentClosedV1(why="person"))
+    assert names(told.recover_effect(started))[0][0] == "ActionOutcomeUnknownV1"
+    assert automation.calls == 0
+
+
+def test_a_grant_that_expired_while_nobody_knew_begins_nothing() -> None:
+    automation = FakeAutomation()
+    told = story(SERVICE, ports(automation)).given(opened(), gathered())
+    proposed = plan(rollback())
+    gate, request = told.when(proposed).events
+    assert isinstance(gate, e.PlanGatedV1)
+    assert isinstance(request, e.ApprovalRequestedV1)
+    told.given(gate, request)
+    granted = answer(
+        told.case,
+        request.grant_id,
+        is_approval=True,
+        arguments_hash=request.arguments_hash,
+        approver="ada",
+        comment="",
+        trigger_now=told.clock.now(),
+        key=KEY,
+    )
+    started = told.when(granted).events[0]
+    assert isinstance(started, e.ActionStartedV1)
+    told.given(started)
+    assert names(told.recover_effect(started, after_s=901))[0][0] == "ActionOutcomeUnknownV1"
+    assert automation.calls == 0
 
 
 def test_an_action_in_progress_for_too_long_is_unknown() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from resilibot.contracts import events as e
+from resilibot.contracts.canonical import canonical
 from resilibot.contracts.evidence import ChangeContent, MetricContent, StatusContent
 from resilibot.contracts.signal import MetricRef
 from resilibot.observe.ports import (
@@ -24,6 +25,7 @@ from resilibot.observe.ports import (
 from resilibot.observe.service import SERVICE
 from resilibot.observe.settings import ObserveSettings
 from resilibot.runtime.blobs import InMemoryBlobStore
+from resilibot.runtime.event_store.items import COMMIT_BYTES
 from resilibot.runtime.testing import NOON, Story, story
 from tests.support.act_world import opened
 from tests.support.story import INCIDENT_EVENTS
@@ -40,6 +42,7 @@ class FakeWorld:
     slow_s: dict[str, float] = field(default_factory=dict)
     bad_from: datetime = NOON - timedelta(seconds=20)
     detail: str = ""
+    hosts: Sequence[str] = (HOST,)
     asked: list[str] = field(default_factory=list)
 
     def _asked(self, name: str) -> None:
@@ -55,8 +58,16 @@ class FakeMetrics:
     name: str = "cloudwatch"
 
     def related(self, namespace: str | None, dimensions: dict[str, str]) -> list[MetricRef]:
-        per_host = {**dimensions, "Host": HOST}
-        return [MetricRef(namespace="Web", name="HostFailures", statistic="Average", period_s=60, dimensions=per_host)]
+        return [
+            MetricRef(
+                namespace="Web",
+                name="HostFailures",
+                statistic="Average",
+                period_s=60,
+                dimensions={**dimensions, "Host": host},
+            )
+            for host in self.world.hosts
+        ]
 
     def read(self, metrics: Sequence[MetricRef], start: datetime, end: datetime, period_s: int) -> list[Series]:
         self.world._asked("metrics")
@@ -190,6 +201,17 @@ def test_large_content_is_kept_by_reference_under_its_hash() -> None:
     assert status.content_ref is not None
     assert status.content_ref.endswith(status.content_hash)
     assert told.ports.blobs.get(status.content_ref)
+
+
+def test_a_round_of_very_many_metrics_still_fits_into_one_event_and_says_what_was_left_out() -> None:
+    hosts = [f"i-{number:017x}" for number in range(300)]
+    gathered = first_look(FakeWorld(hosts=hosts))
+    assert len(canonical(gathered.payload())) < COMMIT_BYTES
+    metrics = [item for item in gathered.items if item.kind == "metric"]
+    assert len(metrics) == 101
+    assert MetricContent.model_validate(metrics[0].content).is_alarm_metric
+    assert all(item.content is not None for item in gathered.items if item.kind != "metric")
+    assert ["300 metrics" in gap.detail for gap in gathered.gaps] == [True]
 
 
 def test_a_verify_look_asks_only_what_tells_whether_it_works_again() -> None:

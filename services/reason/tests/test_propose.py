@@ -7,7 +7,7 @@ from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.event import DomainEvent
 from resilibot.plan.service import SERVICE
 from resilibot.reason.diagnose import diagnose
-from resilibot.runtime.testing import Outcome, Story, story
+from resilibot.runtime.testing import NOON, Outcome, Story, story
 from tests.support.act_world import opened
 from tests.support.scene_builder import World
 
@@ -46,7 +46,7 @@ def test_a_hung_process_is_restarted_on_its_host_only() -> None:
 def test_a_bad_release_is_rolled_back_on_every_host() -> None:
     step = the_plan(planned(BAD_RELEASE))
     assert (step.action, step.target) == ("ssm.rollback_release", "service/orders")
-    assert step.arguments["instance_ids"] == [A, B]
+    assert step.arguments == {"instance_ids": [A, B], "unit": "orders.service", "release": "7"}
 
 
 @pytest.mark.feature(24)
@@ -82,11 +82,47 @@ def test_an_inconclusive_look_is_followed_by_another_before_anyone_is_disturbed(
     assert the_reason(planned(dark, round_number=3)) == "inconclusive"
 
 
+def test_no_fault_for_too_long_is_told_to_a_person() -> None:
+    spiky = World(alarm="queue", spiky=True)
+    rounds = [spiky.gathered(number) for number in (1, 2, 3)]
+    assert the_reason(planned(spiky, *rounds, round_number=4)) == "rounds_spent"
+
+
+def test_after_a_reopening_the_same_remedy_is_a_new_idea() -> None:
+    step = the_plan(planned(BAD_RELEASE))
+    done = (BAD_RELEASE.gathered(1), _started(step), e.ActionSucceededV1(action_id="a1", provider_id="p"))
+    again = e.IncidentReopenedV1(signal=opened().signal, quiet_for_s=3)
+    assert the_reason(planned(BAD_RELEASE, *done, round_number=2)) == "already_tried"
+    assert the_plan(planned(BAD_RELEASE, *done, again, round_number=2)).action == "ssm.rollback_release"
+
+
+def test_an_approval_left_open_before_a_reopening_holds_nothing_up() -> None:
+    step = the_plan(planned(BAD_RELEASE))
+    asked = (BAD_RELEASE.gathered(1), _asked(step))
+    again = e.IncidentReopenedV1(signal=opened().signal, quiet_for_s=3)
+    assert planned(BAD_RELEASE, *asked, round_number=2).events == []
+    assert the_plan(planned(BAD_RELEASE, *asked, again, round_number=2)).action == "ssm.rollback_release"
+
+
 def test_a_finished_incident_is_left_alone() -> None:
     told: Story = story(SERVICE).given(opened(), BAD_RELEASE.gathered())
     diagnosis = diagnose(told.case, BAD_RELEASE.gathered())
     told.given(e.IncidentClosedV1(why="person"))
     assert told.when(diagnosis).events == []
+
+
+def _asked(step: e.PlanStep) -> e.ApprovalRequestedV1:
+    return e.ApprovalRequestedV1(
+        grant_id="g1",
+        round=1,
+        step=step,
+        action_class="risky",
+        arguments_hash=content_hash(step.arguments),
+        policy_version="p",
+        evidence_revision=2,
+        requested_by="act",
+        expires_at=NOON,
+    )
 
 
 def _started(step: e.PlanStep) -> e.ActionStartedV1:

@@ -87,6 +87,7 @@ class IncidentCase(Value):
     resolved_at: UtcTime | None = None
     closed_at: UtcTime | None = None
     reopened: int = 0
+    episode_round: int = 0  # the last round before the incident was reopened: what belongs to it is over
     signals: dict[str, SignalSummary] = Field(default_factory=dict)  # by alarm name
     rounds: list[e.EvidenceGatheredV1] = Field(default_factory=list)
     evidence_version: int = 0  # stream version of the last EvidenceGathered
@@ -120,6 +121,21 @@ class IncidentCase(Value):
         return self.rounds[-1].round if self.rounds else 0
 
     @property
+    def looks(self) -> int:
+        """Evidence rounds since the incident was opened or reopened: what budgets are counted in."""
+        return self.round - self.episode_round
+
+    @property
+    def current_actions(self) -> dict[str, Action]:
+        """Actions since the incident was opened or reopened."""
+        return {key: action for key, action in self.actions.items() if action.started.round > self.episode_round}
+
+    @property
+    def current_approvals(self) -> dict[str, Approval]:
+        """Approvals asked for since the incident was opened or reopened; no earlier one permits anything."""
+        return {key: a for key, a in self.approvals.items() if a.request.round > self.episode_round}
+
+    @property
     def diagnosis(self) -> e.DiagnosisReachedV1 | None:
         return self.diagnoses[-1] if self.diagnoses else None
 
@@ -131,14 +147,14 @@ class IncidentCase(Value):
             return Status.RESOLVED
         if any(a.state == "running" for a in self.actions.values()):
             return Status.IN_PROGRESS
-        last = next(reversed(self.approvals.values()), None)
+        last = next(reversed(self.current_approvals.values()), None)
         if last and last.state == "pending":
             return Status.PENDING_APPROVAL
         if last and last.state == "granted" and last.used_by is None:
             return Status.APPROVED
         if last and last.state == "denied" and (self.plan is None or last.request.round >= self.plan.round):
             return Status.DENIED
-        if self.actions and not self.escalated:
+        if self.current_actions and not self.escalated:
             return Status.IN_PROGRESS  # acted, looking again
         return Status.OPEN
 
@@ -217,6 +233,8 @@ def _(event: e.IncidentReopenedV1, case: IncidentCase, recorded: RecordedEvent) 
         resolution=None,
         closed_at=None,
         reopened=case.reopened + 1,
+        episode_round=case.round,
+        escalations=[],
         signals=_signals(case, event.signal, 1),
     )
 

@@ -122,10 +122,10 @@ def decide(api: ApiClient, incident_id: str, request: dict[str, Any], *, approve
 
 
 def _is_finished(case: dict[str, Any], until_postmortem: bool) -> bool:
+    """Healed and told, or denied: then it waits for a person, or for the service to recover by itself."""
     if case["status"] in END_STATES:
         return bool(case["postmortem"]) or not until_postmortem
-    waits_for_nobody = case["status"] not in ("IN_PROGRESS", "PENDING_APPROVAL", "APPROVED")
-    return bool(case["escalated"]) and waits_for_nobody and case["status"] == "DENIED"
+    return bool(case["status"] == "DENIED")
 
 
 def _report(

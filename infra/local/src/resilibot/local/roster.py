@@ -23,7 +23,7 @@ Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 class Feed:
     """One queue (by its topology name) and the handler, `module:function`, that eats from it.
 
-    by_group: message groups are handled side by side, one call each, as Lambda does; else a batch is one call.
+    by_group: the message groups of a batch are handled side by side, one call each; else a batch is one call.
     """
 
     queue: str

@@ -13,12 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor, RecordedEvent
 from resilibot.contracts.event import UnknownEventType
-from resilibot.runtime.bus.message import EventMessage, MalformedMessage, TimerMessage, decode
+from resilibot.runtime.bus.batch import Batch, Response, handle_in_order
+from resilibot.runtime.bus.message import EventMessage, TimerMessage, decode
 from resilibot.runtime.event_store.port import Stream, Timer
 from resilibot.runtime.service import Decision, On, Reaction, Service, Trigger
 from resilibot.runtime.timers import TimerStore
@@ -42,38 +41,17 @@ class Consumer:
     writer: Writer
     timers: TimerStore
 
-    def handle(self, batch: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
-        """An SQS batch as Lambda delivers it, records in order. Returns the partial-batch response.
+    def handle(self, batch: Batch) -> Response:
+        """An SQS batch as Lambda delivers it, records in order. Returns the partial-batch response."""
+        return handle_in_order(batch, self._handle)
 
-        After a failure the rest of that message group is failed too, so that order within a stream is kept.
-        """
-        failures: list[dict[str, str]] = []
-        broken_groups: set[str] = set()
-        for record in batch["Records"]:
-            group = record.get("attributes", {}).get("MessageGroupId", record["messageId"])
-            if group in broken_groups or not self._handled(record):
-                broken_groups.add(group)
-                failures.append({"itemIdentifier": record["messageId"]})
-        return {"batchItemFailures": failures}
-
-    def _handled(self, record: Mapping[str, Any]) -> bool:
-        """The one boundary: whatever a record raises is logged with its place; the queue redelivers, then buries it."""
-        try:
-            message = decode(record["body"])
-            if isinstance(message, TimerMessage):
-                self.on_timer(message.timer)
-            else:
-                self.on_event(message)
-        except (MalformedMessage, ForgedMessage, ValidationError) as error:
-            log.error("message refused: %s", error, extra={"code": getattr(error, "code", "invalid_event")})
-            return False
-        except Exception as error:  # boundary 1 of 3 (style): an unknown error fails this record, never the worker
-            log.exception(
-                "reaction failed",
-                extra={"code": getattr(error, "code", "unexpected"), "message_id": record["messageId"]},
-            )
-            return False
-        return True
+    def _handle(self, body: str) -> None:
+        """Raises MalformedMessage, ForgedMessage, and whatever the reaction raises."""
+        message = decode(body)
+        if isinstance(message, TimerMessage):
+            self.on_timer(message.timer)
+        else:
+            self.on_event(message)
 
     def on_event(self, message: EventMessage) -> None:
         """React to one event. Raises ForgedMessage if the store holds another event at that place."""

@@ -15,13 +15,14 @@ from typing import Any
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.runtime.bus.publisher import Publisher
 from resilibot.runtime.clock import Clock
-from resilibot.runtime.event_store.dynamodb import DynamoEventStore, commit_events, head_of
+from resilibot.runtime.event_store.dynamodb import DynamoEventStore
+from resilibot.runtime.event_store.items import commit_events, head_of
 from resilibot.runtime.event_store.port import Head
 from resilibot.runtime.event_store.tables import Tables
 
 log = logging.getLogger(__name__)
 
-CURSOR_FLUSH_S = 5.0  # what a crash in between publishes again is dropped as known
+CURSOR_FLUSH_S = 10.0  # what a crash in between publishes again is dropped as known
 BATCH_GET = 100
 BATCH_WRITE = 25
 LOST_PLACE = frozenset({"TrimmedDataAccessException", "ExpiredIteratorException", "ResourceNotFoundException"})
@@ -111,10 +112,9 @@ class Relay:
         return records
 
     def _publish_heads(self, heads: Sequence[Head]) -> int:
-        """Heads just read from the feed: one BatchGetItem where the last commit is all that is new."""
+        """Heads just read from the feed: one BatchGetItem where at most two commits are new."""
         new = [head for head in heads if head.version > self._published.get(head.stream, 0)]
-        plain = [head for head in new if head.lo == self._published.get(head.stream, 0) + 1]
-        events = self._last_commits(plain)
+        events = self._new_commits(new)
         for head in new:
             if head.stream not in events:
                 events[head.stream] = list(self._store.load(head.stream, after=self._have(head.stream)).events)
@@ -126,17 +126,23 @@ class Relay:
             self._published.update(self._cursors([stream]))
         return self._published.get(stream, 0)
 
-    def _last_commits(self, heads: Sequence[Head]) -> dict[str, list[RecordedEvent]]:
+    def _new_commits(self, heads: Sequence[Head]) -> dict[str, list[RecordedEvent]]:
+        """Events by stream where the commit after the last published one and HEAD's own commit are all that is new.
+
+        The others (more commits at once, a commit so large that it is several items) are left to be loaded.
+        """
         events: dict[str, list[RecordedEvent]] = {}
-        for part in _parts(heads, BATCH_GET):
-            keys = [{"stream": {"S": head.stream}, "version": {"N": str(head.lo)}} for head in part]
+        for part in _parts(heads, BATCH_GET // 2):
+            wanted = {(head.stream, at) for head in part for at in (self._published.get(head.stream, 0) + 1, head.lo)}
+            keys = [{"stream": {"S": stream}, "version": {"N": str(at)}} for stream, at in sorted(wanted)]
             request = {self._tables.events: {"Keys": keys, "ConsistentRead": True}}
-            answer = self._dynamodb.batch_get_item(RequestItems=request)
-            by_stream = {head.stream: head for head in part}
-            for item in answer["Responses"].get(self._tables.events, []):
-                head = by_stream[item["stream"]["S"]]
-                if int(item["last"]["N"]) == head.version:  # a large commit is several items: load it whole instead
-                    events[head.stream] = commit_events(item)
+            items = self._dynamodb.batch_get_item(RequestItems=request)["Responses"].get(self._tables.events, [])
+            for head in part:
+                own = sorted((i for i in items if i["stream"]["S"] == head.stream), key=_first_version)
+                found = [event for item in own for event in commit_events(item)]
+                first = self._published.get(head.stream, 0) + 1
+                if [event.version for event in found] == list(range(first, head.version + 1)):
+                    events[head.stream] = found
         return events
 
     def _publish_behind(self, heads: Sequence[Head], sweep: int | None = None) -> int:
@@ -195,6 +201,10 @@ def _newest(records: Iterable[dict[str, Any]]) -> list[Head]:
             if known is None or head.version > known.version:
                 newest[head.stream] = head
     return list(newest.values())
+
+
+def _first_version(item: dict[str, Any]) -> int:
+    return int(item["version"]["N"])
 
 
 def _parts(items: Sequence[Any], size: int) -> list[list[Any]]:

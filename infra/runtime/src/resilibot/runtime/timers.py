@@ -5,15 +5,18 @@ be rebuilt from the store. A TimerDue may arrive twice (a crash between send and
 causation, with the timer's id as the cause.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from resilibot.contracts.event import format_time
 from resilibot.runtime.bus.message import encode_timer
-from resilibot.runtime.event_store.dynamodb import TIMER_BUCKET, timer_item
+from resilibot.runtime.event_store.items import TIMER_BUCKET, timer_item
 from resilibot.runtime.event_store.port import Timer
 from resilibot.runtime.event_store.tables import Tables
+
+log = logging.getLogger(__name__)
 
 
 class TimerStore(Protocol):
@@ -72,9 +75,16 @@ def _timer(item: Mapping[str, Any]) -> Timer:
 
 
 def tick(table: TimerTable, sqs: Any, queue_urls: Mapping[str, str], now: datetime) -> int:
-    """Send every due timer to its owner's queue, then delete it. Returns how many were sent."""
+    """Send every due timer to its owner's queue, then delete it. Returns how many were sent.
+
+    A timer of an owner that is not deployed (any more) is named and dropped: it follows from an event that stays.
+    """
     due = table.due(now)
     for timer in due:
+        if timer.owner not in queue_urls:
+            log.error("a timer of an unknown owner is dropped", extra={"timer": timer.id, "owner": timer.owner})
+            table.done(timer)
+            continue
         sqs.send_message(
             QueueUrl=queue_urls[timer.owner],
             MessageBody=encode_timer(timer),

@@ -48,6 +48,8 @@ def answer(
         raise AnswerRefused(409, f"the approval is {approval.state} already")
     if case.is_over:
         raise AnswerRefused(409, f"the incident is {case.status} already")
+    if grant_id not in case.current_approvals:
+        raise AnswerRefused(409, "the incident was reopened since: this approval belongs to what was before")
     if trigger_now >= request.expires_at:
         raise AnswerRefused(409, "the approval has expired")
     if arguments_hash != request.arguments_hash:
@@ -78,7 +80,7 @@ def start_granted(case: IncidentCase, trigger: Trigger, facts: GateFacts) -> Dec
     unusable = why_unusable(approval, trigger.now)
     if unusable:
         return [_blocked(unusable)]
-    if case.is_over:
+    if case.is_over or request.grant_id not in case.current_approvals:
         return []  # it recovered, or was closed, while the answer came: nothing is left to do
     if content_hash(step.arguments) != request.arguments_hash:
         return [_blocked("the arguments no longer have the hash that was approved")]
@@ -104,6 +106,8 @@ def expire(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
     """Silence never consents: it ends in expired, and a person is told."""
     approval = _approval(case, trigger)
     if approval is None or approval.state != "pending" or case.is_over:
+        return []
+    if approval.request.grant_id not in case.current_approvals:
         return []
     step = approval.request.step
     detail = f"nobody answered whether to run {step.action} on {step.target}"

@@ -14,6 +14,7 @@ from resilibot.contracts.events.acted import ActionClass
 
 InstanceId = Annotated[str, StringConstraints(pattern=r"^(?:i|mi)-[0-9a-f]{8,17}$")]
 Unit = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}\.service$")]
+Release = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
 
 
 class Arguments(BaseModel):
@@ -23,6 +24,17 @@ class Arguments(BaseModel):
 
     instance_ids: list[InstanceId] = Field(min_length=1, max_length=20)
     unit: Unit
+
+    def parameters(self) -> dict[str, list[str]]:
+        """As an SSM document takes them: InstanceIds, Unit ..."""
+        values = {name: value if isinstance(value, list) else [value] for name, value in self.model_dump().items()}
+        return {"".join(word.capitalize() for word in name.split("_")): value for name, value in values.items()}
+
+
+class RollbackArguments(Arguments):
+    """`release` is the one to go back to, so that what is approved is exact and running it again changes nothing."""
+
+    release: Release
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,7 @@ class ActionSpec:
     action: str
     document: str
     classify: Callable[[Arguments, Sequence[HostFact]], tuple[ActionClass, str]]
+    arguments: type[Arguments] = Arguments
 
 
 class Refused(Exception):
@@ -72,7 +85,7 @@ CATALOGUE: dict[str, ActionSpec] = {
     spec.action: spec
     for spec in (
         ActionSpec("ssm.restart_service", "ResiliBot-RestartService", _classify_restart),
-        ActionSpec("ssm.rollback_release", "ResiliBot-RollbackRelease", _classify_rollback),
+        ActionSpec("ssm.rollback_release", "ResiliBot-RollbackRelease", _classify_rollback, RollbackArguments),
         ActionSpec("ssm.health_check", "ResiliBot-HealthCheck", _classify_check),
     )
 }
@@ -88,9 +101,9 @@ def spec_of(action: str) -> ActionSpec:
 
 def arguments_of(action: str, arguments: object) -> Arguments:
     """Typed arguments of a known action. Raises Refused naming the field."""
-    spec_of(action)
+    spec = spec_of(action)
     try:
-        return Arguments.model_validate(arguments)
+        return spec.arguments.model_validate(arguments)
     except ValidationError as error:
         fields = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
         raise Refused(fields) from error

@@ -2,7 +2,8 @@
 
 Why nothing runs twice: only the winner of the claim dispatches; the provider gets a client token derived from the
 claim, with the same document and arguments each time, so that asking again finds the execution instead of starting
-another; and after the token's time nobody asks again: the outcome is unknown and a person settles it.
+another. Asking again may also be the first time that the call arrives: so nobody asks after the token's time, after
+the grant's expiry, or once the incident is over. Then the outcome is unknown and a person settles it.
 """
 
 from collections.abc import Iterator
@@ -53,8 +54,9 @@ def recover(case: IncidentCase, claim: RecordedEvent, ports: Ports, now: datetim
     provider_id = action.provider_id
     try:
         if provider_id is None:
-            if age_s > ports.settings.token_valid_s:
-                yield _unknown(case, started, f"no answer, and the token is older than {age_s:.0f} s", now, ports)
+            too_late = _too_late(case, started, age_s, now, ports)
+            if too_late:
+                yield _unknown(case, started, f"it cannot be told whether the call arrived, and {too_late}", now, ports)
                 return
             provider_id = _dispatch(started, ports)
             yield [_dispatched(started, provider_id, ports)]
@@ -70,6 +72,18 @@ def recover(case: IncidentCase, claim: RecordedEvent, ports: Ports, now: datetim
         yield _ended(case, started, execution, now, ports)
     elif age_s > ports.settings.action_timeout_s:
         yield _unknown(case, started, f"still in progress after {age_s:.0f} s", now, ports)
+
+
+def _too_late(case: IncidentCase, started: e.ActionStartedV1, age_s: float, now: datetime, ports: Ports) -> str | None:
+    """Why the call may not be repeated, even with its token; or None."""
+    if age_s > ports.settings.token_valid_s:
+        return f"its token is older than {ports.settings.token_valid_s:.0f} s"
+    if case.is_over:
+        return f"the incident is {case.status}"
+    approval = case.approvals.get(started.grant_id or "")
+    if approval is not None and now >= approval.request.expires_at:
+        return "its grant has expired"
+    return None
 
 
 def _follow(

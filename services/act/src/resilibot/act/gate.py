@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import NAMESPACE_URL, uuid5
 
-from resilibot.act.catalogue import Arguments, HostFact, Refused, arguments_of, spec_of
+from resilibot.act.catalogue import Arguments, HostFact, Refused, RollbackArguments, arguments_of, spec_of
 from resilibot.act.policy import Policy, Question, decide
 from resilibot.act.ports import Ports
 from resilibot.act.settings import ActSettings
@@ -16,7 +16,7 @@ from resilibot.act.targets import Target, fold_target, target_stream, why_busy
 from resilibot.contracts import events as e
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.case import IncidentCase
-from resilibot.contracts.evidence import StatusContent
+from resilibot.contracts.evidence import ChangeContent, StatusContent
 from resilibot.runtime.service import Decision, On, Trigger
 
 
@@ -144,7 +144,7 @@ def observed_hosts(case: IncidentCase) -> list[HostFact]:
 
 
 def _check_target(case: IncidentCase, step: e.PlanStep, arguments: Arguments, settings: ActSettings) -> None:
-    """Targets equal observed ids byte for byte, the step's target says the same, and the unit may be touched."""
+    """Targets and releases equal observed ones byte for byte, the target says the same, the unit may be touched."""
     observed = {host.instance_id for host in observed_hosts(case)}
     unseen = [host for host in arguments.instance_ids if host not in observed]
     if unseen:
@@ -156,8 +156,16 @@ def _check_target(case: IncidentCase, step: e.PlanStep, arguments: Arguments, se
         raise Refused(f"target: {step.target!r} is not what the arguments act on")
     if arguments.unit not in settings.allowed_units:
         raise Refused(f"unit: {arguments.unit} is not on the list of allowed units")
+    if isinstance(arguments, RollbackArguments) and arguments.release not in _earlier_releases(case):
+        raise Refused(f"release: {arguments.release} was not observed as an earlier release in this incident")
     if not step.citations or not _resolve(case, step):
         raise Refused("citations: the step rests on evidence that is not recorded")
+
+
+def _earlier_releases(case: IncidentCase) -> set[str | None]:
+    """What observed changes went away from."""
+    items = [item for item in case.evidence().values() if item.kind == "change" and item.content is not None]
+    return {ChangeContent.model_validate(item.content).before for item in items if item.is_intact()}
 
 
 def _resolve(case: IncidentCase, step: e.PlanStep) -> bool:

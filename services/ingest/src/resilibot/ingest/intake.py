@@ -1,8 +1,6 @@
 """intake: raw signals from the intake queue, parsed, grouped by fingerprint, one commit per group and batch."""
 
-import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ulid import ULID
 
@@ -10,13 +8,12 @@ from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import Signal
 from resilibot.ingest.attach import SignalHistory, decide_signals, fold_signals
-from resilibot.ingest.cloudwatch import SignalError, fingerprint, parse
+from resilibot.ingest.cloudwatch import fingerprint, parse
 from resilibot.ingest.ports import Ports
-from resilibot.runtime.event_store.port import StoreError, Stream
+from resilibot.runtime.bus.batch import Batch, Response, handle_by_key
+from resilibot.runtime.event_store.port import Stream
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
-
-log = logging.getLogger(__name__)
 
 
 class Intake:
@@ -26,25 +23,12 @@ class Intake:
         self._ports = ports
         self._writer = writer
 
-    def handle(self, batch: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+    def handle(self, batch: Batch) -> Response:
         """An SQS batch as Lambda delivers it. Returns the partial-batch response."""
-        failed: list[str] = []
-        groups: dict[str, list[tuple[str, Signal]]] = {}
-        for record in batch["Records"]:
-            try:
-                signal = parse(record["body"])
-            except SignalError as error:
-                log.error("signal refused: %s", error, extra={"code": error.code, "message_id": record["messageId"]})
-                failed.append(record["messageId"])
-            else:
-                groups.setdefault(fingerprint(signal), []).append((record["messageId"], signal))
-        for key, group in groups.items():
-            try:
-                self.accept(key, [signal for _, signal in group], Actor(kind="system", id=group[0][1].source))
-            except StoreError as error:
-                log.error("signals not stored: %s", error, extra={"code": error.code, "fingerprint": key})
-                failed += [message_id for message_id, _ in group]
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+        return handle_by_key(batch, _read, self._take)
+
+    def _take(self, key: str, signals: Sequence[Signal]) -> None:
+        self.accept(key, signals, Actor(kind="system", id=signals[0].source))
 
     def accept(
         self, key: str, signals: Sequence[Signal], actor: Actor, command_id: str | None = None
@@ -78,3 +62,8 @@ class Intake:
         name = stream_id("incident", history.incident_id)
         stream = current.get(name) or self._writer.store.load(name)
         return fold(history.incident_id, stream.events)
+
+
+def _read(body: str) -> tuple[str, Signal]:
+    signal = parse(body)
+    return fingerprint(signal), signal

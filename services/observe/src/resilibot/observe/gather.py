@@ -1,31 +1,27 @@
 """gather: ask every source at once, each within its deadline; what fails becomes a gap, never silence."""
 
-import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from resilibot.contracts import events as e
-from resilibot.contracts.canonical import canonical, content_hash
 from resilibot.contracts.case import IncidentCase
-from resilibot.contracts.event import Value, format_time
+from resilibot.contracts.event import format_time
 from resilibot.contracts.evidence import EvidenceGap, EvidenceItem, EvidenceKind, MetricContent, Window
 from resilibot.contracts.signal import MetricRef, Signal
 from resilibot.observe.baseline import calm, summarise, troubled
 from resilibot.observe.baseline import onset as find_onset
+from resilibot.observe.itemise import Found, itemise
 from resilibot.observe.patterns import mine
 from resilibot.observe.ports import Ports, Series, SourceFailed
 from resilibot.observe.rounds import Look, metric_signal, next_look
 from resilibot.observe.runbook_search import best
-from resilibot.runtime.blobs import BlobError
 from resilibot.runtime.service import Decision, Trigger
 
-log = logging.getLogger(__name__)
-
-INLINE_BYTES = 64_000
+POINTS = {True: 120, False: 30}  # points kept of the alarm's own metric, and of any other
 RUN_UP_S = 60  # log lines before the onset, to compare with
 
 
@@ -69,16 +65,6 @@ def decide(case: IncidentCase, trigger: Trigger, facts: Gathered | None) -> Deci
     ]
 
 
-@dataclass
-class _Found:
-    """What one source gave: contents with their query and summary, in a fixed order."""
-
-    kind: EvidenceKind
-    source: str
-    contents: list[tuple[Value, dict[str, Any], str]] = field(default_factory=list)
-    window: Window | None = None
-
-
 class _Round:
     """One look at the world."""
 
@@ -89,6 +75,7 @@ class _Round:
         self._ports = ports
         self._settings = ports.settings
         self._gaps: list[EvidenceGap] = []
+        self._inline_bytes = 0
         self._service = signal.resource.service or ""
         self._troubled: list[tuple[datetime, datetime]] = []
 
@@ -105,20 +92,19 @@ class _Round:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a source past its deadline is not waited for
         start = self._look.since or onset
-        order = {"metric": 0, "log": 1, "status": 2, "change": 3, "runbook": 4}
-        found.sort(key=lambda f: (order[f.kind], f.source))
+        items, unstored = itemise(found, self._look.round, self._ports.blobs)
         return Gathered(
             look=self._look,
             onset=onset,
             window=Window(start=min(start, self._look.now), end=self._look.now),
             baseline=self._baseline_window(onset),
-            items=self._items(found),
-            gaps=self._gaps,
+            items=items,
+            gaps=[*self._gaps, *unstored],
         )
 
-    def _slow_sources(self) -> list[tuple[EvidenceKind, str, Callable[[], _Found]]]:
+    def _slow_sources(self) -> list[tuple[EvidenceKind, str, Callable[[], Found]]]:
         ports = self._ports
-        sources: list[tuple[EvidenceKind, str, Callable[[], _Found]]] = [("status", ports.hosts.name, self._status)]
+        sources: list[tuple[EvidenceKind, str, Callable[[], Found]]] = [("status", ports.hosts.name, self._status)]
         if self._look.purpose == "diagnose":  # changes and runbooks do not tell whether it works again
             for source in ports.changes:
                 sources.append(("change", source.name, lambda source=source: self._changes(source)))  # type: ignore[misc]
@@ -141,8 +127,17 @@ class _Round:
             raise SourceFailed("not_configured", f"signal {self._signal.name} names neither a metric nor a service")
         dimensions = metric.dimensions if metric else {self._settings.service_dimension: self._service}
         related = self._ports.metrics.related(metric.namespace if metric else None, dimensions) if dimensions else []
-        asked = [] if metric is None else [metric]
-        asked += [ref for ref in related if metric is None or not _same(ref, metric)]
+        others = [ref for ref in related if metric is None or not _same(ref, metric)]
+        if len(others) > self._settings.max_metrics:
+            detail = (
+                f"{len(others)} metrics have the dimensions {dimensions}; only the first {self._settings.max_metrics}"
+            )
+            self._gaps.append(
+                EvidenceGap(
+                    kind="metric", source=self._ports.metrics.name, reason="not_supported", detail=f"{detail} are read"
+                )
+            )
+        asked = [*([metric] if metric else []), *others[: self._settings.max_metrics]]
         if not asked:
             raise SourceFailed("no_data", f"no metric has the dimensions {dimensions}")
         start = self._signal.fired_at - timedelta(seconds=self._settings.baseline_s)
@@ -168,10 +163,10 @@ class _Round:
         start = self._signal.fired_at - timedelta(seconds=self._settings.baseline_s)
         return Window(start=min(start, onset - guard), end=onset - guard)
 
-    def _metric_evidence(self, series: Sequence[Series], onset: datetime) -> _Found:
+    def _metric_evidence(self, series: Sequence[Series], onset: datetime) -> Found:
         baseline = self._baseline_window(onset)
         start = self._look.since or onset
-        found = _Found("metric", self._ports.metrics.name, window=Window(start=start, end=self._look.now))
+        found = Found("metric", self._ports.metrics.name, window=Window(start=start, end=self._look.now))
         for one in series:
             before = [(at, v) for at, v in one.points if baseline and baseline.start <= at <= baseline.end]
             healthy = calm(before, self._troubled)
@@ -186,7 +181,7 @@ class _Round:
                 is_alarm_metric=is_alarm,
                 component=_component(one.metric, self._signal),
                 baseline=summarise(healthy),
-                points=fresh[-120:],
+                points=fresh[-POINTS[is_alarm] :],
                 threshold=self._signal.metric.threshold if is_alarm and self._signal.metric else None,
                 comparison=self._signal.metric.comparison if is_alarm and self._signal.metric else None,
             )
@@ -197,7 +192,7 @@ class _Round:
             found.contents.append((content, one.query, _say_metric(content)))
         return found
 
-    def _logs(self, onset: datetime) -> _Found:
+    def _logs(self, onset: datetime) -> Found:
         if not self._service:
             raise SourceFailed("not_configured", "the signal names no service, so no log group")
         group = self._settings.log_group.format(service=self._service)
@@ -209,16 +204,16 @@ class _Round:
         summary = (
             f"{group}: {content.lines} lines, {len(content.patterns)} new or surging patterns, {errors} errors in them"
         )
-        return _Found(
+        return Found(
             "log", self._ports.logs.name, [(content, read.query, summary)], Window(start=start, end=self._look.now)
         )
 
-    def _status(self) -> _Found:
+    def _status(self) -> Found:
         if not self._service:
             raise SourceFailed("not_configured", "the signal names no service, so no host can be asked")
         unit = self._settings.unit.format(service=self._service)
         reads = self._ports.hosts.status(self._service, unit)
-        found = _Found("status", self._ports.hosts.name)
+        found = Found("status", self._ports.hosts.name)
         for read in reads:
             word = "answers" if read.status.responds else "does not answer"
             found.contents.append(
@@ -226,58 +221,26 @@ class _Round:
             )
         return found
 
-    def _changes(self, source: Any) -> _Found:
+    def _changes(self, source: Any) -> Found:
         if not self._service:
             raise SourceFailed("not_configured", "the signal names no service, so no change record")
         end = self._look.now
         start = self._signal.fired_at - timedelta(seconds=self._settings.change_window_s)
-        found = _Found("change", source.name, window=Window(start=start, end=end))
+        found = Found("change", source.name, window=Window(start=start, end=end))
         for read in source.changes(self._service, start, end):
             change = read.change
             summary = f"{change.what}: {change.before} -> {change.after} at {format_time(change.at)} by {change.by}"
             found.contents.append((change, read.query, summary))
         return found
 
-    def _runbook(self) -> _Found:
-        found = _Found("runbook", self._ports.runbooks.name)
+    def _runbook(self) -> Found:
+        found = Found("runbook", self._ports.runbooks.name)
         query = f"{self._signal.name} {self._signal.title} {self._signal.reason} {self._service}"
         match = best(query, self._ports.runbooks.all())
         if match is None:
             raise SourceFailed("no_data", "no runbook fits this signal")
         found.contents.append((match.content, match.runbook.query, f"runbook {match.content.title}"))
         return found
-
-    def _items(self, found: Sequence[_Found]) -> list[EvidenceItem]:
-        items: list[EvidenceItem] = []
-        numbers: dict[str, int] = {}
-        for one in found:
-            for content, query, summary in one.contents:
-                numbers[one.kind] = numbers.get(one.kind, 0) + 1
-                identifier = f"r{self._look.round}.{one.kind}.{numbers[one.kind]}"
-                items.append(self._item(identifier, one, content.model_dump(mode="json"), query, summary))
-        return items
-
-    def _item(
-        self, identifier: str, found: _Found, content: dict[str, Any], query: dict[str, Any], summary: str
-    ) -> EvidenceItem:
-        ref = None
-        raw = canonical(content)
-        if len(raw) > INLINE_BYTES:
-            try:
-                ref = self._ports.blobs.put(raw, media_type="application/json")
-            except BlobError as error:
-                log.warning("evidence kept inline, the blob store failed: %s", error)
-        return EvidenceItem(
-            id=identifier,
-            kind=found.kind,
-            summary=summary[:1000],
-            source=found.source,
-            query=query,
-            window=found.window,
-            content=None if ref else content,
-            content_ref=ref,
-            content_hash=content_hash(content),
-        )
 
 
 def _same(one: MetricRef, other: MetricRef) -> bool:

@@ -24,13 +24,11 @@ class Look:
 
 def next_look(case: IncidentCase, trigger: Trigger, max_rounds: int) -> Look | None:
     """The look that the trigger asks for, or None: the case is over, acting, or has been looked at often enough."""
-    if not case.exists or case.is_over or case.round >= max_rounds:
+    if not case.exists or case.is_over or case.looks >= max_rounds:
         return None
     if any(action.state == "running" for action in case.actions.values()):
         return None  # its outcome starts the next round
-    if not case.rounds:
-        return Look(1, "diagnose", trigger.now, None, None, None)
-    if _is_reopening(case, trigger):
+    if case.looks == 0:  # opened or reopened: nothing known before counts
         return Look(case.round + 1, "diagnose", trigger.now, None, None, None)
     first = next((r for r in reversed(case.rounds) if r.purpose == "diagnose"), case.rounds[0])
     if _is_undecided(case):  # nothing was done and nothing is known: a longer window may tell
@@ -50,14 +48,10 @@ def metric_signal(case: IncidentCase) -> Signal | None:
     return max(named, key=lambda s: (s.is_firing, s.signal.fired_at)).signal if named else firing_signal(case)
 
 
-def _is_reopening(case: IncidentCase, trigger: Trigger) -> bool:
-    return case.reopened > 0 and trigger.timer is None and trigger.recorded.type.startswith("IncidentReopened.")
-
-
 def _is_undecided(case: IncidentCase) -> bool:
     """The last diagnosis was inconclusive, every alarm still fires, and no action came after it."""
     last = case.diagnosis
-    is_open = last is not None and last.outcome == "inconclusive" and not case.actions
+    is_open = last is not None and last.outcome == "inconclusive" and not case.current_actions
     return is_open and all(summary.is_firing for summary in case.signals.values())
 
 

@@ -12,6 +12,7 @@ class ObserveSettings(BaseSettings):
     settle_s: float = Field(default=180, description="Wait after an action (or a cleared alarm) before looking again")
     recheck_s: float = Field(default=300, description="Wait before a second look when nothing or too little was seen")
     max_rounds: int = Field(default=6, description="Evidence rounds of one incident at most")
+    max_metrics: int = Field(default=100, description="Metrics read per round beside the alarm's own, at most")
     source_deadline_s: float = Field(default=20, description="Longest wait for one source; then it is a gap")
     change_window_s: int = Field(default=6 * 3600, description="How far before the onset changes are looked at")
     service_dimension: str = Field(default="Service", description="Metric dimension that names the workload")

@@ -7,14 +7,15 @@ are one write.
 
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from resilibot.contracts.envelope import RecordedEvent
-from resilibot.projections.ports import Ports, ReadModelBehind, ReadModelError
+from resilibot.projections.ports import Ports, ReadModelBehind
 from resilibot.projections.views import View, empty_view
+from resilibot.runtime.bus.batch import Batch, Response, handle_by_key
 from resilibot.runtime.bus.message import EventMessage, MalformedMessage, decode
-from resilibot.runtime.event_store.port import EventStore, StoreError
+from resilibot.runtime.event_store.port import EventStore
 
 log = logging.getLogger(__name__)
 
@@ -29,27 +30,9 @@ class Projector:
         self._ports = ports
         self._views: OrderedDict[str, View] = OrderedDict()
 
-    def handle(self, batch: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+    def handle(self, batch: Batch) -> Response:
         """An SQS batch as Lambda delivers it. Returns the partial-batch response."""
-        failed: list[str] = []
-        groups: dict[str, list[tuple[str, EventMessage]]] = {}
-        for record in batch["Records"]:
-            try:
-                message = decode(record["body"])
-                if not isinstance(message, EventMessage):
-                    raise MalformedMessage("projections have no timers")
-            except MalformedMessage as error:
-                log.error("message refused: %s", error, extra={"code": error.code, "message_id": record["messageId"]})
-                failed.append(record["messageId"])
-            else:
-                groups.setdefault(message.stream, []).append((record["messageId"], message))
-        for stream, group in groups.items():
-            try:
-                self.project(stream, [message for _, message in group])
-            except (StoreError, ReadModelError) as error:
-                log.error("not projected: %s", error, extra={"code": error.code, "stream": stream})
-                failed += [message_id for message_id, _ in group]
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+        return handle_by_key(batch, _read, self.project)
 
     def project(self, stream: str, messages: Sequence[EventMessage]) -> None:
         """Bring the read models of one stream at least to the newest of these messages. Raises ReadModelError."""
@@ -98,6 +81,13 @@ class Projector:
         self._views.move_to_end(stream)
         if len(self._views) > CACHE:
             self._views.popitem(last=False)
+
+
+def _read(body: str) -> tuple[str, EventMessage]:
+    message = decode(body)
+    if not isinstance(message, EventMessage):
+        raise MalformedMessage("timer: projections have none")
+    return message.stream, message
 
 
 def rebuild(store: EventStore, stream: str) -> dict[str, Any]:

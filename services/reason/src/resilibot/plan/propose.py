@@ -8,8 +8,8 @@ from resilibot.contracts.case import IncidentCase
 from resilibot.plan.remedies import REMEDIES
 from resilibot.runtime.service import Decision, Trigger
 
-MAX_LOOKS = 3  # inconclusive looks before a person is asked: evidence may only need time
-MAX_ACTIONS = 3  # actions of one incident
+MAX_LOOKS = 3  # looks without a verdict to act on before a person is asked: evidence may only need time
+MAX_ACTIONS = 3  # actions since the incident was opened or reopened
 
 
 def propose(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
@@ -19,12 +19,14 @@ def propose(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
         return []
     if any(a.state == "running" for a in case.actions.values()):
         return []
-    if any(a.state == "pending" or (a.state == "granted" and not a.used_by) for a in case.approvals.values()):
+    if any(a.state == "pending" or (a.state == "granted" and not a.used_by) for a in case.current_approvals.values()):
         return []
     if diagnosis.outcome == "no_fault":
+        if case.looks > MAX_LOOKS:
+            return [_none(diagnosis, "rounds_spent", f"no fault in {case.looks} looks, and yet no proof of recovery")]
         return [_none(diagnosis, "no_fault", "no fault was found, so there is nothing to remedy")]
     if diagnosis.outcome == "inconclusive":
-        if diagnosis.round < MAX_LOOKS:
+        if case.looks < MAX_LOOKS:
             return []  # observe looks again by itself
         return [_none(diagnosis, "inconclusive", diagnosis.summary)]
     return [_answer(case, diagnosis)]
@@ -32,8 +34,8 @@ def propose(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
 
 def _answer(case: IncidentCase, diagnosis: e.DiagnosisReachedV1) -> e.PlanProposedV1 | e.NoRemedyFoundV1:
     leading = next(h for h in diagnosis.hypotheses if h.verdict == "leading")
-    if len(case.actions) >= MAX_ACTIONS:
-        return _none(diagnosis, "rounds_spent", f"{len(case.actions)} actions did not cure it")
+    if len(case.current_actions) >= MAX_ACTIONS:
+        return _none(diagnosis, "rounds_spent", f"{len(case.current_actions)} actions did not cure it")
     remedy = REMEDIES.get(leading.cause)
     step = remedy(case, leading) if remedy else None
     if step is None:
@@ -48,10 +50,10 @@ def _answer(case: IncidentCase, diagnosis: e.DiagnosisReachedV1) -> e.PlanPropos
 def _was_tried(case: IncidentCase, step: e.PlanStep) -> bool:
     """Done, denied or left unanswered since the incident (re)opened: the same again is no new idea."""
     wanted = (step.action, step.target, content_hash(step.arguments))
-    done = {(a.started.action, a.started.target, a.started.arguments_hash) for a in case.actions.values()}
+    done = {(a.started.action, a.started.target, a.started.arguments_hash) for a in case.current_actions.values()}
     refused = {
         (a.request.step.action, a.request.step.target, a.request.arguments_hash)
-        for a in case.approvals.values()
+        for a in case.current_approvals.values()
         if a.state in ("denied", "expired")
     }
     return wanted in done | refused

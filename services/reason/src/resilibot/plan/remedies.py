@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
-from resilibot.contracts.evidence import Citation, EvidenceItem, StatusContent
+from resilibot.contracts.evidence import ChangeContent, Citation, EvidenceItem, StatusContent
 
 UNIT = "{service}.service"
 
@@ -29,17 +29,17 @@ def restart(case: IncidentCase, hypothesis: e.Hypothesis) -> e.PlanStep | None:
 
 
 def rollback(case: IncidentCase, hypothesis: e.Hypothesis) -> e.PlanStep | None:
-    """Bring back the previous release on every host that was seen; None without hosts."""
-    hosts = _hosts(case)
-    if not hosts:
+    """Bring back the release before the one at fault on every host that was seen; None if either is not known."""
+    hosts, release = _hosts(case), _release_before(case, hypothesis)
+    if not hosts or release is None:
         return None
     service = _service(case)
     return e.PlanStep(
         id="s1",
         action="ssm.rollback_release",
         target=f"service/{service}",
-        arguments={"instance_ids": sorted(hosts), "unit": UNIT.format(service=service)},
-        expected_effect=f"{service} runs its previous release again on {len(hosts)} hosts",
+        arguments={"instance_ids": sorted(hosts), "unit": UNIT.format(service=service), "release": release},
+        expected_effect=f"{service} runs release {release} again on {len(hosts)} hosts",
         verification="errors and latency return to their healthy range on every host",
         rollback="roll forward to the release that is installed now",
         hypothesis_id=hypothesis.id,
@@ -63,6 +63,14 @@ def _hosts(case: IncidentCase) -> dict[str, EvidenceItem]:
             if status.kind == "unit":
                 hosts[status.component] = item
     return hosts
+
+
+def _release_before(case: IncidentCase, hypothesis: e.Hypothesis) -> str | None:
+    """The value before the last change that the hypothesis cites."""
+    evidence = case.evidence()
+    cited = [evidence[c.evidence_id] for f in hypothesis.support for c in f.citations if c.evidence_id in evidence]
+    changes = [ChangeContent.model_validate(i.content) for i in cited if i.kind == "change" and i.content is not None]
+    return max(changes, key=lambda change: change.at).before if changes else None
 
 
 def _service(case: IncidentCase) -> str:

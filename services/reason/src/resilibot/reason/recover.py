@@ -41,6 +41,6 @@ def _misses_what_failed(case: IncidentCase, scene: Scene) -> bool:
 
 def _say(case: IncidentCase, scene: Scene, found: list[Finding]) -> str:
     alarmed = scene.alarmed[0].say()
-    acted = any(action.state == "succeeded" for action in case.actions.values())
+    acted = any(action.state == "succeeded" for action in case.current_actions.values())
     what = "recovered" if acted else "healthy in a second look, without any action"
     return f"{what}: {alarmed}; {len(found)} observations agree"

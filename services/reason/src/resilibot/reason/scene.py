@@ -77,6 +77,7 @@ class Scene:
     logs_seen: tuple[Citation, ...]
     changed: tuple[Changed, ...]
     gaps: tuple[EvidenceGap, ...]
+    kinds_seen: frozenset[str]
 
     @property
     def alarmed(self) -> tuple[Measured, ...]:
@@ -116,7 +117,7 @@ class Scene:
 
     def answered(self, kind: str) -> bool:
         """True if at least one source of that kind could be read (an empty answer is an answer)."""
-        return not any(gap.kind == kind for gap in self.gaps)
+        return kind in self.kinds_seen or not any(gap.kind == kind for gap in self.gaps)
 
 
 def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
@@ -142,6 +143,7 @@ def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
             )
         ),
         gaps=(*gathered.gaps, *unread),
+        kinds_seen=frozenset(item.kind for item in readable),
     )
 
 

@@ -8,17 +8,16 @@ relay reads HEAD's feed). Timers of the appended events are put in the same tran
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
 from ulid import ULID
 
 from resilibot.contracts.canonical import GENESIS
-from resilibot.contracts.envelope import RecordedEvent, chain
+from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import format_time
+from resilibot.runtime.event_store.items import check_linked, commit_of, head_of, linked, split, timer_item
 from resilibot.runtime.event_store.port import (
     Append,
-    ChainBroken,
     Head,
     StoreCorrupt,
     StoreUnavailable,
@@ -29,7 +28,6 @@ from resilibot.runtime.event_store.port import (
 from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.event_store.verify import Commit
 
-COMMIT_BYTES = 300_000  # DynamoDB allows 400 KB per item; attribute names and hashes need room too
 ATTEMPTS = 6
 UNDECIDED = frozenset(
     {
@@ -44,7 +42,6 @@ UNDECIDED = frozenset(
         "ServiceUnavailable",
     }
 )
-TIMER_BUCKET = "due"  # one partition: a tick asks once; incidents are far below what one partition carries
 
 
 class DynamoEventStore:
@@ -62,7 +59,7 @@ class DynamoEventStore:
         commits = list(self._query(stream, first, upto))
         if not commits:
             return Stream(stream, (), after, GENESIS)
-        events = [event for event in _linked(commits) if after < event.version <= (upto or event.version)]
+        events = [event for event in linked(commits) if after < event.version <= (upto or event.version)]
         if not events:
             return Stream(stream, (), after, GENESIS)
         return Stream(stream, tuple(events), events[-1].version, events[-1].hash)
@@ -88,7 +85,7 @@ class DynamoEventStore:
 
     def commits(self, stream: str) -> list[Commit]:
         """Raw commits in key order, as they lie there, whatever was done to them."""
-        return [_commit(item) for item in self._pages(stream, 1, None)]
+        return [commit_of(item) for item in self._pages(stream, 1, None)]
 
     def _key_of(self, stream: str, version: int) -> int:
         """Key of the commit that holds `version`: it may begin before it."""
@@ -105,7 +102,7 @@ class DynamoEventStore:
 
     def _query(self, stream: str, first: int, upto: int | None) -> Iterator[Commit]:
         for item in self._pages(stream, first, upto):
-            yield _commit(item)
+            yield commit_of(item)
 
     def _pages(self, stream: str, first: int, upto: int | None) -> Iterator[dict[str, Any]]:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -129,9 +126,9 @@ class DynamoEventStore:
             raise StoreUnavailable(f"query of {stream} from {first}: {error}") from error
 
     def _append_items(self, append: Append, commit_id: str) -> list[dict[str, Any]]:
-        _check_linked(append)
+        check_linked(append)
         events, last = append.events, append.events[-1]
-        puts = [self._commit_put(append.stream, part, commit_id) for part in _split(events)]
+        puts = [self._commit_put(append.stream, part, commit_id) for part in split(events)]
         names = {"#version": "version", "#hash": "hash", "#lo": "lo", "#updated_at": "updated_at"}
         values = {
             ":last": {"N": str(last.version)},
@@ -245,97 +242,6 @@ class DynamoEventStore:
             if at == end:
                 return
         raise StoreCorrupt(f"{stream}: HEAD is at {at[0]}, the commits end at {end[0]} (append {place})") from error
-
-
-def timer_item(timer: Timer) -> dict[str, Any]:
-    """A timer's item. Its key derives from the event that it follows from, so putting it again changes nothing."""
-    return {
-        "bucket": {"S": TIMER_BUCKET},
-        "due": {"S": f"{format_time(timer.due_at)}#{timer.id}"},
-        "id": {"S": timer.id},
-        "owner": {"S": timer.owner},
-        "kind": {"S": timer.kind},
-        "stream": {"S": timer.stream},
-        "cause": {"S": timer.cause},
-    }
-
-
-def head_of(item: dict[str, Any]) -> Head:
-    """A HEAD item, from the table or from its feed."""
-    return Head(
-        stream=item["stream"]["S"],
-        version=int(item["version"]["N"]),
-        hash=item["hash"]["S"],
-        lo=int(item["lo"]["N"]),
-        category=item["category"]["S"],
-        updated_at=datetime.fromisoformat(item["updated_at"]["S"]),
-    )
-
-
-def _commit(item: dict[str, Any]) -> Commit:
-    return Commit(
-        stream=item["stream"]["S"],
-        version=int(item["version"]["N"]),
-        last=int(item["last"]["N"]),
-        prev_hash=item["prev_hash"]["S"],
-        hash=item["hash"]["S"],
-        bodies=tuple(body["S"].encode() for body in item["events"]["L"]),
-    )
-
-
-def commit_events(item: dict[str, Any]) -> list[RecordedEvent]:
-    """The verified events of one commit item. Raises ChainBroken."""
-    return _linked([_commit(item)])
-
-
-def _linked(commits: Sequence[Commit]) -> list[RecordedEvent]:
-    """Events of consecutive commits; every hash is recomputed. Raises ChainBroken naming the place."""
-    events: list[RecordedEvent] = []
-    version, prev_hash = commits[0].version - 1, commits[0].prev_hash
-    if version == 0 and prev_hash != GENESIS:
-        raise ChainBroken(f"{commits[0].stream}:1", "the first commit does not start the chain")
-    for commit in commits:
-        place = f"{commit.stream}:{commit.version}"
-        if commit.version != version + 1 or commit.prev_hash != prev_hash:
-            raise ChainBroken(place, f"it does not continue version {version}")
-        try:
-            linked = chain(prev_hash, commit.bodies)
-        except ValueError as error:  # not JSON, or no envelope any more (pydantic.ValidationError is a ValueError)
-            raise ChainBroken(place, f"a stored body cannot be read: {error}") from error
-        if linked[-1].hash != commit.hash:
-            raise ChainBroken(place, f"events {commit.version}..{commit.last} do not give the commit's hash")
-        for at, event in enumerate(linked, start=commit.version):
-            if event.stream != commit.stream or event.version != at:
-                raise ChainBroken(f"{commit.stream}:{at}", f"the event says it is {event.stream}:{event.version}")
-        events += linked
-        version, prev_hash = commit.last, commit.hash
-    return events
-
-
-def _check_linked(append: Append) -> None:
-    """Raises ValueError: the caller built the append wrongly."""
-    if not append.events:
-        raise ValueError(f"{append.stream}: nothing to append")
-    version, prev_hash = append.expected, append.events[0].prev_hash
-    for event in append.events:
-        if event.stream != append.stream or event.version != version + 1 or event.prev_hash != prev_hash:
-            raise ValueError(f"{event.stream}:{event.version} does not continue {append.stream}:{version}")
-        version, prev_hash = event.version, event.hash
-
-
-def _split(events: Sequence[RecordedEvent]) -> list[list[RecordedEvent]]:
-    """Parts of at most COMMIT_BYTES. Raises ValueError for a single event above it (its data belongs in a blob)."""
-    parts: list[list[RecordedEvent]] = [[]]
-    size = 0
-    for event in events:
-        if len(event.body) > COMMIT_BYTES:
-            raise ValueError(f"{event.stream}:{event.version}: {len(event.body)} bytes are too large for one event")
-        if parts[-1] and size + len(event.body) > COMMIT_BYTES:
-            parts.append([])
-            size = 0
-        parts[-1].append(event)
-        size += len(event.body)
-    return parts
 
 
 def _is_ours(reasons: Sequence[dict[str, Any]], commit_id: str) -> bool:

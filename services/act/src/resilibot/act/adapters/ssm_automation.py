@@ -33,10 +33,12 @@ class SsmAutomation:
     def start(self, document: str, version: str, arguments: Arguments, client_token: str) -> str:
         from botocore.exceptions import BotoCoreError, ClientError
 
-        parameters = {"InstanceIds": list(arguments.instance_ids), "Unit": [arguments.unit]}
         try:
             answer = self._client.start_automation_execution(
-                DocumentName=document, DocumentVersion=version, Parameters=parameters, ClientToken=client_token
+                DocumentName=document,
+                DocumentVersion=version,
+                Parameters=arguments.parameters(),
+                ClientToken=client_token,
             )
         except ClientError as error:
             if error.response.get("Error", {}).get("Code", "") in REFUSALS:

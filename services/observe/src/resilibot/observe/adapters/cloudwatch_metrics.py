@@ -9,8 +9,6 @@ from resilibot.contracts.signal import MetricRef
 from resilibot.observe.adapters.aws_errors import asking
 from resilibot.observe.ports import Series
 
-QUERIES = 500  # GetMetricData's limit per call
-
 
 class CloudWatchMetrics:
     name = "cloudwatch"
@@ -36,7 +34,7 @@ class CloudWatchMetrics:
                             dimensions=own,
                         )
                         found[(ref.namespace, ref.name, *(f"{k}={v}" for k, v in sorted(own.items())))] = ref
-        return [found[key] for key in sorted(found)][:QUERIES]
+        return [found[key] for key in sorted(found)]
 
     def read(self, metrics: Sequence[MetricRef], start: datetime, end: datetime, period_s: int) -> list[Series]:
         queries = [_query(f"m{i}", metric, period_s) for i, metric in enumerate(metrics)]

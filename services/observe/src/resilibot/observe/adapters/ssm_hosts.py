@@ -8,6 +8,7 @@ from typing import Any
 from resilibot.contracts.evidence import StatusContent
 from resilibot.observe.adapters.aws_errors import asking
 from resilibot.observe.ports import SourceFailed, StatusRead
+from resilibot.observe.single_flight import SingleFlight
 
 FINAL = frozenset({"Success", "Failed", "TimedOut", "Cancelled", "CompletedWithSuccess", "CompletedWithFailure"})
 GRACE_S = 1.5  # on top of the probe's own time, for the agent to start and answer
@@ -31,8 +32,12 @@ class SsmHosts:
         self._probe_s = probe_s
         self._pause = pause
         self._monotonic = monotonic
+        self._flights: SingleFlight[list[StatusRead]] = SingleFlight()
 
     def status(self, service: str, unit: str) -> list[StatusRead]:
+        return self._flights.ask((service, unit), lambda: self._ask(service, unit))
+
+    def _ask(self, service: str, unit: str) -> list[StatusRead]:
         hosts = self._online(service)
         online = sorted(host for host, ping in hosts.items() if ping == "Online")
         reports = self._health(online, unit) if online else {}

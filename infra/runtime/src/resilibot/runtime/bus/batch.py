@@ -1,0 +1,66 @@
+"""batch: an SQS batch as Lambda delivers it, answered with the partial-batch response.
+
+This is the consumers' one boundary: whatever a record raises is logged with its place and fails that record alone;
+the queue redelivers it, then buries it. Nothing is half-written, because nothing was appended.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+Batch = Mapping[str, Any]  # {"Records": [{"messageId", "body", "attributes": {"MessageGroupId"}}]}
+Response = dict[str, list[dict[str, str]]]  # {"batchItemFailures": [{"itemIdentifier"}]}
+
+
+def handle_in_order(batch: Batch, handle: Callable[[str], None]) -> Response:
+    """handle(body) for each record. After a failure the rest of that message group fails too, so order is kept."""
+    failed: list[str] = []
+    broken_groups: set[str] = set()
+    for record in batch["Records"]:
+        group = record.get("attributes", {}).get("MessageGroupId", record["messageId"])
+        if group in broken_groups or not _done(partial(handle, record["body"]), record["messageId"]):
+            broken_groups.add(group)
+            failed.append(record["messageId"])
+    return _response(failed)
+
+
+def handle_by_key(
+    batch: Batch, read: Callable[[str], tuple[str, Item]], handle: Callable[[str, list[Item]], None]
+) -> Response:
+    """read(body) gives key and item; handle(key, items) is called once per key, with its items in order.
+
+    What cannot be read fails by itself; what cannot be handled fails with all of its key.
+    """
+    failed: list[str] = []
+    groups: dict[str, dict[str, Item]] = {}
+
+    def collect(record: Mapping[str, Any]) -> None:
+        key, item = read(record["body"])
+        groups.setdefault(key, {})[record["messageId"]] = item
+
+    for record in batch["Records"]:
+        if not _done(partial(collect, record), record["messageId"]):
+            failed.append(record["messageId"])
+    for key, items in groups.items():
+        if not _done(partial(handle, key, list(items.values())), key):
+            failed += items
+    return _response(failed)
+
+
+def _done(call: Callable[[], None], place: str) -> bool:
+    try:
+        call()
+    except Exception as error:  # boundary 1 of 3 (style): an unknown error fails this record, never the worker
+        code = getattr(error, "code", None)
+        extra = {"code": code or "unexpected", "place": place}
+        log.error("message not handled: %s", error, extra=extra, exc_info=None if code else error)
+        return False
+    return True
+
+
+def _response(failed: list[str]) -> Response:
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
