@@ -26,7 +26,7 @@ def burst(house: House, count: int) -> list[float]:
 
 
 def repeated(house: House, times: int) -> dict[str, float | None]:
-    """Seconds from alarm to recovery of a hung worker: with its one alarm, and with the alarm repeated `times` times."""
+    """Seconds from alarm to recovery of a hung worker: with its one alarm, and with that repeated `times` times."""
 
     def repeat() -> None:
         house.repeat(until(lambda: house.open_incident("checkout"), 30, "the incident"), times)

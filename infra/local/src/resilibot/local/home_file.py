@@ -46,7 +46,7 @@ class HomeFile(BaseModel):
     relay_pause_s: float = 0.02
     relay_quiet_pause_s: float = 0.1
     tick_s: float = 0.5
-    projection_linger_s: float = 0.25
+    projection_linger_s: float = 0.4
 
     @property
     def run_dir(self) -> Path:

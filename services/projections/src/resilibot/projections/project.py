@@ -41,7 +41,7 @@ class Projector:
             return
         upto = max(message.version for message in messages)
         for attempt in range(ATTEMPTS):
-            view = self._view(stream)
+            view = self._view(stream, is_new=attempt == 0 and any(message.version == 1 for message in messages))
             if view.version >= upto:
                 return
             before = view.version
@@ -69,10 +69,11 @@ class Projector:
             return events
         return self._ports.store.load(stream, after=have).events
 
-    def _view(self, stream: str) -> View:
+    def _view(self, stream: str, *, is_new: bool) -> View:
+        """From memory, or folded up to the version of the read models. A new stream has none: save() finds out."""
         known = self._views.get(stream)
-        if known is not None:
-            return known
+        if known is not None or is_new:
+            return known or _empty(stream)
         version = self._ports.models.version(stream)
         return fold_view(stream, self._ports.store.load(stream, upto=version).events) if version else _empty(stream)
 
