@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
+from rich.markdown import Markdown
 from rich.rule import Rule
 
 from resilibot.local.client import ApiClient
@@ -168,7 +168,7 @@ def _conclude(file: HomeFile, report: DrillReport, verified: Any, as_json: bool)
         postmortem = _postmortem(file, report.case)
         if postmortem:
             out.print(Rule("postmortem"))
-            out.print(escape(postmortem))
+            out.print(Markdown(postmortem))
         out.print(Rule())
         out.print(f"[bold]{report.incident_id}[/bold] {report.status}")
         for label, seconds in (
