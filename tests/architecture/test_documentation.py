@@ -40,6 +40,13 @@ def test_every_page_tells_what_the_map_says(service: Service) -> None:
     page = (ROOT / "services" / {"plan": "reason"}.get(service.name, service.name) / "README.md").read_text()
     for word in (*service.needs, *service.routes, *(event.wire_type for event in service.emits)):
         assert f"`{word}`" in page, f"{word} is missing in the page of {service.name}"
+    for wire_type in set(service.subscribes()) - {event.wire_type for event in service.projects}:
+        consumed = re.findall(r"^.*Consumes.*$", page, re.MULTILINE)
+        assert any(f"`{wire_type}`" in line for line in consumed), (
+            f"{service.name} hears {wire_type}, its page does not"
+        )
+    for kind in service.due:
+        assert re.search(rf"^.*Timers.*\b{kind}\b", page, re.MULTILINE), f"{kind} is missing in {service.name}'s timers"
 
 
 def _declared(name: str) -> set[str]:

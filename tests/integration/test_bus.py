@@ -1,18 +1,20 @@
 """Relay, bus and timers on the embedded emulator: everything appended arrives, in order, also after a relay's death."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from resilibot.contracts.envelope import RecordedEvent
 from resilibot.local.aws import clients_at
 from resilibot.local.roster import SERVICES
 from resilibot.runtime.bus.message import EventMessage, TimerMessage, decode
 from resilibot.runtime.bus.provision import Provisioned, provision
-from resilibot.runtime.bus.publisher import SnsPublisher
+from resilibot.runtime.bus.publisher import BusUnavailable, SnsPublisher
 from resilibot.runtime.bus.topology import Topology
 from resilibot.runtime.clock import SystemClock
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
@@ -21,9 +23,24 @@ from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.relay import Relay
 from resilibot.runtime.timers import TimerTable, tick
 from tests.support.event_store_contract import EVENTS, append_of
+from tests.support.house import until
 
 pytestmark = pytest.mark.integration
 TABLES = Tables("b-events", "b-streams", "b-timers", "b-cursors")
+
+
+@dataclass
+class Refusing:
+    """A publisher whose next calls fail."""
+
+    publisher: SnsPublisher
+    refusals: int = 0
+
+    def publish(self, events: Sequence[RecordedEvent], *, sweep: int | None = None) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise BusUnavailable("refused by the test")
+        self.publisher.publish(events, sweep=sweep)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +115,35 @@ def test_a_sweep_publishes_what_the_cursors_lack(
     client("dynamodb").delete_item(TableName=TABLES.cursors, Key=key)
     assert running.sweep(older_than_s=0) >= 2
     assert set(drain(client, bus.queues["projections"], name, 2, running)) == {1, 2}
+
+
+def test_what_the_topic_did_not_take_is_published_with_the_next_poll(
+    client: Callable[[str], Any], bus: Provisioned
+) -> None:
+    publisher = Refusing(SnsPublisher(client("sns"), bus.events_topic))
+    running = Relay(client("dynamodbstreams"), client("dynamodb"), TABLES, publisher, SystemClock())
+    running.poll()
+    name = f"incident#{uuid4().hex}"
+    DynamoEventStore(client("dynamodb"), TABLES).append([append_of(Stream(name), EVENTS[:2])])
+    publisher.refusals = 1
+    with pytest.raises(BusUnavailable):
+        until(running.poll, 5, "the new events in the feed", every_s=0.02)
+    assert drain(client, bus.queues["projections"], name, 2, running) == [1, 2]
+
+
+def test_a_damaged_stream_does_not_hold_up_the_others(
+    client: Callable[[str], Any], bus: Provisioned, relay: Callable[[], Relay]
+) -> None:
+    store, damaged, sound = DynamoEventStore(client("dynamodb"), TABLES), f"incident#{uuid4().hex}", uuid4().hex
+    store.append([append_of(Stream(damaged), EVENTS[:1])])
+    store.append([append_of(Stream(f"incident#{sound}"), EVENTS[:1])])
+    key = {"stream": {"S": damaged}, "version": {"N": "1"}}
+    item = client("dynamodb").get_item(TableName=TABLES.events, Key=key)["Item"]
+    item["hash"]["S"] = "0" * 64
+    client("dynamodb").put_item(TableName=TABLES.events, Item=item)
+    running = relay()
+    assert drain(client, bus.queues["projections"], f"incident#{sound}", 1, running) == [1]
+    running.sweep(older_than_s=0)
 
 
 def test_a_timer_that_falls_due_reaches_its_owner_and_is_gone(client: Callable[[str], Any], bus: Provisioned) -> None:

@@ -35,7 +35,7 @@ class SignalSummary(Value):
 
 class Approval(Value):
     request: e.ApprovalRequestedV1
-    state: Literal["pending", "granted", "denied", "expired"] = "pending"
+    state: Literal["pending", "granted", "denied", "expired", "revoked"] = "pending"
     answered_by: str | None = None
     answered_at: UtcTime | None = None
     comment: str = ""
@@ -234,6 +234,9 @@ def _(event: e.IncidentReopenedV1, case: IncidentCase, recorded: RecordedEvent) 
         closed_at=None,
         reopened=case.reopened + 1,
         episode_round=case.round,
+        plan=None,
+        gate=None,
+        no_remedy=None,
         escalations=[],
         signals=_signals(case, event.signal, 1),
     )
@@ -292,6 +295,11 @@ def _(event: e.ApprovalDeniedV1, case: IncidentCase, recorded: RecordedEvent) ->
 @_apply.register
 def _(event: e.ApprovalExpiredV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
     return _answered(case, event.grant_id, recorded, "expired", None, "")
+
+
+@_apply.register
+def _(event: e.ApprovalRevokedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _answered(case, event.grant_id, recorded, "revoked", None, event.reason)
 
 
 @_apply.register

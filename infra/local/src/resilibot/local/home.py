@@ -150,6 +150,7 @@ LOCAL_SETTINGS: dict[str, str] = {
     "RESILIBOT_RECHECK_S": "6",
     "RESILIBOT_SOURCE_DEADLINE_S": "5",
     "RESILIBOT_HEALTH_PROBE_S": "0.3",
+    "RESILIBOT_HEALTH_WAIT_S": "2",
     "RESILIBOT_LOG_GROUP": "/shop/{service}",
     "RESILIBOT_RUNBOOK_BUCKET": "resilibot-runbooks",
     "RESILIBOT_CLOUDTRAIL": "false",  # neither emulator answers LookupEvents
@@ -157,6 +158,7 @@ LOCAL_SETTINGS: dict[str, str] = {
     "RESILIBOT_ALLOWED_UNITS": '["checkout.service"]',
     "RESILIBOT_APPROVAL_EXPIRY_S": "300",
     "RESILIBOT_COOLDOWN_S": "20",
+    "RESILIBOT_STALL_S": "60",
     "RESILIBOT_ACTION_LEASE_S": "6",
     "RESILIBOT_ACTION_WAIT_S": "5",
     "RESILIBOT_ACTION_TIMEOUT_S": "60",

@@ -3,7 +3,7 @@
 A message is a hint, the store is the truth: the stream is folded from the store, and the message only says which
 event of it to look at. Everything here may run twice or at the same time elsewhere without doing anything twice:
 
-* a reaction to event E has happened when the stream holds an event of this service with causation E;
+* a reaction to event E has happened when a stream it writes to holds an event of this service with causation E;
 * an effect runs only in the process whose append of the claim won; a claim found without outcome is left to its
   lease timer, whose `recover` reads back what happened.
 """
@@ -16,10 +16,10 @@ from typing import Any
 from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor, RecordedEvent
 from resilibot.contracts.event import UnknownEventType
-from resilibot.runtime.bus.batch import Batch, Response, handle_in_order
+from resilibot.runtime.bus.batch import Batch, Response, handle_each
 from resilibot.runtime.bus.message import EventMessage, TimerMessage, decode
 from resilibot.runtime.event_store.port import Stream, Timer
-from resilibot.runtime.service import Decision, On, Reaction, Service, Trigger
+from resilibot.runtime.service import After, Decision, On, Reaction, Service, Trigger
 from resilibot.runtime.timers import TimerStore
 from resilibot.runtime.writer import Origin, Writer, already_reacted
 
@@ -42,8 +42,8 @@ class Consumer:
     timers: TimerStore
 
     def handle(self, batch: Batch) -> Response:
-        """An SQS batch as Lambda delivers it, records in order. Returns the partial-batch response."""
-        return handle_in_order(batch, self._handle)
+        """An SQS batch as Lambda delivers it. Returns the partial-batch response."""
+        return handle_each(batch, self._handle)
 
     def _handle(self, body: str) -> None:
         """Raises MalformedMessage, ForgedMessage, and whatever the reaction raises."""
@@ -92,15 +92,21 @@ class Consumer:
 
         def decide(streams: Mapping[str, Stream]) -> Sequence[On]:
             own = streams[stream.id]
-            if already_reacted(own.events, self.service.name, trigger.id):
+            if any(already_reacted(s.events, self.service.name, trigger.id) for s in streams.values()):
                 return []
             joined = {name: streams[name].events for name in joins}
             at_now = Trigger(trigger.recorded, self.writer.clock.now(), trigger.timer, joined)
-            return _placed(reaction.decide(_fold(own), at_now, facts), stream.id)
+            decided = reaction.decide(_fold(own), at_now, facts)
+            later[:] = [item for item in decided if isinstance(item, After)]
+            return _placed(decided, stream.id)
 
+        later: list[After] = []
         known = {stream.id: stream}
         appended = self.writer.write([stream.id, *joins], decide, self._origin(trigger), loaded=known)
         known = _extended(known, appended)
+        if later and trigger.timer:
+            again = [self.writer.again(trigger.recorded, trigger.timer, trigger.now, after.seconds) for after in later]
+            self.timers.schedule(again)
         for claim in appended:
             if type(claim.event) in self.service.effects:
                 self._run(claim, known)
@@ -121,7 +127,8 @@ class Consumer:
         known = self._record_outcomes(claim, effect.recover(case, claim, self.ports, now), {stream.id: stream})
         latest = known.get(stream.id) or self.writer.store.load(stream.id)
         if not effect.is_settled(_fold(latest), claim):
-            self.timers.schedule([self.writer.lease_again(claim, timer, now)])
+            lease_s: float = getattr(claim.event, "lease_s")  # noqa: B009  every claim has one, see service tests
+            self.timers.schedule([self.writer.again(claim, timer, now, lease_s)])
 
     def _record_outcomes(
         self, claim: RecordedEvent, outcomes: Iterable[Decision], known: dict[str, Stream]
@@ -172,7 +179,8 @@ def _extended(known: Mapping[str, Stream], appended: Sequence[RecordedEvent]) ->
 
 
 def _placed(decision: Decision, stream: str) -> list[On]:
-    return [item if isinstance(item, On) else On(stream, item) for item in decision]
+    events = [item for item in decision if not isinstance(item, After)]
+    return [item if isinstance(item, On) else On(stream, item) for item in events]
 
 
 def _at(stream: Stream, version: int) -> RecordedEvent:

@@ -17,7 +17,7 @@ from resilibot.runtime.bus.publisher import Publisher
 from resilibot.runtime.clock import Clock
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
 from resilibot.runtime.event_store.items import commit_events, head_of
-from resilibot.runtime.event_store.port import Head
+from resilibot.runtime.event_store.port import ChainBroken, Head, StoreCorrupt
 from resilibot.runtime.event_store.tables import Tables
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ class Relay:
         self._known_shards = False
         self._published: dict[str, int] = {}  # by stream, this process's own knowledge
         self._unsaved: set[str] = set()
+        self._pending: dict[str, Head] = {}  # read from the feed, not yet published
         self._saved_at = time.monotonic()
         self._sweeps = 0
 
@@ -52,8 +53,10 @@ class Relay:
         """One round over the feed. Returns the number of events published. Raises BusUnavailable, ClientError."""
         if not self._known_shards:
             self._open()
-        records = [record for shard in list(self._iterators) for record in self._read(shard)]
-        published = self._publish_heads(_newest(records)) if records else 0
+        for head in _newest(record for shard in list(self._iterators) for record in self._read(shard)):
+            self._pending[head.stream] = head
+        published = self._publish_heads(list(self._pending.values())) if self._pending else 0
+        self._pending.clear()  # not reached when the topic did not take them: then they come again
         if self._unsaved and time.monotonic() - self._saved_at > CURSOR_FLUSH_S:
             self._save_cursors()
         return published
@@ -117,8 +120,16 @@ class Relay:
         events = self._new_commits(new)
         for head in new:
             if head.stream not in events:
-                events[head.stream] = list(self._store.load(head.stream, after=self._have(head.stream)).events)
+                events[head.stream] = self._load(head.stream, self._have(head.stream))
         return self._publish(events)
+
+    def _load(self, stream: str, after: int) -> list[RecordedEvent]:
+        """What the store holds after a version; nothing, said aloud, of a stream that is damaged: others go on."""
+        try:
+            return list(self._store.load(stream, after=after).events)
+        except (ChainBroken, StoreCorrupt) as error:
+            log.error("a damaged stream is not published: %s", error, extra={"code": error.code, "stream": stream})
+            return []
 
     def _have(self, stream: str) -> int:
         """Last version published, from memory or from the cursor."""
@@ -139,7 +150,10 @@ class Relay:
             items = self._dynamodb.batch_get_item(RequestItems=request)["Responses"].get(self._tables.events, [])
             for head in part:
                 own = sorted((i for i in items if i["stream"]["S"] == head.stream), key=_first_version)
-                found = [event for item in own for event in commit_events(item)]
+                try:
+                    found = [event for item in own for event in commit_events(item)]
+                except ChainBroken:
+                    continue  # named where it is loaded
                 first = self._published.get(head.stream, 0) + 1
                 if [event.version for event in found] == list(range(first, head.version + 1)):
                     events[head.stream] = found
@@ -148,10 +162,7 @@ class Relay:
     def _publish_behind(self, heads: Sequence[Head], sweep: int | None = None) -> int:
         cursors = self._cursors([head.stream for head in heads])
         behind = [head for head in heads if head.version > cursors.get(head.stream, 0)]
-        events = {
-            head.stream: list(self._store.load(head.stream, after=cursors.get(head.stream, 0)).events)
-            for head in behind
-        }
+        events = {head.stream: self._load(head.stream, cursors.get(head.stream, 0)) for head in behind}
         for head in heads:
             if head.stream in cursors:
                 self._published[head.stream] = max(self._published.get(head.stream, 0), cursors[head.stream])

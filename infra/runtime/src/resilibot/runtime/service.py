@@ -19,7 +19,18 @@ class On:
     event: DomainEvent
 
 
-Decision = Sequence[DomainEvent | On]
+@dataclass(frozen=True)
+class After:
+    """A timer to set: `kind` is a key of Service.due, seconds are counted from the event's recorded_at.
+
+    Returned by the reaction to a timer, it fires that timer once more, counted from now.
+    """
+
+    kind: str
+    seconds: float
+
+
+Decision = Sequence[DomainEvent | On | After]
 
 
 @dataclass(frozen=True)
@@ -70,14 +81,6 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class After:
-    """A timer to set: `kind` is a key of Service.due, seconds are counted from the event's recorded_at."""
-
-    kind: str
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Service:
     """All that a service is. `timers` maps an event to the timers that follow from it: (recorded, ports) -> [After].
 
@@ -93,7 +96,6 @@ class Service:
     due: Mapping[str, Reaction] = field(default_factory=dict)
     projects: frozenset[type[DomainEvent]] = frozenset()  # events a projection applies
     routes: tuple[str, ...] = ()
-    reads: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
     def subscribes(self) -> list[str]:

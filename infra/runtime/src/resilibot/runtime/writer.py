@@ -100,12 +100,11 @@ class Writer:
         suffix = f":{again}" if again else ""
         return Timer(f"{recorded.id}:{kind}{suffix}", self.service.name, kind, recorded.stream, recorded.id, due_at)
 
-    def lease_again(self, recorded: RecordedEvent, fired: Timer, now: datetime) -> Timer:
-        """The next lease of a claim whose outcome could not be read back yet."""
-        again = int(fired.id.rsplit(":", 1)[1]) + 1 if fired.id.count(":") == 2 else 1
-        lease_s: float = getattr(recorded.event, "lease_s")  # noqa: B009
+    def again(self, recorded: RecordedEvent, fired: Timer, now: datetime, seconds: float) -> Timer:
+        """The same timer once more, `seconds` from now: a lease without outcome, a watch that saw progress."""
+        number = int(fired.id.rsplit(":", 1)[1]) + 1 if fired.id.count(":") == 2 else 1
         waited = (now - recorded.envelope.recorded_at).total_seconds()
-        return self._timer(recorded, "lease", waited + lease_s, again)
+        return self._timer(recorded, fired.kind, waited + seconds, number)
 
     def _own_timers(self, recorded: Sequence[RecordedEvent]) -> list[Timer]:
         return [

@@ -24,4 +24,5 @@ SERVICE = Service(
     timers={e.IncidentResolvedV1: quiet_timer},
     due={"quiet_period": Reaction(close_after_quiet)},
     routes=("POST /incidents", "POST /incidents/{incident_id}/close"),
+    needs=("secretsmanager:GetSecretValue",),  # who calls
 )

@@ -1,8 +1,8 @@
 """project: events into read models: once each, in order, whatever the queue does.
 
-A message at the next version is applied; an older one is dropped; a newer one shows a gap, which is loaded from the
-store. States carry their version and are replaced only if that has not moved. All messages of one stream in a batch
-are one write.
+A message only says that a stream has moved: what is applied comes from the store, so a forged one changes nothing.
+States carry their version and are replaced only if that has not moved. All messages of one stream in a batch are one
+write.
 """
 
 import logging
@@ -45,7 +45,7 @@ class Projector:
             if view.version >= upto:
                 return
             before = view.version
-            for recorded in self._missing(stream, view.version, messages):
+            for recorded in self._ports.store.load(stream, after=view.version).events:
                 view = view.apply(recorded)
             if view.version == before:
                 raise ReadModelBehind(f"{stream}: the store has nothing after {before}, a message says {upto}")
@@ -58,16 +58,6 @@ class Projector:
             else:
                 self._remember(stream, view)
                 return
-
-    def _missing(self, stream: str, have: int, messages: Sequence[EventMessage]) -> Sequence[RecordedEvent]:
-        """The events after `have`: from the messages when they are all there and fit the chain, else from the store."""
-        by_version = {message.version: message for message in messages if message.version > have}
-        wanted = range(have + 1, max(by_version) + 1)
-        carried = [by_version[v].recorded() if v in by_version else None for v in wanted]
-        events = [event for event in carried if event is not None]
-        if len(events) == len(carried) and _fits(stream, have, events):
-            return events
-        return self._ports.store.load(stream, after=have).events
 
     def _view(self, stream: str, *, is_new: bool) -> View:
         """From memory, or folded up to the version of the read models. A new stream has none: save() finds out."""
@@ -108,13 +98,3 @@ def _empty(stream: str) -> View:
     if view is None:
         raise ReadModelBehind(f"{stream}: nothing is shown of this category")
     return view
-
-
-def _fits(stream: str, have: int, events: Sequence[RecordedEvent]) -> bool:
-    """The events say they are the next ones of this stream, and each is chained to the one before."""
-    for number, event in enumerate(events):
-        if event.stream != stream or event.version != have + 1 + number:
-            return False
-        if number and event.prev_hash != events[number - 1].hash:
-            return False
-    return True

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from resilibot.contracts.case import Status
+from resilibot.contracts.case import Status, fold
 from resilibot.contracts.envelope import RecordedEvent, stream_id
 from resilibot.projections.ports import Ports
 from resilibot.projections.project import fold_view
@@ -63,6 +63,14 @@ def routes(ports: Ports) -> Router:
         """The stored events with their place in the chain; `body` is the exact text that is hashed."""
         events = _events(ports, incident_id)
         return {"events": [_stored(event) for event in events]}
+
+    @router.get("/incidents/<incident_id>/evidence/<evidence_id>")
+    def get_evidence(incident_id: str, evidence_id: str) -> dict[str, Any]:
+        """One piece of evidence with its content, as it was recorded."""
+        item = fold(incident_id, _events(ports, incident_id)).evidence().get(evidence_id)
+        if item is None:
+            raise NotFound(f"no evidence {evidence_id} in incident {incident_id}")
+        return item.model_dump(mode="json")
 
     @router.get("/signals/<fingerprint>")
     def get_signal(fingerprint: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ SERVICE = Service(
             e.ApprovalGrantedV1,
             e.ApprovalDeniedV1,
             e.ApprovalExpiredV1,
+            e.ApprovalRevokedV1,
             e.ActionStartedV1,
             e.ActionDispatchedV1,
             e.ActionSucceededV1,
@@ -44,7 +45,9 @@ SERVICE = Service(
         "GET /incidents/{incident_id}",
         "GET /incidents/{incident_id}/timeline",
         "GET /incidents/{incident_id}/events",
+        "GET /incidents/{incident_id}/evidence/{evidence_id}",
         "GET /signals/{fingerprint}",
         "GET /audit",
     ),
+    needs=("secretsmanager:GetSecretValue",),  # who calls
 )

@@ -55,8 +55,9 @@ class DynamoEventStore:
     def load(self, stream: str, *, after: int = 0, upto: int | None = None) -> Stream:
         if upto is not None and upto <= after:
             return Stream(stream, (), after, GENESIS)
-        first = self._key_of(stream, after + 1) if after else 1
-        commits = list(self._query(stream, first, upto))
+        commits = list(self._query(stream, after + 1, upto))
+        if after and (not commits or commits[0].version != after + 1):  # `after` lies inside of a commit
+            commits = list(self._query(stream, self._key_of(stream, after + 1), upto))
         if not commits:
             return Stream(stream, (), after, GENESIS)
         events = [event for event in linked(commits) if after < event.version <= (upto or event.version)]
