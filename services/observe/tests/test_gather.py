@@ -241,6 +241,16 @@ def test_nothing_is_looked_at_while_an_action_runs_or_after_the_end() -> None:
     assert told.when_due("settle", cleared, after_s=180).events == []
 
 
+def test_an_alarm_attached_before_the_action_ended_is_seen_by_the_look_after_it() -> None:
+    told = looking(FakeWorld())
+    attached = e.SignalAttachedV1(signal=opened().signal, why="new_kind", occurrences=2)
+    started = next(event for event in INCIDENT_EVENTS if isinstance(event, e.ActionStartedV1))
+    done = e.ActionSucceededV1(action_id=started.action_id, provider_id="x")
+    told.given(opened(), first_look(FakeWorld()), attached, started, done)
+    assert told.when_due("settle", attached, after_s=180).events == []
+    assert len(told.when_due("settle", done, after_s=180).events) == 1
+
+
 def test_an_incident_is_looked_at_a_bounded_number_of_times() -> None:
     told = looking(FakeWorld(), max_rounds=5)
     looks = [first_look(FakeWorld()).model_copy(update={"round": number}) for number in range(1, 6)]

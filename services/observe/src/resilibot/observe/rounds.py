@@ -43,6 +43,8 @@ def next_look(case: IncidentCase, trigger: Trigger, max_rounds: int) -> Look | N
         return None
     if any(action.state == "running" for action in case.actions.values()):
         return None  # its outcome starts the next round
+    if isinstance(trigger.event, e.SignalAttachedV1 | e.SignalClearedV1) and _acted_since(case, trigger):
+        return None  # the look after the action sees this too, and has more to see
     if case.looks == 0:  # opened or reopened: nothing known before counts
         return Look(case.round + 1, "diagnose", trigger.now, None, None, None)
     first = next((r for r in reversed(case.rounds) if r.purpose == "diagnose"), case.rounds[0])
@@ -61,6 +63,11 @@ def metric_signal(case: IncidentCase) -> Signal | None:
     """Like firing_signal, but one that names a metric if any does."""
     named = [s for s in case.signals.values() if s.signal.metric is not None]
     return max(named, key=lambda s: (s.is_firing, s.signal.fired_at)).signal if named else firing_signal(case)
+
+
+def _acted_since(case: IncidentCase, trigger: Trigger) -> bool:
+    ended = [action.ended_at for action in case.current_actions.values() if action.ended_at is not None]
+    return any(at > trigger.recorded.envelope.recorded_at for at in ended)
 
 
 def _is_undecided(case: IncidentCase) -> bool:
