@@ -23,7 +23,7 @@ from resilibot.runtime.timers import TimerTable, tick
 from tests.support.event_store_contract import EVENTS, append_of
 
 pytestmark = pytest.mark.integration
-TABLES = Tables("b-events", "b-streams", "b-timers", "b-cursors")
+TABLES = Tables.prefixed("b")
 
 
 @pytest.fixture(scope="module")

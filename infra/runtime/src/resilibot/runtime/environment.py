@@ -28,7 +28,9 @@ class RuntimeSettings(BaseSettings):
     events_table: str = Field(default="resilibot-events", description="Table of commits: the source of truth")
     streams_table: str = Field(default="resilibot-streams", description="Table of HEAD items, one per stream")
     timers_table: str = Field(default="resilibot-timers", description="Table of durable timers")
-    cursors_table: str = Field(default="resilibot-cursors", description="Table of the relay's cursors")
+    cursors_table: str = Field(default="resilibot-cursors", description="Table of cursors: relay, log, tracking")
+    log_table: str = Field(default="resilibot-log", description="Table of the derived global order")
+    snapshots_table: str = Field(default="resilibot-snapshots", description="Table of the library's snapshots: a cache")
     blob_bucket: str = Field(default="resilibot-blobs", description="Bucket for large evidence and postmortems")
     build: str = Field(default="dev", description="Build recorded as producer.build on each event")
 
@@ -61,7 +63,14 @@ class Runtime:
     @property
     def tables(self) -> Tables:
         s = self.settings
-        return Tables(events=s.events_table, streams=s.streams_table, timers=s.timers_table, cursors=s.cursors_table)
+        return Tables(
+            events=s.events_table,
+            streams=s.streams_table,
+            timers=s.timers_table,
+            cursors=s.cursors_table,
+            log=s.log_table,
+            snapshots=s.snapshots_table,
+        )
 
     @cached_property
     def store(self) -> DynamoEventStore:
