@@ -1,4 +1,4 @@
-"""backbone: relay, timers and audit of a home, composed from the runtime."""
+"""backbone: relay, sequencer, timers and audit of a home, composed from the runtime."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -9,8 +9,11 @@ from resilibot.runtime.bus.publisher import SnsPublisher
 from resilibot.runtime.clock import SystemClock
 from resilibot.runtime.environment import Runtime, client
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
+from resilibot.runtime.event_store.global_log import GlobalLog
 from resilibot.runtime.event_store.tables import Tables
+from resilibot.runtime.head_feed import HeadFeed
 from resilibot.runtime.relay import Relay
+from resilibot.runtime.sequencer import Sequencer
 from resilibot.runtime.timers import TimerTable, tick
 
 if TYPE_CHECKING:
@@ -21,6 +24,12 @@ def make_relay(home: HomeFile) -> Relay:
     runtime = Runtime.from_env()
     publisher = SnsPublisher(client("sns"), home.topic_arn)
     return Relay(client("dynamodbstreams"), client("dynamodb"), runtime.tables, publisher, SystemClock())
+
+
+def make_sequencer() -> Sequencer:
+    runtime = Runtime.from_env()
+    feed = HeadFeed(client("dynamodbstreams"), client("dynamodb"), runtime.tables)
+    return Sequencer(feed, runtime.store, GlobalLog(client("dynamodb"), runtime.tables))
 
 
 def make_tick(home: HomeFile) -> Callable[[], int]:
