@@ -13,7 +13,7 @@ from eventsourcing.persistence import IntegrityError, JSONTranscoder, Tracking
 from resilibot.local.aws import clients_at
 from resilibot.runtime.clock import SystemClock
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
-from resilibot.runtime.event_store.global_log import ENTRY_STREAMS, GlobalLog, Sequenced, next_entry
+from resilibot.runtime.event_store.global_log import ENTRY_STREAMS, GlobalLog, LogState, Sequenced, next_entry
 from resilibot.runtime.event_store.library.mapper import EnvelopeEvent, EnvelopeMapper
 from resilibot.runtime.event_store.library.persistence import Persistence
 from resilibot.runtime.event_store.library.recorders import DynamoApplicationRecorder, DynamoProcessRecorder
@@ -163,6 +163,41 @@ def test_an_entry_made_from_an_old_state_is_refused_whole(store: DynamoEventStor
     assert log.append(mine, old)
     assert not log.append(other, old)
     assert [one.event.version for one in whole(log)] == [1, 2]
+
+
+def test_head_and_cursors_of_two_moments_are_refused(store: DynamoEventStore, log: GlobalLog) -> None:
+    """Head and cursors are read as two items: an entry may come between, so each is checked for itself."""
+    store.append([append_of(Stream("incident#a"), EVENTS[:2])])
+    old = log.state(["incident#a"])
+    entry = next_entry(old, {"incident#a": 2})
+    assert entry is not None
+    assert log.append(entry, old)
+    store.append([append_of(store.load("incident#a"), EVENTS[:1])])
+    now = log.state(["incident#a"])
+    for torn in (LogState(now.last, old.done), LogState(old.last, now.done), LogState(now.last + 3, now.done)):
+        entry = next_entry(torn, {"incident#a": 3})
+        assert entry is not None
+        assert not log.append(entry, torn)
+    assert [one.event.version for one in whole(log)] == [1, 2]
+
+
+def test_a_lost_log_is_made_anew(
+    client: Callable[[str], Any],
+    tables: Tables,
+    store: DynamoEventStore,
+    log: GlobalLog,
+    sequencer: Callable[[], Sequencer],
+) -> None:
+    for n in range(3):
+        store.append([append_of(Stream(f"incident#{n}"), EVENTS[: n + 1])])
+        sequencer().poll()
+    before = whole(log)
+    for table, keys in ((tables.log, ("log", "position")), (tables.cursors, ("name",))):
+        for item in client("dynamodb").scan(TableName=table)["Items"]:
+            client("dynamodb").delete_item(TableName=table, Key={key: item[key] for key in keys})
+    assert whole(log) == []
+    assert sequencer().poll() == len(before) == 6
+    assert_is_one_order_of(whole(log), store)
 
 
 def test_an_event_that_the_log_names_and_the_store_has_not_is_told(store: DynamoEventStore, log: GlobalLog) -> None:
