@@ -1,5 +1,6 @@
 """What the library stores and what we record: each way round, and what is refused. Pure."""
 
+import json
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -115,10 +116,15 @@ def _with(event: RecordedEvent, **data: object) -> StoredEvent:
 def test_a_wrong_a_missing_and_an_unknown_field_are_named_when_loaded() -> None:
     event = ours()[0]
     missing = event.envelope.model_copy(update={"data": {"status": 202}})
+    whole = json.loads(event.body)
+    actorless = {name: value for name, value in whole.items() if name != "actor"}
     for stored, field in (
         (_with(event, status="many"), "status"),
         (_with(event, surplus=1), "surplus"),
         (StoredEvent(event.stream, 1, event.type, canonical(missing.model_dump(mode="json"))), "notification_id"),
+        (StoredEvent(event.stream, 1, event.type, canonical(actorless)), "actor"),
+        (StoredEvent(event.stream, 1, event.type, canonical({**whole, "mood": "calm"})), "mood"),
+        (StoredEvent(event.stream, 1, event.type, canonical({**whole, "recorded_at": "noon"})), "recorded_at"),
     ):
         with pytest.raises(MapperDeserialisationError, match=field):
             MAPPER.to_domain_event(stored)

@@ -116,7 +116,7 @@ class GlobalLog:
             codes = {reason.get("Code", "None") for reason in reasons} | {error.response["Error"]["Code"]}
             if codes & (UNDECIDED | {"ConditionalCheckFailed"}):
                 return False
-            raise StoreUnavailable(f"entry {entry.position} of {self._key}: {error}") from error
+            raise
         except BotoCoreError as error:
             raise StoreUnavailable(f"entry {entry.position} of {self._key}: {error}") from error
         return True
