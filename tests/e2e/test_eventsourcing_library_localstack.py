@@ -11,6 +11,7 @@ from tests.support.library_cases import (  # noqa: F401  collected here
     TestNonInterleavingNotificationIDs,
     TestProcessRecorder,
     TestProcessRecorderInCounterMode,
+    TestSnapshotRecorder,
     TestTrackingRecorder,
     library_client,
 )

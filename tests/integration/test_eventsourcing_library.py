@@ -13,6 +13,7 @@ from tests.support.library_cases import (  # noqa: F401  collected here
     TestNonInterleavingNotificationIDs,
     TestProcessRecorder,
     TestProcessRecorderInCounterMode,
+    TestSnapshotRecorder,
     TestTrackingRecorder,
     library_client,
 )

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from eventsourcing.persistence import IntegrityError, JSONTranscoder, Tracking
+from eventsourcing.persistence import IntegrityError, JSONTranscoder, StoredEvent, Tracking
 
 from resilibot.local.aws import clients_at
 from resilibot.runtime.clock import SystemClock
@@ -250,6 +250,27 @@ def test_a_counter_and_a_sequencer_on_one_log_place_each_event_once(
     store.append([append_of(store.load("incident#a"), EVENTS[:1])])
     assert sequencer().poll() == 1
     assert_is_one_order_of(whole(log), store)
+
+
+def test_counting_writers_who_do_not_know_each_other_get_ids_without_gap(
+    client: Callable[[str], Any], tables: Tables, store: DynamoEventStore, log: GlobalLog
+) -> None:
+    def insert(_: int) -> list[int]:
+        """A process of its own, as far as the line of waiting writers is concerned."""
+        persistence = Persistence(client("dynamodb"), tables, SystemClock(), ordering="counter")
+        recorder = DynamoApplicationRecorder(persistence)
+        ids: list[int] = []
+        for _ in range(10):
+            originator = uuid4()
+            events = [StoredEvent(originator, version, "topic", b"state") for version in (1, 2)]
+            ids += recorder.insert_events(events) or []
+        return ids
+
+    with ThreadPoolExecutor(4) as pool:
+        given = [number for ids in pool.map(insert, range(4)) for number in ids]
+    assert sorted(given) == list(range(1, 81))
+    assert_is_one_order_of(whole(log), store)
+    assert audit(store).ok
 
 
 def test_events_and_tracking_are_written_together_or_not_at_all(

@@ -28,6 +28,7 @@ from resilibot.runtime.event_store.library.recorders import (
     DynamoApplicationRecorder,
     DynamoProcessRecorder,
 )
+from resilibot.runtime.event_store.library.snapshots import DynamoSnapshotRecorder
 from resilibot.runtime.event_store.library.tracking import DynamoTrackingRecorder
 from resilibot.runtime.event_store.tables import Tables
 
@@ -58,6 +59,13 @@ class OnDynamo:
 class TestAggregateRecorder(OnDynamo, persistence.AggregateRecorderTestCase):
     def create_recorder(self) -> DynamoAggregateRecorder:
         return DynamoAggregateRecorder(self.persistence)
+
+
+class TestSnapshotRecorder(OnDynamo, persistence.AggregateRecorderTestCase):
+    """The aggregate's cases once more: snapshots are no streams, but what they are asked for is the same."""
+
+    def create_recorder(self) -> DynamoSnapshotRecorder:
+        return DynamoSnapshotRecorder(self.persistence)
 
 
 class TestApplicationRecorder(OnDynamo, persistence.ApplicationRecorderTestCase[DynamoApplicationRecorder]):

@@ -140,4 +140,4 @@ def test_the_mapper_takes_neither_cipher_nor_compressor_nor_foreign_events() -> 
     with pytest.raises(ProgrammingError):
         EnvelopeMapper(JSONTranscoder(), compressor=object())  # type: ignore[arg-type]
     with pytest.raises(ProgrammingError):
-        MAPPER.to_stored_event(wrapped(1, "incident#1"))
+        MAPPER.to_stored_event(wrapped(1, "incident#1"))  # type: ignore[arg-type]

@@ -22,6 +22,8 @@ class DynamoSnapshotRecorder(AggregateRecorder):
         """Raises IntegrityError if one of them exists; then none is written."""
         from botocore.exceptions import ClientError
 
+        if len({(stored.originator_id, stored.originator_version) for stored in stored_events}) < len(stored_events):
+            raise IntegrityError("two snapshots of one version")
         with told_to_the_library():
             try:
                 if stored_events:
