@@ -9,7 +9,6 @@ from resilibot.runtime.bus.publisher import SnsPublisher
 from resilibot.runtime.clock import SystemClock
 from resilibot.runtime.environment import Runtime, client
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
-from resilibot.runtime.event_store.global_log import GlobalLog
 from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.head_feed import HeadFeed
 from resilibot.runtime.relay import Relay
@@ -29,7 +28,7 @@ def make_relay(home: HomeFile) -> Relay:
 def make_sequencer() -> Sequencer:
     runtime = Runtime.from_env()
     feed = HeadFeed(client("dynamodbstreams"), client("dynamodb"), runtime.tables)
-    return Sequencer(feed, runtime.store, GlobalLog(client("dynamodb"), runtime.tables))
+    return Sequencer(feed, runtime.store, runtime.log)
 
 
 def make_tick(home: HomeFile) -> Callable[[], int]:

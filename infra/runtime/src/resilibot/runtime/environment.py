@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from resilibot.runtime.blobs import BlobStore
 from resilibot.runtime.clock import Clock, SystemClock
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
+from resilibot.runtime.event_store.global_log import GlobalLog
 from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.s3_blobs import S3BlobStore
 from resilibot.runtime.service import Service
@@ -75,6 +76,10 @@ class Runtime:
     @cached_property
     def store(self) -> DynamoEventStore:
         return DynamoEventStore(client("dynamodb"), self.tables)
+
+    @cached_property
+    def log(self) -> GlobalLog:
+        return GlobalLog(client("dynamodb"), self.tables)
 
     @cached_property
     def timers(self) -> TimerTable:

@@ -18,6 +18,8 @@ ATTEMPTS = 20  # of one entry; each failed one means that somebody else's succee
 
 
 class Sequencer:
+    """`poll` for a process of its own; `sequence` alone where something else brings the HEADs, as on AWS a mapping."""
+
     def __init__(
         self,
         feed: HeadFeed,
