@@ -26,7 +26,7 @@ from tests.support.event_store_contract import EVENTS, append_of
 from tests.support.house import until
 
 pytestmark = pytest.mark.integration
-TABLES = Tables("b-events", "b-streams", "b-timers", "b-cursors")
+TABLES = Tables.prefixed("b")
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""backbone: relay, timers and audit of a home, composed from the runtime."""
+"""backbone: relay, sequencer, timers and audit of a home, composed from the runtime."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -10,7 +10,9 @@ from resilibot.runtime.clock import SystemClock
 from resilibot.runtime.environment import Runtime, client
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
 from resilibot.runtime.event_store.tables import Tables
+from resilibot.runtime.head_feed import HeadFeed
 from resilibot.runtime.relay import Relay
+from resilibot.runtime.sequencer import Sequencer
 from resilibot.runtime.timers import TimerTable, tick
 
 if TYPE_CHECKING:
@@ -21,6 +23,12 @@ def make_relay(home: HomeFile) -> Relay:
     runtime = Runtime.from_env()
     publisher = SnsPublisher(client("sns"), home.topic_arn)
     return Relay(client("dynamodbstreams"), client("dynamodb"), runtime.tables, publisher, SystemClock())
+
+
+def make_sequencer() -> Sequencer:
+    runtime = Runtime.from_env()
+    feed = HeadFeed(client("dynamodbstreams"), client("dynamodb"), runtime.tables)
+    return Sequencer(feed, runtime.store, runtime.log)
 
 
 def make_tick(home: HomeFile) -> Callable[[], int]:

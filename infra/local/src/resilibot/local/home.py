@@ -140,7 +140,7 @@ class Home:
             time.sleep(0.05)
 
 
-WORKERS = (*(service.name for service in SERVICES), "relay", "timers")
+WORKERS = (*(service.name for service in SERVICES), "relay", "sequencer", "timers")
 
 # On one machine minutes become seconds; on AWS the defaults of each service's settings hold.
 LOCAL_SETTINGS: dict[str, str] = {

@@ -45,6 +45,7 @@ class HomeFile(BaseModel):
     visibility_s: int = 10
     relay_pause_s: float = 0.02
     relay_quiet_pause_s: float = 0.1
+    sequencer_pause_s: float = 0.5
     tick_s: float = 0.5
     projection_linger_s: float = 0.4
 

@@ -1,7 +1,7 @@
 """worker NAME: one process per service; polls its queues and calls the Lambda handlers with Lambda-shaped batches.
 
 Stands where AWS has the SQS event source mapping: batches of ten, order within a message group, partial batch
-failure, visibility extended while a handler runs. `relay` and `timers` are workers too.
+failure, visibility extended while a handler runs. `relay`, `sequencer` and `timers` are workers too.
 """
 
 import logging
@@ -155,6 +155,10 @@ def _loops(name: str, home: HomeFile) -> list[tuple[Callable[[], object], float]
         from resilibot.local.backbone import make_relay
 
         return [(_relaying(make_relay(home), home), 0)]
+    if name == "sequencer":
+        from resilibot.local.backbone import make_sequencer
+
+        return [(make_sequencer().poll, home.sequencer_pause_s)]
     if name == "timers":
         from resilibot.local.backbone import make_tick
 

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from resilibot.runtime.blobs import BlobStore
 from resilibot.runtime.clock import Clock, SystemClock
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
+from resilibot.runtime.event_store.global_log import GlobalLog
 from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.s3_blobs import S3BlobStore
 from resilibot.runtime.service import Service
@@ -28,7 +29,9 @@ class RuntimeSettings(BaseSettings):
     events_table: str = Field(default="resilibot-events", description="Table of commits: the source of truth")
     streams_table: str = Field(default="resilibot-streams", description="Table of HEAD items, one per stream")
     timers_table: str = Field(default="resilibot-timers", description="Table of durable timers")
-    cursors_table: str = Field(default="resilibot-cursors", description="Table of the relay's cursors")
+    cursors_table: str = Field(default="resilibot-cursors", description="Table of cursors: relay, log, tracking")
+    log_table: str = Field(default="resilibot-log", description="Table of the derived global order")
+    snapshots_table: str = Field(default="resilibot-snapshots", description="Table of the library's snapshots: a cache")
     blob_bucket: str = Field(default="resilibot-blobs", description="Bucket for large evidence and postmortems")
     build: str = Field(default="dev", description="Build recorded as producer.build on each event")
 
@@ -61,11 +64,22 @@ class Runtime:
     @property
     def tables(self) -> Tables:
         s = self.settings
-        return Tables(events=s.events_table, streams=s.streams_table, timers=s.timers_table, cursors=s.cursors_table)
+        return Tables(
+            events=s.events_table,
+            streams=s.streams_table,
+            timers=s.timers_table,
+            cursors=s.cursors_table,
+            log=s.log_table,
+            snapshots=s.snapshots_table,
+        )
 
     @cached_property
     def store(self) -> DynamoEventStore:
         return DynamoEventStore(client("dynamodb"), self.tables)
+
+    @cached_property
+    def log(self) -> GlobalLog:
+        return GlobalLog(client("dynamodb"), self.tables)
 
     @cached_property
     def timers(self) -> TimerTable:

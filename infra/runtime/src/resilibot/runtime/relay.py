@@ -8,7 +8,7 @@ again from the tables; a sweep does the same later for what a queue lost.
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,16 +16,16 @@ from resilibot.contracts.envelope import RecordedEvent
 from resilibot.runtime.bus.publisher import Publisher
 from resilibot.runtime.clock import Clock
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
-from resilibot.runtime.event_store.items import commit_events, head_of
+from resilibot.runtime.event_store.items import commit_events
 from resilibot.runtime.event_store.port import ChainBroken, Head, StoreCorrupt
 from resilibot.runtime.event_store.tables import Tables
+from resilibot.runtime.head_feed import HeadFeed
 
 log = logging.getLogger(__name__)
 
 CURSOR_FLUSH_S = 10.0  # what a crash in between publishes again is dropped as known
 BATCH_GET = 100
 BATCH_WRITE = 25
-LOST_PLACE = frozenset({"TrimmedDataAccessException", "ExpiredIteratorException", "ResourceNotFoundException"})
 
 
 class Relay:
@@ -35,14 +35,12 @@ class Relay:
     """
 
     def __init__(self, streams: Any, dynamodb: Any, tables: Tables, publisher: Publisher, clock: Clock) -> None:
-        self._streams = streams
+        self._feed = HeadFeed(streams, dynamodb, tables)
         self._dynamodb = dynamodb
         self._tables = tables
         self._publisher = publisher
         self._clock = clock
         self._store = DynamoEventStore(dynamodb, tables)
-        self._iterators: dict[str, str | None] = {}  # by shard; None: the shard is read to its end
-        self._known_shards = False
         self._published: dict[str, int] = {}  # by stream, this process's own knowledge
         self._unsaved: set[str] = set()
         self._pending: dict[str, Head] = {}  # read from the feed, not yet published
@@ -51,9 +49,10 @@ class Relay:
 
     def poll(self) -> int:
         """One round over the feed. Returns the number of events published. Raises BusUnavailable, ClientError."""
-        if not self._known_shards:
-            self._open()
-        for head in _newest(record for shard in list(self._iterators) for record in self._read(shard)):
+        if not self._feed.is_open:
+            self._feed.open()  # at its end first, then everything that the cursors lack: nothing falls in between
+            self._publish_behind(list(self._store.heads()))
+        for head in self._feed.read():
             self._pending[head.stream] = head
         published = self._publish_heads(list(self._pending.values())) if self._pending else 0
         self._pending.clear()  # not reached when the topic did not take them: then they come again
@@ -67,52 +66,6 @@ class Relay:
         before = self._clock.now() - timedelta(seconds=older_than_s)
         self._sweeps += 1
         return self._publish_behind([h for h in self._store.heads() if h.updated_at < before], sweep=self._sweeps)
-
-    def _open(self) -> None:
-        """Iterators at the end of the feed first, then everything that the cursors lack: nothing falls in between."""
-        arn = self._dynamodb.describe_table(TableName=self._tables.streams)["Table"]["LatestStreamArn"]
-        self._iterators = {shard: self._iterator(arn, shard, "LATEST") for shard in self._shards(arn)}
-        self._arn = arn
-        self._known_shards = True
-        self._publish_behind(list(self._store.heads()))
-
-    def _shards(self, arn: str) -> list[str]:
-        shards: list[str] = []
-        arguments: dict[str, Any] = {"StreamArn": arn}
-        while True:
-            description = self._streams.describe_stream(**arguments)["StreamDescription"]
-            shards += [shard["ShardId"] for shard in description["Shards"]]
-            if "LastEvaluatedShardId" not in description:
-                return shards
-            arguments["ExclusiveStartShardId"] = description["LastEvaluatedShardId"]
-
-    def _iterator(self, arn: str, shard: str, kind: str) -> str:
-        answer = self._streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType=kind)
-        iterator: str = answer["ShardIterator"]
-        return iterator
-
-    def _read(self, shard: str) -> list[dict[str, Any]]:
-        from botocore.exceptions import ClientError
-
-        iterator = self._iterators[shard]
-        if iterator is None:
-            return []
-        try:
-            answer = self._streams.get_records(ShardIterator=iterator)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in LOST_PLACE:
-                raise
-            log.warning("the feed lost its place, catching up from the tables: %s", error)
-            self._known_shards = False
-            self._iterators.pop(shard)
-            return []
-        self._iterators[shard] = answer.get("NextShardIterator")
-        if self._iterators[shard] is None:  # the shard was split: its children hold what comes next
-            for child in self._shards(self._arn):
-                if child not in self._iterators:
-                    self._iterators[child] = self._iterator(self._arn, child, "TRIM_HORIZON")
-        records: list[dict[str, Any]] = answer["Records"]
-        return records
 
     def _publish_heads(self, heads: Sequence[Head]) -> int:
         """Heads just read from the feed: one BatchGetItem where at most two commits are new."""
@@ -199,19 +152,6 @@ class Relay:
             self._dynamodb.batch_write_item(RequestItems={self._tables.cursors: puts})
         self._unsaved.difference_update(saving)
         self._saved_at = time.monotonic()
-
-
-def _newest(records: Iterable[dict[str, Any]]) -> list[Head]:
-    """The last HEAD of each stream; one that skips versions is then loaded from what was published last."""
-    newest: dict[str, Head] = {}
-    for record in records:
-        image = record["dynamodb"].get("NewImage")
-        if image:
-            head = head_of(image)
-            known = newest.get(head.stream)
-            if known is None or head.version > known.version:
-                newest[head.stream] = head
-    return list(newest.values())
 
 
 def _first_version(item: dict[str, Any]) -> int:
