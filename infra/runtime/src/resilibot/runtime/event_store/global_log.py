@@ -51,8 +51,8 @@ class GlobalLog:
     def append(self, entry: Entry, state: LogState) -> bool:
         """Store `entry`, made by next_entry from `state`. False: not stored, since the log moved on or was busy.
 
-        A repeat after a lost answer finds the cursors moved: nothing is sequenced twice. Raises StoreUnavailable; ClientError for
-        what no repeat can mend.
+        A repeat after a lost answer finds the cursors moved: nothing is sequenced twice.
+        Raises StoreUnavailable; ClientError for what no repeat can mend.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
