@@ -13,10 +13,11 @@ from eventsourcing.persistence import IntegrityError, JSONTranscoder, StoredEven
 from resilibot.local.aws import clients_at
 from resilibot.runtime.clock import SystemClock
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
-from resilibot.runtime.event_store.global_log import ENTRY_STREAMS, GlobalLog, LogState, Sequenced, next_entry
+from resilibot.runtime.event_store.global_log import ENTRY_STREAMS, GlobalLog
 from resilibot.runtime.event_store.library.mapper import EnvelopeEvent, EnvelopeMapper
 from resilibot.runtime.event_store.library.persistence import Persistence
 from resilibot.runtime.event_store.library.recorders import DynamoApplicationRecorder, DynamoProcessRecorder
+from resilibot.runtime.event_store.log_entries import LogState, Sequenced, next_entry
 from resilibot.runtime.event_store.port import StoreCorrupt, Stream, VersionConflict
 from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.event_store.verify import audit

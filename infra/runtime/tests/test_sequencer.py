@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resilibot.contracts.canonical import GENESIS
-from resilibot.runtime.event_store.global_log import Entry, LogState
+from resilibot.runtime.event_store.log_entries import Entry, LogState
 from resilibot.runtime.event_store.port import Head, StoreUnavailable
 from resilibot.runtime.sequencer import ATTEMPTS, Sequencer
 from resilibot.runtime.testing import NOON

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterable
 
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
-from resilibot.runtime.event_store.global_log import ENTRY_STREAMS, GlobalLog, next_entry
+from resilibot.runtime.event_store.global_log import ENTRY_STREAMS, GlobalLog
+from resilibot.runtime.event_store.log_entries import next_entry
 from resilibot.runtime.event_store.port import Head, StoreUnavailable
 from resilibot.runtime.head_feed import HeadFeed
 

@@ -10,71 +10,17 @@ The order between streams is that in which they were sequenced, near that of tim
 over the same streams may order them differently.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from resilibot.contracts.envelope import RecordedEvent
 from resilibot.runtime.event_store.dynamodb import UNDECIDED, DynamoEventStore
+from resilibot.runtime.event_store.log_entries import Entry, LogState, Sequenced, entry_of
 from resilibot.runtime.event_store.port import StoreCorrupt, StoreUnavailable
 from resilibot.runtime.event_store.tables import Tables
 
 MAIN = "main"  # the log that the sequencer keeps
 HEAD = "0"  # position of the log's head; entries begin at 1
 ENTRY_STREAMS = 98  # a transaction takes 100 items: entry, head, one cursor per stream
-
-
-@dataclass(frozen=True)
-class Ref:
-    """Events `lo .. hi` of one stream."""
-
-    stream: str
-    lo: int
-    hi: int
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Refs in their order; the first event of the first ref has `position`."""
-
-    position: int
-    refs: tuple[Ref, ...]
-
-    @property
-    def last(self) -> int:
-        return self.position - 1 + sum(ref.hi - ref.lo + 1 for ref in self.refs)
-
-    def places(self) -> Iterable[tuple[int, str, int]]:
-        """(position, stream, version) of each event."""
-        position = self.position
-        for ref in self.refs:
-            for version in range(ref.lo, ref.hi + 1):
-                yield position, ref.stream, version
-                position += 1
-
-
-@dataclass(frozen=True)
-class LogState:
-    """`last` position given (0: none), and the last version sequenced by stream (absent: none)."""
-
-    last: int
-    done: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class Sequenced:
-    position: int
-    event: RecordedEvent
-
-
-def next_entry(state: LogState, versions: Mapping[str, int]) -> Entry | None:
-    """The entry after `state` that brings each stream up to its version, in the order given; None: nothing is new."""
-    refs = tuple(
-        Ref(stream, state.done.get(stream, 0) + 1, version)
-        for stream, version in versions.items()
-        if version > state.done.get(stream, 0)
-    )
-    return Entry(state.last + 1, refs) if refs else None
 
 
 class GlobalLog:
@@ -105,7 +51,8 @@ class GlobalLog:
     def append(self, entry: Entry, state: LogState) -> bool:
         """Store `entry`, made by next_entry from `state`. False: not stored, since the log moved on or was busy.
 
-        A repeat after a lost answer finds the cursors moved: nothing is sequenced twice. Raises StoreUnavailable.
+        A repeat after a lost answer finds the cursors moved: nothing is sequenced twice.
+        Raises StoreUnavailable; ClientError for what no repeat can mend.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -171,7 +118,7 @@ class GlobalLog:
         """Entries that hold the `limit` positions above `after`; the first may begin at or before it."""
         first = self._query("#position BETWEEN :one AND :from", after + 1, 1, forward=False)
         found = [*first, *self._query("#position > :from", after + 1, limit, forward=True)]
-        return [entry for entry in map(_entry_of, found) if entry.last > after]
+        return [entry for entry in map(entry_of, found) if entry.last > after]
 
     def _query(self, condition: str, position: int, limit: int, *, forward: bool) -> list[dict[str, Any]]:
         values: dict[str, Any] = {":log": {"S": self._key}, ":from": _n(position)}
@@ -208,13 +155,6 @@ class GlobalLog:
 
     def _cursor_key(self, stream: str) -> dict[str, Any]:
         return {"name": {"S": f"{self._key}#{stream}"}}
-
-
-def _entry_of(item: Mapping[str, Any]) -> Entry:
-    refs = (ref["M"] for ref in item["refs"]["L"])
-    return Entry(
-        int(item["position"]["N"]), tuple(Ref(r["stream"]["S"], int(r["lo"]["N"]), int(r["hi"]["N"])) for r in refs)
-    )
 
 
 def _moved(table: str, key: dict[str, Any], attribute: str, before: int, after: int) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from eventsourcing.persistence import (
 )
 
 from resilibot.runtime.event_store.dynamodb import AlsoRefused
-from resilibot.runtime.event_store.global_log import Entry, Sequenced, next_entry
 from resilibot.runtime.event_store.library.persistence import Persistence, told_to_the_library
 from resilibot.runtime.event_store.library.stored import Writing, appends_of, stored_of, stream_of
 from resilibot.runtime.event_store.library.subscription import PollingSubscription
 from resilibot.runtime.event_store.library.tracking import DynamoTrackingRecorder
+from resilibot.runtime.event_store.log_entries import Entry, Sequenced, next_entry
 from resilibot.runtime.event_store.port import Append
 
 ATTEMPTS = 100  # in counter mode all writers of a log queue for its head

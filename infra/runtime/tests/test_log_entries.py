@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilibot.contracts.canonical import GENESIS
-from resilibot.runtime.event_store.global_log import Entry, LogState, Ref, next_entry
+from resilibot.runtime.event_store.log_entries import Entry, LogState, Ref, next_entry
 from resilibot.runtime.event_store.port import Head
 from resilibot.runtime.sequencer import versions_of
 from resilibot.runtime.testing import NOON
