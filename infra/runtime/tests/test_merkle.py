@@ -14,7 +14,10 @@ BODY1 = (
     '{"data":{"title":"Checkout 5xx é"},"id":"01JD9Z3K6QE000000000000001",'
     f'"stream":"{STREAM}","type":"IncidentOpened.v1","version":1}}'
 )
-BODY2 = f'{{"data":{{"count":2}},"id":"01JD9Z3K6QE000000000000002","stream":"{STREAM}","type":"SignalAttached.v1","version":2}}'
+BODY2 = (
+    '{"data":{"count":2},"id":"01JD9Z3K6QE000000000000002",'
+    f'"stream":"{STREAM}","type":"SignalAttached.v1","version":2}}'
+)
 
 
 @pytest.mark.feature(205)

@@ -34,7 +34,7 @@ HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class Fault(NamedTuple):
-    """`place` is a file of the bundle, or stream:version."""
+    """`place` is a file of the bundle, a stream, or stream:version: the first version that does not hold."""
 
     place: str
     kind: str
@@ -281,7 +281,8 @@ def _agrees(stream: str, version: int, digest: str, chains: dict[str, Chain], na
         raise Malformed(place, f"{name} proves a stream that is not here", "missing")
     hashes = chains[stream].hashes
     if not 1 <= version <= len(hashes):
-        raise Malformed(place, f"{name} saw version {version}; {len(hashes)} hold here", "checkpoint_differs")
+        missing = f"{stream}:{len(hashes) + 1}"
+        raise Malformed(missing, f"{name} saw version {version}, {len(hashes)} hold here", "checkpoint_differs")
     if hashes[version - 1] != digest:
         raise Malformed(place, f"{name} saw another hash of version {version}", "checkpoint_differs")
 
@@ -297,7 +298,7 @@ def _ends(chains: dict[str, Chain], signed: list[Signed], faults: list[Fault]) -
     for stream, chain in chains.items():
         if newest.get(stream) != len(chain.hashes):
             detail = f"no genuine checkpoint proves that it ends at version {len(chain.hashes)}"
-            faults.append(Fault(f"{stream}:{len(chain.hashes)}", "not_covered", detail))
+            faults.append(Fault(stream, "not_covered", detail))
     return [(one.number, one.taken_at) for one in signed]
 
 
