@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from resilibot.runtime.audit import verify_bundle
-from resilibot.runtime.audit.bundle import BundleRefused, NotCheckpointed, build, streams_of, untar
+from resilibot.runtime.audit.bundle import BundleRefused, NotCheckpointed, build, streams_of, tar, untar
 from resilibot.runtime.audit.verify_bundle import verify
 from tests.support.forging import edited
 from tests.support.ledger import INCIDENT, KEY, OWN, SIGNAL, TARGET, make_ledger
@@ -145,6 +145,16 @@ def test_a_malformed_part_is_a_fault_and_no_crash(name: str, change: dict[str, A
         (files[name] if name in files else files["streams/0000.json"]["commits"][0]).update(change)
 
     assert kind in {fault.kind for fault in verify(edited(BUNDLE.content, apply), KEY.key_id).faults}
+
+
+def test_a_file_that_is_there_twice_or_says_a_thing_in_two_ways_is_refused() -> None:
+    files = untar(BUNDLE.content)
+    end_of_archive = tar({"manifest.json": files["manifest.json"]})
+    twice = end_of_archive[: 512 + -(-len(files["manifest.json"]) // 512) * 512] + BUNDLE.content
+    assert [(f.kind, f.place) for f in verify(twice, KEY.key_id).faults] == [("unreadable", "manifest.json")]
+    doubled = files["manifest.json"].replace(b'{"chain"', b'{"chain":"none","chain"', 1)
+    faults = verify(tar({**files, "manifest.json": doubled}), KEY.key_id).faults
+    assert [(f.kind, f.place) for f in faults] == [("unreadable", "manifest.json")]
 
 
 def test_any_changed_byte_is_found_or_changes_no_file() -> None:

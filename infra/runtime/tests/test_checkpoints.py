@@ -3,7 +3,7 @@
 import pytest
 
 from resilibot.runtime.audit.checkpoint import CheckpointRefused, SigningKey, opened
-from resilibot.runtime.audit.checkpoints import InMemoryCheckpoints, NumberTaken, open_all, take
+from resilibot.runtime.audit.checkpoints import InMemoryCheckpoints, NumberTaken, Row, open_all, take
 from resilibot.runtime.audit.coverage import audit_covered
 from tests.support.ledger import KEY, OTHER_KEY, OWN, Ledger, make_ledger
 from tests.support.story import at
@@ -75,6 +75,18 @@ def test_one_taken_away_or_moved_is_told(ledger: Ledger) -> None:
     assert [(r.number, r.why) for r in report.refused] == [(2, "missing"), (3, "broken_link")]
     ledger.checkpoints.stored[4] = moved
     assert (4, "misplaced") in [(r.number, r.why) for r in open_all(ledger.checkpoints, KEY.key_id).refused]
+
+
+def test_something_written_over_one_is_told_and_the_first_counts(ledger: Ledger) -> None:
+    class CoveredUp(InMemoryCheckpoints):
+        def rows(self) -> list[Row]:
+            return [Row(row.number, is_covered_up=True) for row in super().rows()]
+
+    place = CoveredUp()
+    taken = take(ledger, place, KEY, at(0))
+    report = open_all(place, KEY.key_id)
+    assert report.genuine == (taken,)
+    assert [(refused.number, refused.why) for refused in report.refused] == [(1, "covered_up")]
 
 
 def test_a_key_that_was_changed_does_not_prove_what_the_old_one_did(ledger: Ledger) -> None:

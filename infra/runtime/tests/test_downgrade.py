@@ -8,12 +8,13 @@ import pytest
 
 from resilibot.contracts.canonical import canonical
 from resilibot.runtime.audit.bundle import build
-from resilibot.runtime.audit.checkpoint import CheckpointRefused, opened
+from resilibot.runtime.audit.checkpoint import CheckpointRefused, make, opened
 from resilibot.runtime.audit.checkpoints import open_all
 from resilibot.runtime.audit.coverage import audit_covered
 from resilibot.runtime.audit.verify_bundle import verify
-from tests.support.forging import FORGERIES, NAMES, Forgery, edited
+from tests.support.forging import FORGERIES, NAMES, Forgery, edited, restated
 from tests.support.ledger import INCIDENT, KEY, OTHER_KEY, Ledger, make_ledger
+from tests.support.story import at
 
 CASES = 200
 BASES = [make_ledger(seed) for seed in range(4)]
@@ -90,3 +91,33 @@ def test_a_leaf_that_was_signed_cannot_be_left_out_or_changed() -> None:
         with pytest.raises(CheckpointRefused) as refused:
             opened(canonical({**file, "leaves": leaves}), KEY.key_id)
         assert refused.value.why == "root_differs"
+
+
+@pytest.mark.parametrize("field", ["algorithm", "format"])
+def test_what_the_right_key_signed_for_another_purpose_is_no_checkpoint(field: str) -> None:
+    def resign(files: dict[str, Any]) -> None:
+        file = files[max(name for name in files if name.startswith("checkpoints/"))]
+        restated(file, **{field: "resilibot.other.v1"})
+        file["signature"] = KEY.sign(file["statement"].encode())
+
+    faults = verify(edited(BUNDLES[0], resign), KEY.key_id).faults
+    assert {fault.kind for fault in faults} == {"downgrade", "not_covered"}
+
+
+def test_a_row_of_checkpoints_that_does_not_link_is_told_in_a_bundle() -> None:
+    ledger = BASES[0].copy()
+    ledger.checkpoints.stored.clear()
+    ledger.sign()
+    file = json.loads(ledger.checkpoints.stored[1])
+    restated(file, number=2, previous_root="0" * 64)
+    file["signature"] = KEY.sign(file["statement"].encode())
+    ledger.checkpoints.stored[2] = canonical(file)
+    faults = verify(ledger.bundle().content, KEY.key_id).faults
+    assert [(fault.kind, fault.place) for fault in faults] == [("broken_link", "checkpoints/0000000002.json")]
+
+
+def test_leaves_out_of_order_are_refused_even_if_signed() -> None:
+    leaves = tuple(reversed(BASES[0].opened().genuine[-1].leaves))
+    with pytest.raises(CheckpointRefused) as refused:
+        opened(make(leaves, 1, None, KEY, at(0)).content(), KEY.key_id)
+    assert refused.value.why == "root_differs"

@@ -23,10 +23,14 @@ Tampering = Callable[[random.Random, Ledger, str], Place]
 
 
 def edit(rng: random.Random, ledger: Ledger, stream: str) -> Place:
-    """One character of one event; a third of the forgers redo the commit's own hash."""
+    """One character of one event, or the hash of a commit; some forgers redo the commit's own hash."""
     commits = ledger.raw_commits[stream]
     number = rng.randrange(len(commits))
     commit = commits[number]
+    if rng.random() < 0.1:
+        name = rng.choice(["hash", "prev_hash"])
+        commits[number] = replace(commit, **{name: "f" * 64})
+        return commit.version, commit.version
     bodies = list(commit.bodies)
     at = rng.randrange(len(bodies))
     text = bodies[at].decode()
