@@ -14,6 +14,7 @@ from resilibot.ingest.settings import IngestSettings
 from resilibot.local.roster import SERVICES
 from resilibot.notify.settings import NotifySettings
 from resilibot.observe.settings import ObserveSettings
+from resilibot.runtime.audit.settings import AuditSettings
 from resilibot.runtime.environment import RuntimeSettings
 from resilibot.runtime.service import Service
 
@@ -24,10 +25,11 @@ SETTINGS: list[tuple[str, type[BaseSettings]]] = [
     ("services/act", ActSettings),
     ("services/notify", NotifySettings),
     ("infra/runtime", RuntimeSettings),
+    ("infra/runtime", AuditSettings),
 ]
 
 
-@pytest.mark.parametrize(("folder", "model"), SETTINGS, ids=[folder for folder, _ in SETTINGS])
+@pytest.mark.parametrize(("folder", "model"), SETTINGS, ids=[model.__name__ for _, model in SETTINGS])
 def test_every_setting_is_documented_with_its_meaning(folder: str, model: type[BaseSettings]) -> None:
     page = (ROOT / folder / "README.md").read_text()
     for name, field in model.model_fields.items():

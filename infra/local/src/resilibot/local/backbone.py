@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from resilibot.local.aws import home_client
 from resilibot.local.home_file import HomeFile
 from resilibot.runtime.bus.publisher import SnsPublisher
 from resilibot.runtime.clock import SystemClock
 from resilibot.runtime.environment import Runtime, client
-from resilibot.runtime.event_store.dynamodb import DynamoEventStore
-from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.head_feed import HeadFeed
 from resilibot.runtime.relay import Relay
 from resilibot.runtime.sequencer import Sequencer
@@ -38,8 +35,8 @@ def make_tick(home: HomeFile) -> Callable[[], int]:
 
 
 def audit_home(home: HomeFile, stream: str | None = None) -> "AuditReport":
-    """Recompute every chain of the home's event store, or that of one stream."""
-    from resilibot.runtime.event_store.verify import audit
+    """Recompute every chain of the home's event store, or that of one stream, and hold it against the checkpoints."""
+    from resilibot.local.audit_trail import trail_of
 
-    store = DynamoEventStore(home_client(home, "dynamodb"), Tables())
-    return audit(store, stream)
+    with trail_of(home) as trail:
+        return trail.verify(stream).audit

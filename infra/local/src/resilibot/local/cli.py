@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from resilibot.local.commands import auditing, letters, render, running
+from resilibot.local.commands import archiving, auditing, letters, render, running
 from resilibot.local.commands.context import BAD_USE, api, errors, show
 from resilibot.local.drill import decide
 
@@ -19,6 +19,8 @@ app.command("up")(running.up)
 app.command("demo")(running.demo)
 app.command("drill")(running.drill)
 app.command("replay")(auditing.replay)
+app.command("archive")(archiving.archive)
+app.command("restore")(archiving.restore)
 
 
 @incident_app.command("list")

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from resilibot.local.audit_trail import provision_audit, settings_of
 from resilibot.local.aws import clients_at, emulator_env
 from resilibot.local.emulators import Emulator, make_emulator
 from resilibot.local.home_file import FILE, HomeBusy, HomeFailed, HomeFile
@@ -71,7 +72,8 @@ class Home:
         with clients_at(endpoint) as client:
             provisioned = provision(client, Topology(SERVICES), _tables())
             _seed(client, self._plan.state_dir)
-        self.file = self._describe(endpoint, provisioned)
+            key_id = provision_audit(client, settings_of({**LOCAL_SETTINGS, **self._plan.settings}))
+        self.file = self._describe(endpoint, provisioned, key_id)
         self.file.write()
         self._supervisor = Supervisor(self.file.run_dir, self._plan.state_dir / "logs", self.file.env)
         self._start_children(self.file)
@@ -90,7 +92,7 @@ class Home:
         self._emulator.install()
         return self._emulator.start()
 
-    def _describe(self, endpoint: str, provisioned: Provisioned) -> HomeFile:
+    def _describe(self, endpoint: str, provisioned: Provisioned, key_id: str) -> HomeFile:
         plan = self._plan
         ssm = f"http://127.0.0.1:{free_port()}" if plan.with_world else None
         world = f"http://127.0.0.1:{free_port()}" if plan.with_world else None
@@ -112,6 +114,7 @@ class Home:
             dead_letters=provisioned.dead_letters,
             topic_arn=provisioned.events_topic,
             alarm_topic_arn=provisioned.alarms_topic,
+            checkpoint_key=key_id,
         )
 
     def _start_children(self, home: HomeFile) -> None:
@@ -167,6 +170,8 @@ LOCAL_SETTINGS: dict[str, str] = {
     "RESILIBOT_NOTIFICATION_BACKOFF_S": "2",
     "RESILIBOT_ACCOUNT": "000000000000",
     "RESILIBOT_REGION": "us-east-1",
+    "RESILIBOT_CHECKPOINT_INTERVAL_S": "60",
+    "RESILIBOT_CHECKPOINT_RETENTION_DAYS": "1",
     "RESILIBOT_BUILD": "local",
 }
 

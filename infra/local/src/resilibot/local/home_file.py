@@ -42,6 +42,7 @@ class HomeFile(BaseModel):
     dead_letters: dict[str, str] = Field(default_factory=dict)
     topic_arn: str = ""
     alarm_topic_arn: str = ""
+    checkpoint_key: str = ""  # fingerprint of the key that signs checkpoints
     visibility_s: int = 10
     relay_pause_s: float = 0.02
     relay_quiet_pause_s: float = 0.1

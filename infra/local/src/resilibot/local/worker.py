@@ -160,9 +160,11 @@ def _loops(name: str, home: HomeFile) -> list[tuple[Callable[[], object], float]
 
         return [(make_sequencer().poll, home.sequencer_pause_s)]
     if name == "timers":
+        from resilibot.local.audit_trail import make_checkpointing, settings_of
         from resilibot.local.backbone import make_tick
 
-        return [(make_tick(home), home.tick_s)]
+        interval_s = settings_of(home.env).checkpoint_interval_s
+        return [(make_tick(home), home.tick_s), (make_checkpointing(), interval_s)]
     import boto3
     from botocore.config import Config
 

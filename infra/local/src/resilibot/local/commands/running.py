@@ -51,8 +51,18 @@ def up(
         except BaseException:
             house.stop()
             raise
-    data = {"api": file.api, "token_file": str(file.token_file), "state": str(file.state_dir)}
-    show(data, as_json, lambda: out.print(f"running: API {file.api}, token in {file.token_file}; ^C stops it"))
+    data = {
+        "api": file.api,
+        "token_file": str(file.token_file),
+        "state": str(file.state_dir),
+        "checkpoint_key": file.checkpoint_key,
+    }
+
+    def text() -> None:
+        out.print(f"running: API {file.api}, token in {file.token_file}; ^C stops it")
+        out.print(f"checkpoints are signed by key {file.checkpoint_key}")
+
+    show(data, as_json, text)
     stopping.wait()
     house.stop()
 
