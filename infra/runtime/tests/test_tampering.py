@@ -12,6 +12,8 @@ import pytest
 from resilibot.contracts.canonical import GENESIS, link
 from resilibot.runtime.audit.coverage import audit_covered
 from resilibot.runtime.audit.verify_bundle import Fault, verify
+from resilibot.runtime.event_store.items import linked
+from resilibot.runtime.event_store.port import ChainBroken
 from resilibot.runtime.event_store.verify import Commit, audit
 from tests.support.ledger import KEY, OWN, SIGNAL, TARGET, Ledger, make_ledger
 
@@ -219,3 +221,10 @@ def test_an_untouched_store_passes(base: Ledger) -> None:
     assert report.ok
     assert (report.coverage.windows, report.coverage.streams) == ((), len(base.raw_heads))
     assert verify(base.bundle().content, KEY.key_id).faults == []
+
+
+def test_a_commit_that_holds_nothing_breaks_the_chain_for_a_reader_too() -> None:
+    first = BASES[0].raw_commits[OWN][0]
+    empty = Commit(OWN, first.last + 1, first.last, first.hash, first.hash, ())
+    with pytest.raises(ChainBroken, match=f"{OWN}:{first.last + 1}"):
+        linked([first, empty])

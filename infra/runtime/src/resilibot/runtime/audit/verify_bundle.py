@@ -336,9 +336,10 @@ def blobs(value: Any) -> dict[str, str]:
     waiting = [value]
     while waiting:
         part = waiting.pop()
-        match = BLOB.fullmatch(part) if isinstance(part, str) else None
-        if match:
-            found[match[0]] = match[1]
+        if isinstance(part, str):
+            match = BLOB.fullmatch(part) if part.startswith("s3://") else None
+            if match:
+                found[part] = match[1]
         elif isinstance(part, (dict, list)):
             waiting.extend(part.values() if isinstance(part, dict) else part)
     return dict(sorted(found.items()))
