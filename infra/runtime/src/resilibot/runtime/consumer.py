@@ -3,9 +3,10 @@
 A message is a hint, the store is the truth: the stream is folded from the store, and the message only says which
 event of it to look at. Everything here may run twice or at the same time elsewhere without doing anything twice:
 
-* a reaction to event E has happened when the stream holds an event of this service with causation E;
-* an effect runs only in the process whose append of the claim won; a claim found without outcome is left to its
-  lease timer, whose `recover` reads back what happened.
+* a reaction to event E has happened when its stream, or one that it joins, holds an event of this service with
+  causation E;
+* an effect runs only in the process whose append of the claim won, and only before the claim's lease ends; a claim
+  found without outcome is left to its lease timer, whose `recover` reads back what happened.
 """
 
 import logging
@@ -92,7 +93,7 @@ class Consumer:
 
         def decide(streams: Mapping[str, Stream]) -> Sequence[On]:
             own = streams[stream.id]
-            if already_reacted(own.events, self.service.name, trigger.id):
+            if any(already_reacted(streams[n].events, self.service.name, trigger.id) for n in (stream.id, *joins)):
                 return []
             joined = {name: streams[name].events for name in joins}
             at_now = Trigger(trigger.recorded, self.writer.clock.now(), trigger.timer, joined)
@@ -106,6 +107,9 @@ class Consumer:
                 self._run(claim, known)
 
     def _run(self, claim: RecordedEvent, known: dict[str, Stream]) -> None:
+        if self.writer.lease_is_over(claim):  # this process stood still: recover() has the claim now
+            log.warning("a claim is left to its lease", extra={"stream": claim.stream, "claim": claim.id})
+            return
         if claim.stream not in known:
             known = {**known, claim.stream: self.writer.store.load(claim.stream)}
         effect = self.service.effects[type(claim.event)]
