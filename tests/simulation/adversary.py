@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 BUDGET = 40  # faults in one run: a world that only fails never comes to rest
+FREE = frozenset({"switch", "race"})  # who goes first does no harm by itself
 
 RATES: Mapping[str, float] = {  # chance at each place, times the intensity of the run
     "crash": 0.03,  # the process ends here; what it held in memory is gone
-    "race": 0.03,  # a second worker gets the same message right now
-    "switch": 0.04,  # another worker gets in between
+    "race": 0.02,  # a second worker gets the same message right now
+    "switch": 0.03,  # another worker gets in between
     "stall": 0.01,  # the process stands still for a while, then goes on
     "unavailable": 0.01,  # the store does not answer; nothing was written
     "lost_answer": 0.01,  # the store wrote, but the answer was lost
@@ -23,9 +24,9 @@ RATES: Mapping[str, float] = {  # chance at each place, times the intensity of t
     "delay": 0.06,  # a message comes late, others overtake it
     "reorder": 0.08,  # a worker takes another message than the oldest
     "lose": 0.03,  # a message never reaches its queue; a sweep repeats it
-    "refused": 0.05,  # the automation says no
-    "answer_lost": 0.08,  # the automation ran, but nobody heard
-    "down": 0.06,  # the automation does not answer, and did nothing
+    "refused": 0.08,  # the automation says no
+    "answer_lost": 0.15,  # the automation ran, but nobody heard
+    "down": 0.1,  # the automation does not answer, and did nothing
     "endless": 0.02,  # an execution never ends
     "broken": 0.04,  # an execution ends in failure
     "offline": 0.03,  # the hosts cannot be listed, or are away
@@ -34,6 +35,10 @@ RATES: Mapping[str, float] = {  # chance at each place, times the intensity of t
     "webhook_refused": 0.02,
     "gap": 0.05,  # a source of evidence fails
 }
+
+
+FOCUS = ("ActionStarted", "NotificationStarted", "start ResiliBot")  # between claim and effect
+FOCUSED = 4.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class Adversary:
         self._quietly: list[Fault] = []
         self._faults: list[Fault] = []
         self._picks = hashlib.blake2b(self._salt)
+        self._spent = 0
         self.quiet = False
 
     @property
@@ -78,8 +84,12 @@ class Adversary:
     def strikes(self, kind: str, place: str) -> bool:
         """Whether a fault of this kind happens at this place, this time."""
         key = self._next_key(kind, place)
-        if len(self._faults) >= BUDGET or not self._falls(kind, key):
+        if not self._falls(kind, key, FOCUSED if any(word in place for word in FOCUS) else 1.0):
             return False
+        if kind not in FREE:
+            if self._spent >= BUDGET:
+                return False
+            self._spent += 1
         self._faults.append(Fault(kind, key, self._now()))
         return True
 
@@ -104,10 +114,10 @@ class Adversary:
         self._passed[kind, place] += 1
         return f"{kind} @ {place} #{self._passed[kind, place]}"
 
-    def _falls(self, kind: str, key: str) -> bool:
+    def _falls(self, kind: str, key: str, focus: float = 1.0) -> bool:
         if self.quiet or key in self._suppressed:
             return False
-        return self._hash(key) < RATES[kind] * self._intensity * 2**64
+        return self._hash(key) < RATES[kind] * self._intensity * focus * 2**64
 
     def _hash(self, key: str) -> int:
         return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8, key=self._salt).digest(), "big")

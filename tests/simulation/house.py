@@ -38,7 +38,7 @@ KEY = b"only act reads this"
 ACT = ActSettings(
     allowed_units=("orders.service", "billing.service"),
     approval_expiry_s=EXPIRY_S,
-    cooldown_s=90,
+    cooldown_s=20,
     action_lease_s=20,
     action_wait_s=10,
     action_timeout_s=120,
@@ -143,6 +143,4 @@ class House:
         return SimStore(self._run.store, process, self._run.journal)
 
     def _writer(self, service: Service, process: Process, ports: Any) -> Writer:
-        return Writer(
-            self._store(process), service, process, "sim", ports, pause=lambda _: None, ids=self._run.new_id
-        )
+        return Writer(self._store(process), service, process, "sim", ports, pause=lambda _: None, ids=self._run.new_id)

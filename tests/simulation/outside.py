@@ -11,7 +11,7 @@ from resilibot.notify.ports import Delivery
 from tests.simulation.process import Process
 from tests.simulation.world import World
 
-TOKEN_S = 600  # how long the provider knows a token
+TOKEN_S = 300  # how long the provider knows a token
 RUNS_S = 8  # how long an execution takes
 
 
@@ -89,9 +89,7 @@ class SimHosts:
         if self.process.adversary.strikes("offline", f"list of {service}"):
             raise DispatchUndecided("hosts cannot be listed")
         workload = self.world.living[service].workload
-        return [
-            HostFact(host, not self.process.adversary.strikes("offline", host), None) for host in workload.hosts
-        ]
+        return [HostFact(host, not self.process.adversary.strikes("offline", host), None) for host in workload.hosts]
 
 
 @dataclass

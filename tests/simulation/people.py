@@ -47,7 +47,7 @@ def answers(persona: Persona, seed: int, number: int) -> Iterator[Answer]:
         yield Answer(soon + 20, "approve")
     elif persona == "replayer":
         yield Answer(soon, "approve")
-        yield Answer(soon + rng.uniform(5, 200), "replay", "mallory")
+        yield Answer(soon + rng.uniform(5, 100), "replay", "mallory")
 
 
 def give(writer: Writer, rogue: Writer, key: bytes, asked: RecordedEvent, given: Answer) -> None:

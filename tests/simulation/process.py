@@ -7,7 +7,7 @@ from typing import Protocol
 from resilibot.runtime.clock import ManualClock
 from tests.simulation.adversary import Adversary
 
-STALLS_S = (5, 40, 90, 700)
+STALLS_S = (5, 40, 90, 400)
 
 
 class Crashed(BaseException):

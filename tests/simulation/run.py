@@ -1,5 +1,6 @@
 """run: one simulated history: the whole house over one store, stepped until nothing is left to happen."""
 
+import contextlib
 import hashlib
 import json
 import random
@@ -12,14 +13,14 @@ from typing import Any
 from ulid import ULID
 
 from resilibot.act.approve import AnswerRefused
-from resilibot.contracts import events as e
-from resilibot.contracts.case import IncidentCase, fold
+from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import format_time
 from resilibot.runtime.bus.topology import INTAKE, Topology
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.event_store.port import StoreError
+from resilibot.runtime.folds import Folds
 from resilibot.runtime.testing import NOON
 from resilibot.runtime.timers import tick
 from tests.simulation import people
@@ -59,6 +60,7 @@ class Run:
         self.read_models: dict[str, tuple[int, Any]] = {}
         specs = Topology(SERVICES).queues
         self.bus = Bus({spec.name: Queue(spec) for spec in specs}, self.clock, self.adversary)
+        self._folds = Folds()
         self._random = random.Random(f"ids {seed}")
         self._agenda: list[Due] = []
         self._published: dict[str, int] = {}
@@ -208,10 +210,8 @@ class Run:
     def _tick(self) -> None:
         urls = {name: name for name in self.bus.queues}
         table: Any = self.house.tick_table
-        try:
+        with contextlib.suppress(Crashed):
             tick(table, self.house.sqs, urls, self.house.ticker.now())
-        except Crashed:
-            pass
         self._watch_lost()
 
     # the outside world
@@ -268,17 +268,13 @@ class Run:
             self._asked += 1
 
     def _answer(self, asked: RecordedEvent, given: people.Answer) -> None:
-        try:
+        with contextlib.suppress(AnswerRefused, StoreError, Crashed):  # told so, or heard nothing; nobody asks twice
             people.give(self.house.writers["act"], self.house.rogue, KEY, asked, given)
-        except (AnswerRefused, StoreError, Crashed):
-            pass  # they were told so, or heard nothing; they do not ask twice
 
     def _close_all(self) -> None:
         for stream in self.incidents():
-            try:
+            with contextlib.suppress(StoreError, Crashed):
                 people.close(self.house.writers["ingest"], stream)
-            except (StoreError, Crashed):
-                pass
 
     # what came of it
 
@@ -292,10 +288,7 @@ class Run:
         return [event for head in self.store.heads() for event in self.events(head.stream)]
 
     def case(self, stream: str) -> IncidentCase:
-        return fold(stream.partition("#")[2], self.events(stream))
-
-    def of_type(self, *types: type[e.IncidentOpenedV1]) -> list[RecordedEvent]:
-        return [event for event in self.all_events() if isinstance(event.event, types)]
+        return self._folds.fold(self.store.load(stream))
 
     def digest(self) -> str:
         """A hash of every stored byte: equal digests, equal histories."""

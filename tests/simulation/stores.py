@@ -1,4 +1,4 @@
-"""stores: what lasts, as each process sees it: one store below all, with places where a call may fail or be overtaken."""
+"""stores: what lasts, as each process sees it: one store below, at which a call may fail or be overtaken."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

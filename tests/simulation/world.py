@@ -105,7 +105,9 @@ class Metrics(_Source):
         count = int((end - start).total_seconds() // period_s)
         times = [start + timedelta(seconds=period_s * n) for n in range(count + 1)]
         return [
-            Series(metric, tuple((at, living.value(metric.dimensions.get("Host"), at)) for at in times), {"p": period_s})
+            Series(
+                metric, tuple((at, living.value(metric.dimensions.get("Host"), at)) for at in times), {"p": period_s}
+            )
             for metric in metrics
         ]
 

@@ -1,5 +1,6 @@
 """P1: no lost, reordered, forked or rewritten event; and nothing was answered twice."""
 
+import itertools
 from collections.abc import Iterator
 
 from resilibot.contracts.envelope import RecordedEvent
@@ -17,7 +18,7 @@ def nothing_is_lost(run: Run) -> Iterator[str]:
         events = run.events(stream)
         if [event.version for event in events] != list(range(1, len(events) + 1)):
             yield f"{stream}: versions are {[event.version for event in events]}"
-        for before, after in zip(events, events[1:], strict=False):
+        for before, after in itertools.pairwise(events):
             if after.envelope.recorded_at < before.envelope.recorded_at:
                 yield f"{stream}:{after.version} was recorded before the event in front of it"
         stored |= {(stream, event.version): event for event in events}

@@ -31,9 +31,7 @@ def nothing_without_permission(run: Run) -> Iterator[str]:
         yield from _matches(run, execution, claims.get(execution.token))
 
 
-def _matches(
-    run: Run, execution: Executed, claim: tuple[RecordedEvent, e.ActionStartedV1] | None
-) -> Iterator[str]:
+def _matches(run: Run, execution: Executed, claim: tuple[RecordedEvent, e.ActionStartedV1] | None) -> Iterator[str]:
     """What really ran is what was claimed, and a grant had not expired when it was sent off.
 
     The claim uses the grant up; the call that follows may come until the claim's lease ends, and never later.

@@ -31,7 +31,7 @@ def everything_ends(run: Run) -> Iterator[str]:
 
 
 def _alarms(run: Run) -> Iterator[str]:
-    """Each source id is recorded once; an ALARM names an incident that exists; one fingerprint has one open incident."""
+    """Each source id is recorded once; an ALARM names an incident that exists; a fingerprint has one open incident."""
     received: Counter[str] = Counter()
     for recorded in run.all_events():
         event = recorded.event

@@ -1,6 +1,7 @@
 """P6: whatever a diagnosis, a resolution or a plan cites was recorded before it, with that very hash.
 
-A resolution must also rest on the evidence of its own round: never on "the command succeeded".
+A resolution must also rest on the evidence of its own round, and the world must really be well by then: never on
+"the command succeeded".
 """
 
 import hashlib
@@ -8,9 +9,11 @@ import json
 from collections.abc import Iterator
 
 from resilibot.contracts import events as e
+from resilibot.contracts.case import fold
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.evidence import Citation
 from tests.simulation.run import Run
+from tests.simulation.world import THRESHOLD
 
 
 def every_citation_resolves(run: Run) -> Iterator[str]:
@@ -28,6 +31,7 @@ def every_citation_resolves(run: Run) -> Iterator[str]:
                     yield f"{stream}:{recorded.version} {recorded.type} cites {cited.evidence_id}, which says otherwise"
             if isinstance(event, e.IncidentResolvedV1):
                 yield from _stale(f"{stream}:{recorded.version}", event, last_round)
+                yield from _still_ill(run, stream, recorded)
 
 
 def _altered(stream: str, gathered: e.EvidenceGatheredV1) -> Iterator[str]:
@@ -43,6 +47,15 @@ def _stale(place: str, resolved: e.IncidentResolvedV1, last_round: set[str]) -> 
         yield f"{place} resolves without citing a metric of its round"
     if not cited <= last_round:
         yield f"{place} resolves from evidence that is not fresh: {sorted(cited - last_round)}"
+
+
+def _still_ill(run: Run, stream: str, resolved: RecordedEvent) -> Iterator[str]:
+    """The world's own truth at the end of the window that was looked at."""
+    case = fold(stream.partition("#")[2], run.events(stream)[: resolved.version])
+    living = run.world.living[(case.resource.service if case.resource else None) or ""]
+    value = living.value(None, case.rounds[-1].window.end)
+    if value >= THRESHOLD:
+        yield f"{stream}:{resolved.version} resolves while {value:.0f} % of all requests fail"
 
 
 def _citations(recorded: RecordedEvent) -> Iterator[Citation]:

@@ -51,7 +51,8 @@ def _differs(written: Written, streams: dict[str, list[RecordedEvent]]) -> Itera
     else:
         return  # the outcome of an effect: the world decided
     if _shown(again) != [event.event for append in written.appends for event in append.events]:
-        yield f"{own.stream}:{first.version} {written.service} now decides {[type(d).__name__ for d in again]} otherwise"
+        place = f"{own.stream}:{first.version} {written.service}"
+        yield f"{place} now decides otherwise: {[type(d).__name__ for d in again]}"
 
 
 def _shown(decision: Sequence[DomainEvent | On]) -> list[DomainEvent]:

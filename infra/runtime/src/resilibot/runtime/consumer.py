@@ -11,15 +11,15 @@ event of it to look at. Everything here may run twice or at the same time elsewh
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor, RecordedEvent
 from resilibot.contracts.event import UnknownEventType
 from resilibot.runtime.bus.batch import Batch, Response, handle_in_order
 from resilibot.runtime.bus.message import EventMessage, TimerMessage, decode
 from resilibot.runtime.event_store.port import Stream, Timer
+from resilibot.runtime.folds import Folds
 from resilibot.runtime.service import Decision, On, Reaction, Service, Trigger
 from resilibot.runtime.timers import TimerStore
 from resilibot.runtime.writer import Origin, Writer, already_reacted
@@ -41,6 +41,7 @@ class Consumer:
     ports: Any
     writer: Writer
     timers: TimerStore
+    _folds: Folds = field(default_factory=Folds)
 
     def handle(self, batch: Batch) -> Response:
         """An SQS batch as Lambda delivers it, records in order. Returns the partial-batch response."""
@@ -87,7 +88,7 @@ class Consumer:
     def _react(self, reaction: Reaction, trigger: Trigger, stream: Stream) -> None:
         if already_reacted(stream.events, self.service.name, trigger.id):
             return
-        case = _fold(stream)
+        case = self._folds.fold(stream)
         facts = reaction.gather(case, trigger, self.ports) if reaction.gather else None
         joins = list(reaction.joins(case, trigger)) if reaction.joins else []
 
@@ -97,7 +98,7 @@ class Consumer:
                 return []
             joined = {name: streams[name].events for name in joins}
             at_now = Trigger(trigger.recorded, self.writer.clock.now(), trigger.timer, joined)
-            return _placed(reaction.decide(_fold(own), at_now, facts), stream.id)
+            return _placed(reaction.decide(self._folds.fold(own), at_now, facts), stream.id)
 
         known = {stream.id: stream}
         appended = self.writer.write([stream.id, *joins], decide, self._origin(trigger), loaded=known)
@@ -113,18 +114,18 @@ class Consumer:
         if claim.stream not in known:
             known = {**known, claim.stream: self.writer.store.load(claim.stream)}
         effect = self.service.effects[type(claim.event)]
-        self._record_outcomes(claim, effect.run(_fold(known[claim.stream]), claim, self.ports), known)
+        self._record_outcomes(claim, effect.run(self._folds.fold(known[claim.stream]), claim, self.ports), known)
 
     def _recover(self, timer: Timer, claim: RecordedEvent, stream: Stream) -> None:
         effect = self.service.effects[type(claim.event)]
-        case = _fold(stream)
+        case = self._folds.fold(stream)
         if effect.is_settled(case, claim):
             return
         now = self.writer.clock.now()
         log.info("recovering a claim without outcome", extra={"stream": stream.id, "claim": claim.id})
         known = self._record_outcomes(claim, effect.recover(case, claim, self.ports, now), {stream.id: stream})
         latest = known.get(stream.id) or self.writer.store.load(stream.id)
-        if not effect.is_settled(_fold(latest), claim):
+        if not effect.is_settled(self._folds.fold(latest), claim):
             self.timers.schedule([self.writer.lease_again(claim, timer, now)])
 
     def _record_outcomes(
@@ -141,7 +142,7 @@ class Consumer:
             names = list(dict.fromkeys([claim.stream, *(on.stream for on in placed)]))
 
             def decide(streams: Mapping[str, Stream], placed: Sequence[On] = placed) -> Sequence[On]:
-                return [] if effect.is_settled(_fold(streams[claim.stream]), claim) else placed
+                return [] if effect.is_settled(self._folds.fold(streams[claim.stream]), claim) else placed
 
             known = _extended(known, self.writer.write(names, decide, origin, loaded=known))
         return known
@@ -154,11 +155,6 @@ class Consumer:
 
 def _service_actor(service: Service) -> Actor:
     return Actor(kind="service", id=service.name)
-
-
-def _fold(stream: Stream) -> IncidentCase:
-    category, _, key = stream.id.partition("#")
-    return fold(key, stream.events if category == "incident" else ())
 
 
 def _extended(known: Mapping[str, Stream], appended: Sequence[RecordedEvent]) -> dict[str, Stream]:
