@@ -37,7 +37,8 @@ RATES: Mapping[str, float] = {  # chance at each place, times the intensity of t
 }
 
 
-FOCUS = ("ActionStarted", "NotificationStarted", "start ResiliBot")  # between claim and effect
+# between claim and effect, and at the end of an incident, things are most easily got wrong
+FOCUS = ("ActionStarted", "NotificationStarted", "start ResiliBot", "ingest IncidentResolved")
 FOCUSED = 4.0
 
 
@@ -50,7 +51,10 @@ class Fault:
 
 
 class Adversary:
-    """`suppressed`: keys of faults that shall not strike. `quiet`: nothing strikes any more."""
+    """`suppressed`: keys of faults that shall not strike; `only`: these strike, whatever the rates say, and no other.
+
+    `quiet`: nothing strikes any more.
+    """
 
     def __init__(
         self,
@@ -58,11 +62,13 @@ class Adversary:
         intensity: float,
         now: Callable[[], datetime],
         suppressed: Collection[str] = (),
+        only: Collection[str] | None = None,
     ) -> None:
         self._salt = seed.to_bytes(8, "big")
         self._intensity = intensity
         self._now = now
         self._suppressed = frozenset(suppressed)
+        self._only = None if only is None else frozenset(only)
         self._passed: Counter[tuple[str, str]] = Counter()
         self._quietly: list[Fault] = []
         self._faults: list[Fault] = []
@@ -117,6 +123,8 @@ class Adversary:
     def _falls(self, kind: str, key: str, focus: float = 1.0) -> bool:
         if self.quiet or key in self._suppressed:
             return False
+        if self._only is not None:
+            return key in self._only
         return self._hash(key) < RATES[kind] * self._intensity * focus * 2**64
 
     def _hash(self, key: str) -> int:

@@ -47,12 +47,12 @@ class Due:
 
 
 class Run:
-    """`suppressed`: faults that shall not happen, by key."""
+    """`suppressed`: faults that shall not happen, by key; `only`: those that shall, and no others."""
 
-    def __init__(self, seed: int, suppressed: Collection[str] = ()) -> None:
+    def __init__(self, seed: int, suppressed: Collection[str] = (), only: Collection[str] | None = None) -> None:
         self.scenario: Scenario = draw(seed)
         self.clock = ManualClock(NOON)
-        self.adversary = Adversary(seed, self.scenario.intensity, self.clock.now, suppressed)
+        self.adversary = Adversary(seed, self.scenario.intensity, self.clock.now, suppressed, only)
         self.world = World(self.scenario.workloads, NOON, self.clock)
         self.store = InMemoryEventStore()
         self.timers = SimTimers(self.store.timers)

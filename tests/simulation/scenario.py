@@ -90,6 +90,8 @@ def _alarms(rng: random.Random, name: str) -> list[Alarm]:
         alarms.append(Alarm(rng.uniform(0, 1), alarm, "ALARM", f"{name}-m3"))
     if rng.random() < 0.3:
         alarms.append(Alarm(rng.uniform(40, 300), alarm, "OK", f"{name}-m4"))
-    if rng.random() < 0.25:
-        alarms.append(Alarm(rng.uniform(150, 700), alarm, "ALARM", f"{name}-m5"))
+    if rng.random() < 0.3:
+        again_s = rng.uniform(100, 500)
+        alarms.append(Alarm(again_s, alarm, "ALARM", f"{name}-m5"))
+        alarms.append(Alarm(again_s + rng.uniform(1, 400), alarm, "ALARM", f"{name}-m6"))
     return sorted(alarms, key=lambda a: a.at_s)

@@ -43,5 +43,21 @@ def _alarms(run: Run) -> Iterator[str]:
         for source_id in {alarm.source_id for alarm in workload.alarms}:
             if received[source_id] != 1:
                 yield f"alarm {source_id} is recorded {received[source_id]} times"
-    live = Counter(case.fingerprint for case in map(run.case, run.incidents()) if not case.is_over)
-    yield from (f"fingerprint {key} has {count} open incidents" for key, count in live.items() if count > 1)
+    yield from _two_at_once(run)
+
+
+def _two_at_once(run: Run) -> Iterator[str]:
+    """In the order in which it was all written: a fingerprint never has two open incidents."""
+    fingerprints: dict[str, str] = {}
+    live: set[str] = set()
+    for recorded in (event for written in run.journal.written for a in written.appends for event in a.events):
+        event = recorded.event
+        if isinstance(event, e.IncidentOpenedV1):
+            others = [stream for stream in live if fingerprints[stream] == event.fingerprint]
+            if others:
+                yield f"{recorded.stream} is opened while {others[0]} is open for the same fingerprint"
+            fingerprints[recorded.stream] = event.fingerprint
+        if isinstance(event, e.IncidentOpenedV1 | e.IncidentReopenedV1):
+            live.add(recorded.stream)
+        elif isinstance(event, e.IncidentResolvedV1 | e.IncidentClosedV1):
+            live.discard(recorded.stream)
