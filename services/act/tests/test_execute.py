@@ -63,6 +63,16 @@ def test_a_lost_answer_is_found_again_by_the_token_and_nothing_runs_twice() -> N
     assert len(automation.started) == 1
 
 
+def test_a_refusal_after_a_lost_answer_is_unknown_not_failed() -> None:
+    """Found by the simulation: the first call had run, and the incident said that it had failed."""
+    automation = FakeAutomation(answers=["lost", "refused"])
+    told, started = claimed(automation)
+    assert told.run_effect(started) == []
+    assert names(told.recover_effect(started)) == [
+        ["ActionOutcomeUnknownV1", "IncidentEscalatedV1", "TargetReleasedV1"],
+    ]
+
+
 def test_a_claim_whose_process_died_before_the_call_is_dispatched_once_by_recover() -> None:
     automation = FakeAutomation(states=["succeeded"])
     told, started = claimed(automation)

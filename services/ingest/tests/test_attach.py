@@ -130,6 +130,18 @@ def test_within_the_quiet_period_it_reopens_the_same_incident() -> None:
     assert (door.case.incident_id, door.case.reopened) == (INCIDENT, 1)
 
 
+def test_a_release_that_comes_after_the_reopening_opens_no_second_incident() -> None:
+    door = Door()
+    door.take(alarm(1))
+    door.resolve()
+    late = door.told.store.load(SIGNALS).events[-1].event
+    assert isinstance(late, e.SignalReleasedV1)
+    door.told.clock.advance(30)
+    door.take(alarm(2))
+    door.told.given(On(SIGNALS, late))
+    assert door.take(alarm(3), new_id="01JD9Z3K6Q8V7W2X4Y5Z6A7B8D") == ["counted"]
+
+
 def test_after_the_quiet_period_it_opens_anew() -> None:
     door = Door()
     door.take(alarm(1))

@@ -67,8 +67,9 @@ def recover(case: IncidentCase, claim: RecordedEvent, ports: Ports, now: datetim
             provider_id = _dispatch(started, ports)
             yield [_dispatched(started, provider_id, ports)]
         execution = ports.automation.read(provider_id)
-    except DispatchRefused as refused:
-        yield _failed(case, started, str(refused), now, ports)
+    except DispatchRefused as refused:  # this call did nothing; the one before it may have arrived
+        reason = f"it cannot be told whether the first call arrived; the second was refused: {refused}"
+        yield _unknown(case, started, reason, now, ports)
         return
     except DispatchUndecided as undecided:
         if age_s > ports.settings.action_timeout_s:

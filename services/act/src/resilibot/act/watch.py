@@ -6,7 +6,7 @@ from typing import Any
 
 from resilibot.act.ports import Ports
 from resilibot.contracts import events as e
-from resilibot.contracts.case import IncidentCase
+from resilibot.contracts.case import IncidentCase, Status
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.runtime.service import After, Decision, Trigger
 
@@ -27,8 +27,11 @@ def gather(case: IncidentCase, trigger: Trigger, ports: Ports) -> WatchFacts:
 
 
 def escalate_if_stalled(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
-    """Escalate when nothing was recorded for stall_s; look again later while there is progress, or a person's turn."""
-    if case.is_over or case.escalated or case.updated_at is None:
+    """Escalate when nothing was recorded for stall_s; look again later while there is progress, or a person's turn.
+
+    Whoever denied the remedy knows of the incident; it may recover by itself.
+    """
+    if case.is_over or case.escalated or case.status is Status.DENIED or case.updated_at is None:
         return []
     if any(approval.state == "pending" for approval in case.current_approvals.values()):
         return [After(STALLED, facts.stall_s)]  # its own expiry ends that
