@@ -45,8 +45,7 @@ class Projector:
             if view.version >= upto:
                 return
             before = view.version
-            for recorded in self._missing(stream, view.version, messages):
-                view = view.apply(recorded)
+            view = view.apply(self._missing(stream, view.version, messages))
             if view.version == before:
                 raise ReadModelBehind(f"{stream}: the store has nothing after {before}, a message says {upto}")
             try:
@@ -97,10 +96,7 @@ def rebuild(store: EventStore, stream: str) -> dict[str, Any]:
 
 
 def fold_view(stream: str, events: Sequence[RecordedEvent]) -> View:
-    view = _empty(stream)
-    for recorded in events:
-        view = view.apply(recorded)
-    return view
+    return _empty(stream).apply(events)
 
 
 def _empty(stream: str) -> View:
