@@ -1,6 +1,5 @@
 """Read models: whatever the queue does to the messages, they end equal to those rebuilt from the store."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,37 +8,14 @@ from hypothesis import strategies as st
 
 from resilibot.contracts.canonical import canonical
 from resilibot.contracts.envelope import RecordedEvent
-from resilibot.projections.ports import Ports, ReadModelBehind
-from resilibot.projections.project import Projector, rebuild
+from resilibot.projections.ports import Ports
+from resilibot.projections.project import Projector
+from resilibot.projections.rebuild import rebuilt
 from resilibot.runtime.bus.message import encode
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.event_store.port import Append
+from tests.support.read_models import Database, MemoryReadModels
 from tests.support.story import STREAMS, recorded
-
-
-class FakeReadModels:
-    """Versioned states in a dictionary; `fail_next` makes one save lose a race."""
-
-    def __init__(self) -> None:
-        self.states: dict[str, tuple[int, dict[str, Any]]] = {}
-        self.fail_next = False
-        self.saves = 0
-
-    def version(self, stream: str) -> int:
-        return self.states.get(stream, (0, {}))[0]
-
-    def save(self, stream: str, states: Mapping[str, Any], expected: int, version: int) -> None:
-        if self.fail_next or self.version(stream) != expected:
-            self.fail_next = False
-            raise ReadModelBehind(stream)
-        self.saves += 1
-        self.states[stream] = (version, dict(states))
-
-    def get(self, model: str, stream: str) -> Any | None:
-        return self.states.get(stream, (0, {}))[1].get(model)
-
-    def newest_incidents(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
-        return [], None
 
 
 def filled() -> tuple[InMemoryEventStore, dict[str, list[RecordedEvent]]]:
@@ -67,35 +43,45 @@ ALL = [event for log in LOGS.values() for event in log]
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(ALL), max_size=60), st.integers(1, 10))
 def test_any_shuffle_repeat_and_loss_ends_equal_to_a_rebuild(delivered: list[RecordedEvent], size: int) -> None:
-    models = FakeReadModels()
+    models = MemoryReadModels(Database())
     projector = Projector(Ports(STORE, models))
     deliveries = delivered + [log[-1] for log in LOGS.values()]  # the sweep repeats what was lost last
     for start in range(0, len(deliveries), size):
         assert projector.handle(batch(deliveries[start : start + size])) == {"batchItemFailures": []}
     for stream in LOGS:
-        assert canonical(models.states[stream][1]) == canonical(rebuild(STORE, stream))
+        assert canonical(models.states(stream)) == canonical(rebuilt(STORE, stream))
 
 
 def test_a_batch_of_one_stream_is_one_write() -> None:
-    models = FakeReadModels()
+    models = MemoryReadModels(Database())
     log = LOGS[next(iter(LOGS))]
     Projector(Ports(STORE, models)).handle(batch(log[:10]))
-    assert models.saves == 1
+    assert models.database.saves == 1
 
 
 def test_a_lost_race_is_read_again() -> None:
-    models = FakeReadModels()
+    models = MemoryReadModels(Database())
     projector = Projector(Ports(STORE, models))
     stream, log = next(iter(LOGS.items()))
     projector.handle(batch(log[:3]))
-    models.fail_next = True
+    models.database.fail_next = True
     projector.handle(batch(log[3:5]))
     assert models.version(stream) == 5
 
 
+def test_a_view_never_goes_back() -> None:
+    """An old message that comes late, to a projector that remembers nothing, changes nothing."""
+    database = Database()
+    stream, log = next(iter(LOGS.items()))
+    Projector(Ports(STORE, MemoryReadModels(database))).handle(batch(log[:6]))
+    before = MemoryReadModels(database).states(stream)
+    assert Projector(Ports(STORE, MemoryReadModels(database))).handle(batch(log[:1])) == {"batchItemFailures": []}
+    assert MemoryReadModels(database).states(stream) == before
+
+
 def test_a_forged_body_in_a_message_is_not_believed() -> None:
     """The hash in the message is recomputed; what does not fit is read from the store."""
-    models = FakeReadModels()
+    models = MemoryReadModels(Database())
     stream, log = next(iter(LOGS.items()))
     forged = batch(log[:1])
     forged["Records"][0]["body"] = forged["Records"][0]["body"].replace("orders-failures is in", "nothing is wrong in")
@@ -104,7 +90,7 @@ def test_a_forged_body_in_a_message_is_not_believed() -> None:
 
 
 def test_a_malformed_message_fails_alone() -> None:
-    models = FakeReadModels()
+    models = MemoryReadModels(Database())
     stream, log = next(iter(LOGS.items()))
     mixed = batch(log[:2])
     mixed["Records"].append({"messageId": "bad", "body": "{", "attributes": {}})
@@ -118,5 +104,5 @@ def test_an_unknown_event_is_a_plain_row() -> None:
     unknown = RecordedEvent.after(first.prev_hash, first.envelope.model_copy(update={"type": "IncidentBlessed.v7"}))
     store = InMemoryEventStore()
     store.append([Append(first.stream, 0, (unknown,))])
-    (row,) = rebuild(store, first.stream)["timelines"]
+    (row,) = rebuilt(store, first.stream)["timelines"]
     assert row["type"] == "IncidentBlessed.v7"

@@ -1,21 +1,19 @@
 """project: events into read models: once each, in order, whatever the queue does.
 
 A message at the next version is applied; an older one is dropped; a newer one shows a gap, which is loaded from the
-store. States carry their version and are replaced only if that has not moved. All messages of one stream in a batch
-are one write.
+store. A state is a function of the first `version` events and carries that version: it is replaced by a later one
+only, so writing it twice changes nothing. All messages of one stream in a batch are one write.
 """
 
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
 
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.projections.ports import Ports, ReadModelBehind
 from resilibot.projections.views import View, empty_view
 from resilibot.runtime.bus.batch import Batch, Response, handle_by_key
 from resilibot.runtime.bus.message import EventMessage, MalformedMessage, decode
-from resilibot.runtime.event_store.port import EventStore
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +47,7 @@ class Projector:
             if view.version == before:
                 raise ReadModelBehind(f"{stream}: the store has nothing after {before}, a message says {upto}")
             try:
-                self._ports.models.save(stream, view.states(), before, view.version)
+                self._ports.models.save(stream, view.states(), view.version)
             except ReadModelBehind:
                 self._views.pop(stream, None)
                 if attempt == ATTEMPTS - 1:
@@ -88,11 +86,6 @@ def _read(body: str) -> tuple[str, EventMessage]:
     if not isinstance(message, EventMessage):
         raise MalformedMessage("timer: projections have none")
     return message.stream, message
-
-
-def rebuild(store: EventStore, stream: str) -> dict[str, Any]:
-    """The states of a stream from nothing but the store."""
-    return fold_view(stream, store.load(stream).events).states()
 
 
 def fold_view(stream: str, events: Sequence[RecordedEvent]) -> View:

@@ -45,6 +45,7 @@ SERVICE = Service(
         "GET /incidents/{incident_id}/timeline",
         "GET /incidents/{incident_id}/events",
         "GET /signals/{fingerprint}",
+        "GET /targets",
         "GET /audit",
     ),
 )
