@@ -1,4 +1,6 @@
-"""Write stored examples of event versions that have none yet, and remember all that is released: `python -m tests.support.publish_examples`.
+"""Write stored examples of event versions that have none yet, and remember all that is released.
+
+`python -m tests.support.publish_examples`
 
 An example is a stored event as it stands in the log: its exact body (as text), prev_hash and hash.
 """

@@ -1,4 +1,4 @@
-"""A rebuild while events flow, killed at any step and resumed: what is shown after it equals the store, byte for byte."""
+"""A rebuild while events flow, killed at any step and resumed: what is shown equals the store, byte for byte."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -19,7 +19,6 @@ import resilibot.contracts.events  # noqa: F401  fills the registry
 from resilibot.contracts.envelope import Envelope
 from resilibot.contracts.event import REGISTRY
 
-
 RELEASED = "RELEASED.txt"
 
 
@@ -57,7 +56,7 @@ def publish(folder: Path) -> list[str]:
 
 
 def release(contracts: Path) -> list[str]:
-    """Remember the files of schemas/ and examples/ that RELEASED.txt lacks; return their names. Raises SchemaChanged."""
+    """Remember the files of schemas/ and examples/ that RELEASED.txt lacks; return them. Raises SchemaChanged."""
     broken = broken_promises(contracts)
     if broken:
         raise SchemaChanged(f"released, and not as it was: {', '.join(broken)}")

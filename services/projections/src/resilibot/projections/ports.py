@@ -9,9 +9,11 @@ ReadModelError
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 from resilibot.runtime.event_store.port import EventStore
+from resilibot.runtime.event_store.recall import History, Recall
 
 
 class ReadModelError(Exception):
@@ -117,3 +119,8 @@ class RebuildTables(Protocol):
 class Ports:
     store: EventStore
     models: ReadModels
+
+    @cached_property
+    def history(self) -> History:
+        """The store, for showing how things were: what was read once is not read again."""
+        return Recall(self.store)

@@ -66,7 +66,7 @@ def routes(ports: Ports) -> Router:
         """The stored events with their place in the chain; `body` is the exact text that is hashed."""
         stream = stream_id("incident", incident_id)
         events: Sequence[RecordedEvent]
-        events = ports.store.load(stream).events if at is None else events_at(ports.store, stream, _place(at))
+        events = ports.store.load(stream).events if at is None else events_at(ports.history, stream, _place(at))
         if not events:
             raise NotFound(_absent(stream, at))
         return {"events": [_stored(event) for event in events]}
@@ -100,7 +100,7 @@ def _shown(ports: Ports, model: str, stream: str, at: str | None) -> Any:
     if at is None:
         state = ports.models.get(model, stream)
     else:
-        states = states_at(ports.store, stream, _place(at))
+        states = states_at(ports.history, stream, _place(at))
         state = states[model] if states else None
     if state is None:
         raise NotFound(_absent(stream, at))
@@ -111,7 +111,7 @@ def _row_at(ports: Ports, row: dict[str, Any], moment: datetime) -> dict[str, An
     """The row as it was. One whose last change is not after the moment is that already."""
     if datetime.fromisoformat(row["updated_at"]) <= moment:
         return row
-    states = states_at(ports.store, stream_id("incident", row["incident_id"]), moment)
+    states = states_at(ports.history, stream_id("incident", row["incident_id"]), moment)
     assert states is not None  # noqa: S101  the list holds only incidents opened by then
     found: dict[str, Any] = states["incidents"]
     return found

@@ -1,4 +1,4 @@
-"""time_travel: any read model as it was, at a version of its stream or at a moment. Read from the store, folded anew."""
+"""time_travel: any read model as it was, at a version of its stream or at a moment: folded anew from the store."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.projections.project import fold_view
-from resilibot.runtime.event_store.port import EventStore
+from resilibot.runtime.event_store.recall import History
 
 
 class NotAPlaceInTime(ValueError):
@@ -26,14 +26,14 @@ def place(at: str) -> int | datetime:
     return moment
 
 
-def events_at(store: EventStore, stream: str, at: int | datetime) -> Sequence[RecordedEvent]:
+def events_at(history: History, stream: str, at: int | datetime) -> Sequence[RecordedEvent]:
     """The events of a stream that were recorded by then, `at` included. Recorded times never go back in a stream."""
     if isinstance(at, int):
-        return store.load(stream, upto=at).events if at > 0 else ()
-    return tuple(event for event in store.load(stream).events if event.envelope.recorded_at <= at)
+        return history.load(stream, upto=at).events if at > 0 else ()
+    return tuple(event for event in history.load(stream).events if event.envelope.recorded_at <= at)
 
 
-def states_at(store: EventStore, stream: str, at: int | datetime) -> dict[str, Any] | None:
+def states_at(history: History, stream: str, at: int | datetime) -> dict[str, Any] | None:
     """All read models of a stream as they were; None when it had not begun."""
-    events = events_at(store, stream, at)
+    events = events_at(history, stream, at)
     return fold_view(stream, events).states() if events else None

@@ -19,6 +19,8 @@ from resilibot.local.dead_letters import UnknownQueue
 from resilibot.local.drill import DrillTimedOut
 from resilibot.local.emulators import EmulatorError
 from resilibot.local.home_file import HomeBusy, HomeFailed, HomeFile, NoHome
+from resilibot.projections.ports import ReadModelError
+from resilibot.runtime.event_store.port import StoreError
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -59,6 +61,8 @@ def errors(as_json: bool) -> Iterator[None]:
         raise fail(str(error), error.code, as_json, BAD_USE if bad_use else FAILED) from error
     except UnknownQueue as error:
         raise fail(str(error), error.code, as_json, BAD_USE) from error
+    except (StoreError, ReadModelError) as error:
+        raise fail(str(error), error.code, as_json) from error
     except (ApiError, NoHome, HomeBusy, HomeFailed, DrillTimedOut, EmulatorError) as error:
         raise fail(str(error), error.code, as_json) from error
 

@@ -10,9 +10,7 @@ PAGE = 100
 
 
 class HeadPages(Protocol):
-    def page(
-        self, segment: int, segments: int, after: str | None, limit: int = PAGE
-    ) -> tuple[list[Head], str | None]:
+    def page(self, segment: int, segments: int, after: str | None, limit: int = PAGE) -> tuple[list[Head], str | None]:
         """HEADs of one segment after the stream `after`, and the stream to go on after; None: the segment's end.
 
         Segments share no stream, and together hold them all. Raises StoreUnavailable.
@@ -31,19 +29,18 @@ class HeadScan:
         self._client = client
         self._table = tables.streams
 
-    def page(
-        self, segment: int, segments: int, after: str | None, limit: int = PAGE
-    ) -> tuple[list[Head], str | None]:
+    def page(self, segment: int, segments: int, after: str | None, limit: int = PAGE) -> tuple[list[Head], str | None]:
         start: dict[str, Any] = {"ExclusiveStartKey": {"stream": {"S": after}}} if after else {}
         answer = self._scan(Segment=segment, TotalSegments=segments, Limit=limit, **start)
         last = answer.get("LastEvaluatedKey")
         return [head_of(item) for item in answer["Items"]], last["stream"]["S"] if last else None
 
     def count(self) -> int:
-        total, start = 0, {}
+        total = 0
+        start: dict[str, Any] = {}
         while True:
             answer = self._scan(Select="COUNT", **start)
-            total += answer["Count"]
+            total += int(answer["Count"])
             if "LastEvaluatedKey" not in answer:
                 return total
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}

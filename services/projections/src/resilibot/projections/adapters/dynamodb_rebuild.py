@@ -180,5 +180,3 @@ def _translated(what: str) -> Iterator[None]:
 
 def _numbers(versions: Any) -> dict[str, Any]:
     return {"M": {model: {"N": str(version)} for model, version in versions.items()}}
-
-

@@ -16,7 +16,7 @@ MAX_AGE_S = 5.0
 
 
 class LiveNames:
-    """Calling it gives versions by model. `client` is a boto3 DynamoDB client, `table` the name of the cursors table."""
+    """Calling it gives versions by model. `client` is a boto3 DynamoDB client, `table` the cursors table."""
 
     def __init__(self, client: Any, table: str, max_age_s: float = MAX_AGE_S) -> None:
         self._client = client
