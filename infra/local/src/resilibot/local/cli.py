@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from resilibot.local.commands import auditing, letters, rebuilding, render, running, status
+from resilibot.local.commands import auditing, letters, looking, rebuilding, render, running, status
 from resilibot.local.commands.context import BAD_USE, api, errors, show
 from resilibot.local.drill import decide
 
@@ -21,6 +21,9 @@ app.command("drill")(running.drill)
 app.command("replay")(auditing.replay)
 app.command("rebuild")(rebuilding.rebuild)
 app.command("status")(status.status)
+app.command("signal")(looking.signal)
+app.command("target")(looking.target)
+incident_app.command("timeline")(looking.timeline)
 
 
 @incident_app.command("list")
