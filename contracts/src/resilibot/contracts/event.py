@@ -22,7 +22,7 @@ def _utc(value: datetime) -> datetime:
 
 def format_time(value: datetime) -> str:
     """UTC with Z and six digits, the one form in which times are stored (sorts as text)."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 UtcTime = Annotated[datetime, AfterValidator(_utc), PlainSerializer(format_time, return_type=str)]
