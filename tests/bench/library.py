@@ -87,5 +87,3 @@ def _store(application: "Application[UUID]", number: int, stream: list[bytes]) -
         incident.happen(event_id=envelope.id, wire_type=envelope.type, data=envelope.data, at=at)
     application.save(incident)
     return incident.id
-
-
