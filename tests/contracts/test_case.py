@@ -67,6 +67,18 @@ def test_folding_in_two_steps_gives_the_same_case(cut: int) -> None:
     assert case == fold(INCIDENT, log)
 
 
+@given(st.lists(st.sampled_from(INCIDENT_EVENTS), max_size=12), st.sampled_from(INCIDENT_EVENTS))
+def test_the_case_before_stays_as_it_was(events: list[DomainEvent], event: DomainEvent) -> None:
+    """Also where an event changes nothing, such as the answer to an approval that nobody asked for."""
+    log = recorded(STREAM, [*events, event])
+    before = fold(INCIDENT, log[:-1])
+    as_it_was = before.model_copy(deep=True)
+    after = evolve(before, log[-1])
+    assert before == as_it_was
+    assert after is not before
+    assert after.version == len(log)
+
+
 def test_an_unknown_event_is_named_not_dropped() -> None:
     first = recorded(STREAM, INCIDENT_EVENTS[:1])[0]
     envelope = first.envelope.model_copy(update={"type": "IncidentBlessed.v7", "schema_version": 7})

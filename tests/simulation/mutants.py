@@ -103,8 +103,8 @@ def projection_ignores_versions() -> AbstractContextManager[None]:
     def project(self: Any, stream: str, messages: Any) -> None:
         view = self._view(stream, is_new=False)
         for message in messages:
-            view = view.apply(_stored(self, message))
-        self._ports.models.save(stream, view.states(), self._ports.models.version(stream), view.version)
+            view = view.apply([_stored(self, message)])
+        self._ports.models.save(stream, view.states(), view.version)
         self._remember(stream, view)
 
     return _swapped(Projector, "project", project)
@@ -115,9 +115,9 @@ def projection_skips_gaps() -> AbstractContextManager[None]:
         view = self._view(stream, is_new=False)
         before = view.version
         for message in sorted((m for m in messages if m.version > before), key=lambda m: m.version):
-            view = view.apply(_stored(self, message))
+            view = view.apply([_stored(self, message)])
         if view.version > before:
-            self._ports.models.save(stream, view.states(), before, view.version)
+            self._ports.models.save(stream, view.states(), view.version)
             self._remember(stream, view)
 
     return _swapped(Projector, "project", project)

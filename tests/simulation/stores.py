@@ -87,18 +87,23 @@ class SimReadModels:
     def version(self, stream: str) -> int:
         return self.kept.get(stream, (0, {}))[0]
 
-    def save(self, stream: str, states: Mapping[str, Any], expected: int, version: int) -> None:
+    def versions(self, streams: Sequence[str]) -> dict[str, int]:
+        return {stream: self.version(stream) for stream in streams}
+
+    def save(self, stream: str, states: Mapping[str, Any], version: int) -> None:
         self.process.boundary("before save")
         if self.process.adversary.strikes("unavailable", "save"):
             raise ReadModelUnavailable(stream)
-        if self.version(stream) != expected:
-            raise ReadModelBehind(f"{stream} is no longer at {expected}")
+        if self.version(stream) > version:
+            raise ReadModelBehind(f"{stream} is beyond {version}")
         self.kept[stream] = (version, states)
         self.process.boundary("after save")
 
     def get(self, model: str, stream: str) -> Any | None:
         return self.kept.get(stream, (0, {}))[1].get(model)
 
-    def newest_incidents(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
+    def newest_incidents(
+        self, limit: int, cursor: str | None, opened_by: datetime | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
         rows = [states["incidents"] for _, states in self.kept.values() if "incidents" in states]
         return sorted(rows, key=lambda row: row["opened_at"], reverse=True)[:limit], None

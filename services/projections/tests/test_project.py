@@ -9,37 +9,14 @@ from hypothesis import strategies as st
 
 from resilibot.contracts.canonical import canonical
 from resilibot.contracts.envelope import RecordedEvent
-from resilibot.projections.ports import Ports, ReadModelBehind
-from resilibot.projections.project import Projector, rebuild
+from resilibot.projections.ports import Ports
+from resilibot.projections.project import Projector
+from resilibot.projections.rebuild import rebuilt
 from resilibot.runtime.bus.message import encode
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.event_store.port import Append
+from tests.support.read_models import Database, MemoryReadModels
 from tests.support.story import STREAMS, recorded
-
-
-class FakeReadModels:
-    """Versioned states in a dictionary; `fail_next` makes one save lose a race."""
-
-    def __init__(self) -> None:
-        self.states: dict[str, tuple[int, dict[str, Any]]] = {}
-        self.fail_next = False
-        self.saves = 0
-
-    def version(self, stream: str) -> int:
-        return self.states.get(stream, (0, {}))[0]
-
-    def save(self, stream: str, states: Mapping[str, Any], expected: int, version: int) -> None:
-        if self.fail_next or self.version(stream) != expected:
-            self.fail_next = False
-            raise ReadModelBehind(stream)
-        self.saves += 1
-        self.states[stream] = (version, dict(states))
-
-    def get(self, model: str, stream: str) -> Any | None:
-        return self.states.get(stream, (0, {}))[1].get(model)
-
-    def newest_incidents(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
-        return [], None
 
 
 def filled() -> tuple[InMemoryEventStore, dict[str, list[RecordedEvent]]]:
@@ -76,7 +53,7 @@ def grown(upto: Mapping[str, int]) -> InMemoryEventStore:
 @given(st.lists(st.sampled_from(ALL), max_size=60), st.integers(1, 10))
 def test_any_shuffle_repeat_and_loss_ends_equal_to_a_rebuild(delivered: list[RecordedEvent], size: int) -> None:
     """The store grows while messages come: each batch sees it at least up to the newest event in it."""
-    models = FakeReadModels()
+    models = MemoryReadModels(Database())
     upto = dict.fromkeys(LOGS, 1)
     deliveries = delivered + [log[-1] for log in LOGS.values()]  # the sweep repeats what was lost last
     projector = Projector(Ports(STORE, models))
@@ -87,31 +64,41 @@ def test_any_shuffle_repeat_and_loss_ends_equal_to_a_rebuild(delivered: list[Rec
         projector._ports = Ports(grown(upto), models)
         assert projector.handle(batch(part)) == {"batchItemFailures": []}
     for stream in LOGS:
-        assert canonical(models.states[stream][1]) == canonical(rebuild(STORE, stream))
+        assert canonical(models.states(stream)) == canonical(rebuilt(STORE, stream))
 
 
 def test_a_batch_of_one_stream_is_one_write() -> None:
-    models = FakeReadModels()
+    models = MemoryReadModels(Database())
     log = LOGS[next(iter(LOGS))]
     Projector(Ports(STORE, models)).handle(batch(log[:10]))
-    assert models.saves == 1
+    assert models.database.saves == 1
 
 
 def test_a_lost_race_is_read_again() -> None:
+    models = MemoryReadModels(Database())
     stream, log = next(iter(LOGS.items()))
-    models = FakeReadModels()
     projector = Projector(Ports(grown({stream: 3}), models))
     projector.handle(batch(log[:3]))
-    models.fail_next = True
+    models.database.fail_next = True
     projector._ports = Ports(grown({stream: 5}), models)
     projector.handle(batch(log[3:5]))
     assert models.version(stream) == 5
 
 
+def test_a_view_never_goes_back() -> None:
+    """An old message that comes late, to a projector that remembers nothing, changes nothing."""
+    database = Database()
+    stream, log = next(iter(LOGS.items()))
+    Projector(Ports(STORE, MemoryReadModels(database))).handle(batch(log[:6]))
+    before = MemoryReadModels(database).states(stream)
+    assert Projector(Ports(STORE, MemoryReadModels(database))).handle(batch(log[:1])) == {"batchItemFailures": []}
+    assert MemoryReadModels(database).states(stream) == before
+
+
 def test_a_forged_message_is_not_believed_even_if_it_fits_the_chain() -> None:
     """Whoever can publish knows the last hash, and can link an event of their own to it."""
+    models = MemoryReadModels(Database())
     stream, log = next(iter(LOGS.items()))
-    models = FakeReadModels()
     projector = Projector(Ports(grown({stream: 2}), models))
     projector.handle(batch(log[:1]))
     closed = next(event for event in log if event.type.startswith("IncidentClosed"))
@@ -122,8 +109,8 @@ def test_a_forged_message_is_not_believed_even_if_it_fits_the_chain() -> None:
 
 
 def test_a_malformed_message_fails_alone() -> None:
+    models = MemoryReadModels(Database())
     stream, log = next(iter(LOGS.items()))
-    models = FakeReadModels()
     mixed = batch(log[:2])
     mixed["Records"].append({"messageId": "bad", "body": "{", "attributes": {}})
     answer = Projector(Ports(grown({stream: 2}), models)).handle(mixed)
@@ -133,7 +120,7 @@ def test_a_malformed_message_fails_alone() -> None:
 
 def test_the_case_that_is_shown_tells_evidence_without_its_content() -> None:
     stream = next(iter(LOGS))
-    case = rebuild(STORE, stream)["cases"]
+    case = rebuilt(STORE, stream)["cases"]
     items = [item for gathered in case["rounds"] for item in gathered["items"]]
     assert items
     assert all("content" not in item and item["content_hash"] for item in items)
@@ -144,5 +131,5 @@ def test_an_unknown_event_is_a_plain_row() -> None:
     unknown = RecordedEvent.after(first.prev_hash, first.envelope.model_copy(update={"type": "IncidentBlessed.v7"}))
     store = InMemoryEventStore()
     store.append([Append(first.stream, 0, (unknown,))])
-    (row,) = rebuild(store, first.stream)["timelines"]
+    (row,) = rebuilt(store, first.stream)["timelines"]
     assert row["type"] == "IncidentBlessed.v7"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from resilibot.contracts.canonical import canonical
-from resilibot.projections.project import rebuild
+from resilibot.projections.rebuild import rebuilt
 from tests.simulation.run import Run
 
 
@@ -13,7 +13,7 @@ def live_equals_rebuilt(run: Run) -> Iterator[str]:
         if version != head.version:
             yield f"{head.stream}: the read models stand at {version}, the stream at {head.version}"
             continue
-        rebuilt = rebuild(run.store, head.stream)
-        for model, state in rebuilt.items():
+        anew = rebuilt(run.store, head.stream)
+        for model, state in anew.items():
             if canonical(state) != canonical(states.get(model)):
                 yield f"{head.stream}: the live {model} is not what a rebuild gives"

@@ -71,7 +71,7 @@ class Home:
         endpoint = self._plan.endpoint or self._start_emulator()
         with clients_at(endpoint) as client:
             provisioned = provision(client, Topology(SERVICES), _tables())
-            _seed(client, self._plan.state_dir)
+            seed(client, self._plan.state_dir)
             key_id = provision_audit(client, settings_of({**LOCAL_SETTINGS, **self._plan.settings}))
         self.file = self._describe(endpoint, provisioned, key_id)
         self.file.write()
@@ -182,7 +182,7 @@ def _tables() -> list[dict[str, Any]]:
     return [*Tables().definitions(), *read_models()]
 
 
-def _seed(client: Callable[[str], Any], state_dir: Path) -> None:
+def seed(client: Callable[[str], Any], state_dir: Path) -> None:
     """Secrets and buckets that a deployment would have: the grant key for act, the operator for the API."""
     manager = client("secretsmanager")
     token = secrets.token_urlsafe(32)

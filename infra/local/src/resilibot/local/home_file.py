@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 FILE = "home.json"
+STUCK_S = 20.0  # behind HEAD for longer than this, a stream counts as stuck
 
 
 class NoHome(Exception):

@@ -3,18 +3,16 @@
 HEAD's feed says which stream moved to which version; the events themselves are read from the commits. Cursors
 (`relay#<stream>`: last version published) are written lazily, because they are only a lower bound: what is published
 twice does nothing twice. At start, and whenever the feed lost its place, everything above the cursors is published
-again from the tables; a sweep does the same later for what a queue lost.
+again from the tables; the watch (`watch.py`) does the same later for what a queue lost.
 """
 
 import logging
 import time
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.runtime.bus.publisher import Publisher
-from resilibot.runtime.clock import Clock
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
 from resilibot.runtime.event_store.items import commit_events
 from resilibot.runtime.event_store.port import ChainBroken, Head, StoreCorrupt
@@ -26,6 +24,7 @@ log = logging.getLogger(__name__)
 CURSOR_FLUSH_S = 10.0  # what a crash in between publishes again is dropped as known
 BATCH_GET = 100
 BATCH_WRITE = 25
+REPUBLISHED = 100  # of one stream and sweep: a reader loads what is before from the store, a later sweep goes on
 
 
 class Relay:
@@ -34,18 +33,16 @@ class Relay:
     streams: boto3 DynamoDB Streams client; dynamodb: boto3 DynamoDB client.
     """
 
-    def __init__(self, streams: Any, dynamodb: Any, tables: Tables, publisher: Publisher, clock: Clock) -> None:
+    def __init__(self, streams: Any, dynamodb: Any, tables: Tables, publisher: Publisher) -> None:
         self._feed = HeadFeed(streams, dynamodb, tables)
         self._dynamodb = dynamodb
         self._tables = tables
         self._publisher = publisher
-        self._clock = clock
         self._store = DynamoEventStore(dynamodb, tables)
         self._published: dict[str, int] = {}  # by stream, this process's own knowledge
         self._unsaved: set[str] = set()
         self._pending: dict[str, Head] = {}  # read from the feed, not yet published
         self._saved_at = time.monotonic()
-        self._sweeps = 0
 
     def poll(self) -> int:
         """One round over the feed. Returns the number of events published. Raises BusUnavailable, ClientError."""
@@ -60,12 +57,18 @@ class Relay:
             self._save_cursors()
         return published
 
-    def sweep(self, older_than_s: float) -> int:
-        """Publish again what the cursors say was never published though it is older. Returns the number of events."""
+    def published(self, streams: Sequence[str]) -> dict[str, int]:
+        """Last version published of each stream, by the stored cursors; a stream without one is left out."""
         self._save_cursors()
-        before = self._clock.now() - timedelta(seconds=older_than_s)
-        self._sweeps += 1
-        return self._publish_behind([h for h in self._store.heads() if h.updated_at < before], sweep=self._sweeps)
+        return self._cursors(streams)
+
+    def republish(self, after: Mapping[str, int], sweep: int) -> int:
+        """Publish the events after these versions again, under deduplication ids of their own; at most 100 a stream.
+
+        `sweep` must be another number each time. Returns the number of events. Raises BusUnavailable, StoreError.
+        """
+        events = {stream: self._load(stream, version, version + REPUBLISHED) for stream, version in after.items()}
+        return self._publish(events, sweep)
 
     def _publish_heads(self, heads: Sequence[Head]) -> int:
         """Heads just read from the feed: one BatchGetItem where at most two commits are new."""
@@ -76,10 +79,10 @@ class Relay:
                 events[head.stream] = self._load(head.stream, self._have(head.stream))
         return self._publish(events)
 
-    def _load(self, stream: str, after: int) -> list[RecordedEvent]:
+    def _load(self, stream: str, after: int, upto: int | None = None) -> list[RecordedEvent]:
         """What the store holds after a version; nothing, said aloud, of a stream that is damaged: others go on."""
         try:
-            return list(self._store.load(stream, after=after).events)
+            return list(self._store.load(stream, after=after, upto=upto).events)
         except (ChainBroken, StoreCorrupt) as error:
             log.error("a damaged stream is not published: %s", error, extra={"code": error.code, "stream": stream})
             return []
@@ -112,14 +115,14 @@ class Relay:
                     events[head.stream] = found
         return events
 
-    def _publish_behind(self, heads: Sequence[Head], sweep: int | None = None) -> int:
+    def _publish_behind(self, heads: Sequence[Head]) -> int:
         cursors = self._cursors([head.stream for head in heads])
         behind = [head for head in heads if head.version > cursors.get(head.stream, 0)]
         events = {head.stream: self._load(head.stream, cursors.get(head.stream, 0)) for head in behind}
         for head in heads:
             if head.stream in cursors:
                 self._published[head.stream] = max(self._published.get(head.stream, 0), cursors[head.stream])
-        return self._publish(events, sweep)
+        return self._publish(events)
 
     def _publish(self, by_stream: dict[str, list[RecordedEvent]], sweep: int | None = None) -> int:
         events = [event for stream in by_stream.values() for event in stream]
@@ -132,15 +135,7 @@ class Relay:
         return len(events)
 
     def _cursors(self, streams: Sequence[str]) -> dict[str, int]:
-        cursors: dict[str, int] = {}
-        for part in _parts(streams, BATCH_GET):
-            request = {
-                self._tables.cursors: {"Keys": [{"name": {"S": f"relay#{s}"}} for s in part], "ConsistentRead": True}
-            }
-            answer = self._dynamodb.batch_get_item(RequestItems=request)
-            for item in answer["Responses"].get(self._tables.cursors, []):
-                cursors[item["name"]["S"].removeprefix("relay#")] = int(item["version"]["N"])
-        return cursors
+        return stored_cursors(self._dynamodb, self._tables, streams)
 
     def _save_cursors(self) -> None:
         saving = sorted(self._unsaved)
@@ -152,6 +147,17 @@ class Relay:
             self._dynamodb.batch_write_item(RequestItems={self._tables.cursors: puts})
         self._unsaved.difference_update(saving)
         self._saved_at = time.monotonic()
+
+
+def stored_cursors(dynamodb: Any, tables: Tables, streams: Sequence[str]) -> dict[str, int]:
+    """Last version published of each stream; one that was never published is left out."""
+    cursors: dict[str, int] = {}
+    for part in _parts(streams, BATCH_GET):
+        keys = [{"name": {"S": f"relay#{stream}"}} for stream in part]
+        answer = dynamodb.batch_get_item(RequestItems={tables.cursors: {"Keys": keys, "ConsistentRead": True}})
+        for item in answer["Responses"].get(tables.cursors, []):
+            cursors[item["name"]["S"].removeprefix("relay#")] = int(item["version"]["N"])
+    return cursors
 
 
 def _first_version(item: dict[str, Any]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import DomainEvent
+from resilibot.contracts.upcasts import UPCASTS
 from resilibot.runtime.event_store.port import Timer
 
 
@@ -99,7 +100,7 @@ class Service:
     needs: tuple[str, ...] = ()
 
     def subscribes(self) -> list[str]:
-        """Wire types for this service's queue: the filter policy, sorted."""
+        """Wire types for this service's queue: the filter policy, sorted. Older versions of an event come with it."""
         foreign_timers = {event for event in self.timers if event not in self.emits}
         wanted = set(self.reactions) | foreign_timers | set(self.projects)
-        return sorted(event.wire_type for event in wanted)
+        return sorted(wire_type for event in wanted for wire_type in UPCASTS.read_as(event.wire_type))

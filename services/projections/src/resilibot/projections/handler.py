@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from resilibot.projections.adapters.dynamodb_read_models import DynamoReadModels
+from resilibot.projections.adapters.live_names import LiveNames
 from resilibot.projections.ports import Ports
 from resilibot.projections.project import Projector
 from resilibot.runtime.environment import Runtime, client
@@ -12,7 +13,9 @@ from resilibot.runtime.environment import Runtime, client
 
 @cache
 def _ports() -> Ports:
-    return Ports(Runtime.from_env().store, DynamoReadModels(client("dynamodb")))
+    runtime = Runtime.from_env()
+    names = LiveNames(client("dynamodb"), runtime.tables.cursors)
+    return Ports(runtime.store, DynamoReadModels(client("dynamodb"), names))
 
 
 @cache

@@ -1,21 +1,19 @@
 """project: events into read models: once each, in order, whatever the queue does.
 
-A message only says that a stream has moved: what is applied comes from the store, so a forged one changes nothing.
-States carry their version and are replaced only if that has not moved. All messages of one stream in a batch are one
-write.
+A message only says that a stream has moved: what is applied comes from the store, so a forged one changes nothing. A
+state is a function of the first `version` events and carries that version: it is replaced by a later one only, so
+writing it twice changes nothing. All messages of one stream in a batch are one write.
 """
 
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
 
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.projections.ports import Ports, ReadModelBehind
 from resilibot.projections.views import View, empty_view
 from resilibot.runtime.bus.batch import Batch, Response, handle_by_key
 from resilibot.runtime.bus.message import EventMessage, MalformedMessage, decode
-from resilibot.runtime.event_store.port import EventStore
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +43,11 @@ class Projector:
             if view.version >= upto:
                 return
             before = view.version
-            for recorded in self._ports.store.load(stream, after=view.version).events:
-                view = view.apply(recorded)
+            view = view.apply(self._ports.store.load(stream, after=view.version).events)
             if view.version == before:
                 raise ReadModelBehind(f"{stream}: the store has nothing after {before}, a message says {upto}")
             try:
-                self._ports.models.save(stream, view.states(), before, view.version)
+                self._ports.models.save(stream, view.states(), view.version)
             except ReadModelBehind:
                 self._views.pop(stream, None)
                 if attempt == ATTEMPTS - 1:
@@ -81,16 +78,8 @@ def _read(body: str) -> tuple[str, EventMessage]:
     return message.stream, message
 
 
-def rebuild(store: EventStore, stream: str) -> dict[str, Any]:
-    """The states of a stream from nothing but the store."""
-    return fold_view(stream, store.load(stream).events).states()
-
-
 def fold_view(stream: str, events: Sequence[RecordedEvent]) -> View:
-    view = _empty(stream)
-    for recorded in events:
-        view = view.apply(recorded)
-    return view
+    return _empty(stream).apply(events)
 
 
 def _empty(stream: str) -> View:

@@ -47,6 +47,7 @@ SERVICE = Service(
         "GET /incidents/{incident_id}/events",
         "GET /incidents/{incident_id}/evidence/{evidence_id}",
         "GET /signals/{fingerprint}",
+        "GET /targets",
         "GET /audit",
     ),
     needs=("secretsmanager:GetSecretValue",),  # who calls

@@ -19,6 +19,7 @@ from resilibot.local.dead_letters import UnknownQueue
 from resilibot.local.drill import DrillTimedOut
 from resilibot.local.emulators import EmulatorError
 from resilibot.local.home_file import HomeBusy, HomeFailed, HomeFile, NoHome
+from resilibot.projections.ports import ReadModelError
 from resilibot.runtime.audit.archive import ArchiveError
 from resilibot.runtime.audit.bundle import BundleError
 from resilibot.runtime.audit.checkpoints import CheckpointsError
@@ -66,7 +67,7 @@ def errors(as_json: bool) -> Iterator[None]:
         raise fail(str(error), error.code, as_json, BAD_USE) from error
     except (ApiError, NoHome, HomeBusy, HomeFailed, DrillTimedOut, EmulatorError) as error:
         raise fail(str(error), error.code, as_json) from error
-    except (CheckpointsError, BundleError, ArchiveError, StoreError, BlobError) as error:
+    except (CheckpointsError, BundleError, ArchiveError, StoreError, BlobError, ReadModelError) as error:
         raise fail(str(error), error.code, as_json) from error
 
 
