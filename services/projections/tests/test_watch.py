@@ -22,20 +22,33 @@ from tests.support.story import NOON, STREAMS, recorded
 INCIDENT = next(iter(STREAMS))
 
 
+class AsOf(InMemoryEventStore):
+    """Another store as it was at a version of each stream."""
+
+    def __init__(self, store: InMemoryEventStore, upto: int) -> None:
+        super().__init__()
+        self.store, self.upto = store, upto
+
+    def load(self, stream: str, *, after: int = 0, upto: int | None = None) -> Stream:
+        return self.store.load(stream, after=after, upto=min(self.upto, upto or self.upto))
+
+
 class Bus:
     """The relay as the watch sees it: cursors, and a projector at the other end of what is published again."""
 
     def __init__(self, store: InMemoryEventStore, models: MemoryReadModels) -> None:
         self.store = store
-        self.projector = Projector(Ports(store, models))
+        self.models = models
         self.cursors: dict[str, int] = {}
         self.sweeps: list[int] = []
         self.republished: dict[str, list[int]] = {}
 
     def deliver(self, stream: str, versions: Sequence[int]) -> None:
+        """Messages about these versions, to a projector that sees the store as it was at the last of them."""
         events = [event for event in self.store.load(stream).events if event.version in versions]
         records = [{"messageId": event.id, "body": encode(event), "attributes": {}} for event in events]
-        assert self.projector.handle({"Records": records}) == {"batchItemFailures": []}
+        projector = Projector(Ports(AsOf(self.store, max(versions)), self.models))
+        assert projector.handle({"Records": records}) == {"batchItemFailures": []}
 
     def published(self, streams: Sequence[str]) -> Mapping[str, int]:
         return {stream: version for stream, version in self.cursors.items() if stream in streams}
