@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 from resilibot.contracts.canonical import GENESIS, link
 from resilibot.runtime.event_store.port import Head
 
-READS_OF_A_MOVING_STREAM = 20
+READS_OF_A_MOVING_STREAM = 3
 
 FaultKind = Literal[
     "altered",
@@ -84,15 +84,19 @@ def audit(store: AuditedStore, stream: str | None = None) -> AuditReport:
 
 
 def at_rest(store: AuditedStore, stream: str) -> tuple[Head, list[Commit]]:
-    """HEAD and commits of one moment: an append between two reads is no fault. A stream in use is read again."""
+    """HEAD and commits of one moment: an append between two reads is no fault. A stream in use is read again.
+
+    Of one that does not rest: the HEAD that was read before the commits, and the commits up to it. What lies beyond
+    is looked at when it rests.
+    """
     nothing = Head(stream, 0, GENESIS, 0, "", _NEVER)
     head = store.head(stream) or nothing
     for _ in range(READS_OF_A_MOVING_STREAM):
         commits = store.commits(stream)
         before, head = head, store.head(stream) or nothing
         if head == before:
-            break
-    return head, commits
+            return head, commits
+    return before, [commit for commit in commits if commit.last <= before.version]
 
 
 def verify_stream(head: Head, commits: Sequence[Commit]) -> list[Fault]:
