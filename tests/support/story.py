@@ -216,10 +216,12 @@ TARGET_EVENTS: list[DomainEvent] = [
         incident_id=INCIDENT, action_id="a1", action=STEP.action, outcome="failed", cooldown_until=at(400)
     ),
 ]
+CONTROL_EVENTS: list[DomainEvent] = [e.SubjectForgottenV1(subject="5f" * 16)]
 STREAMS: dict[str, list[DomainEvent]] = {
     f"incident#{INCIDENT}": INCIDENT_EVENTS,
     f"signal#{FINGERPRINT}": SIGNAL_EVENTS,
     "target#service/orders": TARGET_EVENTS,
+    "control#erasure": CONTROL_EVENTS,
 }
 
 

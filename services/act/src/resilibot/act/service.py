@@ -39,5 +39,8 @@ SERVICE = Service(
         "ssm:GetAutomationExecution",
         "ssm:DescribeInstanceInformation",
         "secretsmanager:GetSecretValue",
+        "kms:GenerateDataKey",
+        "kms:Decrypt",
+        "kms:GenerateMac",
     ),
 )

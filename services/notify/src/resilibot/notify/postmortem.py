@@ -1,5 +1,6 @@
 """postmortem: the incident as a document in which every sentence names the events it rests on. Pure.
 
+Names stay sealed in it, so that a person who is forgotten is so in the documents too: whoever shows it reveals them.
 Same log, same bytes. check() refuses a sentence without an event of this log, and one with a figure that the events
 it names do not hold.
 """
@@ -14,6 +15,7 @@ from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.narrate import narrate_recorded
+from resilibot.contracts.personal import TOKEN
 
 CITED = re.compile(r"\[((?:[0-9A-HJKMNP-TV-Z]{26})(?:, [0-9A-HJKMNP-TV-Z]{26})*)\]$")
 FIGURE = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w])")
@@ -170,7 +172,7 @@ def _line(sentence: str, events: Sequence[RecordedEvent]) -> str:
 def _escape(text: str) -> str:
     """One line of plain Markdown text: no markup, no links, no control characters."""
     plain = "".join(c if c.isprintable() else " " for c in text).strip()
-    if len(plain) > TEXT_CHARS:  # cut between words: half a figure would be another figure
+    if len(TOKEN.sub("", plain)) > TEXT_CHARS:  # cut between words: half a figure would be another figure
         plain = plain[:TEXT_CHARS].rpartition(" ")[0] + " …"
     plain = plain.rstrip(".")
     return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", plain)

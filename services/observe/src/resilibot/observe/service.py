@@ -32,5 +32,8 @@ SERVICE = Service(
         "s3:GetObject",
         "s3:GetObjectVersion",
         "s3:PutObject",
+        "kms:GenerateDataKey",
+        "kms:Decrypt",
+        "kms:GenerateMac",
     ),
 )

@@ -12,7 +12,8 @@ from resilibot.runtime.environment import Runtime, client
 
 @cache
 def _ports() -> Ports:
-    return Ports(Runtime.from_env().store, DynamoReadModels(client("dynamodb")))
+    runtime = Runtime.from_env()
+    return Ports(runtime.store, DynamoReadModels(client("dynamodb")), runtime.personal.reveal)
 
 
 @cache

@@ -5,7 +5,7 @@ ReadModelError
 └── ReadModelUnavailable  no answer                                                     (retryable)
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -47,3 +47,4 @@ class ReadModels(Protocol):
 class Ports:
     store: EventStore
     models: ReadModels
+    reveal: Callable[[Any], Any] = lambda state: state  # names as people may read them; only for what is shown

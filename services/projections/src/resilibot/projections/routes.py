@@ -37,17 +37,19 @@ def routes(ports: Ports) -> Router:
             rows, after = ports.models.newest_incidents(limit, cursor)
         except ValueError as error:
             raise BadRequest(str(error)) from error
-        return {"incidents": [r for r in rows if status in (None, r["status"])], "cursor": after}
+        shown = ports.reveal([r for r in rows if status in (None, r["status"])])
+        return {"incidents": shown, "cursor": after}
 
     @router.get("/incidents/<incident_id>")
     def get_incident(incident_id: str, at: Annotated[str | None, Query(max_length=64)] = None) -> dict[str, Any]:
         """The case; with `at` (a version, or an RFC 3339 time) as it was then."""
         if at is not None:
-            return case_state(_view_at(ports, incident_id, at).case)
+            past: dict[str, Any] = ports.reveal(case_state(_view_at(ports, incident_id, at).case))
+            return past
         state = ports.models.get("cases", stream_id("incident", incident_id))
         if state is None:
             raise NotFound(f"no incident {incident_id}")
-        found: dict[str, Any] = state
+        found: dict[str, Any] = ports.reveal(state)
         return found
 
     @router.get("/incidents/<incident_id>/timeline")
@@ -56,13 +58,17 @@ def routes(ports: Ports) -> Router:
         entries = ports.models.get("timelines", stream_id("incident", incident_id))
         if entries is None:
             raise NotFound(f"no incident {incident_id}")
-        return {"entries": entries}
+        return {"entries": ports.reveal(entries)}
 
     @router.get("/incidents/<incident_id>/events")
     def get_events(incident_id: str) -> dict[str, Any]:
-        """The stored events with their place in the chain; `body` is the exact text that is hashed."""
+        """The stored events with their place in the chain.
+
+        `body` is the exact text that is hashed, names sealed; `envelope` is the same as a person may read it.
+        """
         events = _events(ports, incident_id)
-        return {"events": [_stored(event) for event in events]}
+        envelopes = ports.reveal([json.loads(event.body) for event in events])
+        return {"events": [_stored(event, envelope) for event, envelope in zip(events, envelopes, strict=True)]}
 
     @router.get("/signals/<fingerprint>")
     def get_signal(fingerprint: str) -> dict[str, Any]:
@@ -116,9 +122,9 @@ def _moment(at: str) -> datetime:
     return moment
 
 
-def _stored(event: RecordedEvent) -> dict[str, Any]:
+def _stored(event: RecordedEvent, envelope: dict[str, Any]) -> dict[str, Any]:
     return {
-        "envelope": json.loads(event.body),
+        "envelope": envelope,
         "body": event.body.decode(),
         "prev_hash": event.prev_hash,
         "hash": event.hash,

@@ -36,8 +36,10 @@ SERVICE = Service(
             e.NotificationSentV1,
             e.NotificationFailedV1,
             e.PostmortemWrittenV1,
+            e.SubjectForgottenV1,
         }
     ),
+    needs=("kms:Decrypt",),
     routes=(
         "GET /health",
         "GET /incidents",

@@ -12,6 +12,7 @@ class Tables:
     streams: str = "resilibot-streams"
     timers: str = "resilibot-timers"
     cursors: str = "resilibot-cursors"
+    keys: str = "resilibot-keys"  # one data key per person: precious, and no backup may outlive a destroyed one
 
     def definitions(self) -> list[dict[str, Any]]:
         """Arguments of create_table, one per table."""
@@ -21,6 +22,7 @@ class Tables:
             _table(self.streams, ("stream", "S"), StreamSpecification=feed),
             _table(self.timers, ("bucket", "S"), ("due", "S")),
             _table(self.cursors, ("name", "S")),
+            _table(self.keys, ("subject", "S")),
         ]
 
 
