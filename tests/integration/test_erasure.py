@@ -13,7 +13,7 @@ from resilibot.act.grants import is_genuine
 from resilibot.contracts import events as e
 from resilibot.contracts.case import fold
 from resilibot.contracts.envelope import stream_id
-from resilibot.contracts.personal import ERASED
+from resilibot.contracts.personal import ERASED, TOKEN
 from resilibot.local.aws import clients_at
 from resilibot.local.backbone import personal_of
 from resilibot.local.client import ApiClient, ApiRefused
@@ -121,8 +121,11 @@ def shown(house: House, incident_ids: tuple[str, ...], case: dict[str, Any]) -> 
         path = f"/incidents/{incident_id}"
         events = house.api.get(f"{path}/events")["events"]
         texts += [house.api.get(path), house.api.get(path, at=str(len(events))), house.api.get(f"{path}/timeline")]
+        assert TOKEN.search(json.dumps([event.pop("body") for event in events])), "the exact text stays sealed"
         texts += [events, house.cli("replay", incident_id).stdout, house.cli("incident", "show", incident_id).stdout]
-    return json.dumps(texts, ensure_ascii=False)
+    text = json.dumps(texts, ensure_ascii=False)
+    assert not TOKEN.search(text), "nobody is shown a token"
+    return text
 
 
 @pytest.mark.feature(214)

@@ -155,9 +155,18 @@ def test_a_token_that_was_cut_or_altered_reveals_nothing(spoil: Any) -> None:
     assert ERASED in shown
 
 
-def test_a_token_does_not_open_under_somebody_elses_pseudonym() -> None:
-    personal = Personal(InMemorySubjectKeys())
+class OneKeyForAll(InMemorySubjectKeys):
+    def obtain(self, pseudonym: str) -> bytes | None:
+        return b"k" * 32
+
+    def find(self, pseudonyms: Collection[str]) -> Mapping[str, bytes]:
+        return dict.fromkeys(pseudonyms, b"k" * 32)
+
+
+def test_a_token_does_not_open_under_somebody_elses_pseudonym_even_with_the_same_key() -> None:
+    personal = Personal(OneKeyForAll())
     ann, bob = personal.person(ANN), personal.person("bob@example.org")
+    assert personal.reveal(ann.seal(WORDS)) == WORDS
     assert personal.reveal(ann.seal(WORDS).replace(ann.pseudonym, bob.pseudonym)) == ERASED
 
 
