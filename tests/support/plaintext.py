@@ -1,4 +1,4 @@
-"""plaintext: where a word stands readable in a home: every table, bucket and queue of the emulator, every file of ours.
+"""plaintext: where a word stands readable in a home: every table and bucket of the emulator, every file of ours.
 
 Read models are compressed: what inflates is looked at inflated too.
 """

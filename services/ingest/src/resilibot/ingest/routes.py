@@ -93,7 +93,6 @@ def routes(ports: Ports, writer: Writer) -> Router:
         principal.require("privacy")
         if writer.personal is None:
             raise Conflict("nothing is sealed here: names stand in the log as they are")
-        asker = writer.identity(principal.id)  # before the key goes: one may ask to be forgotten oneself
         pseudonym = writer.personal.forget(body.subject)
         if pseudonym is None:
             raise NotFound("nobody of exactly this name is known")
@@ -103,7 +102,7 @@ def routes(ports: Ports, writer: Writer) -> Router:
             is_recorded = any(recorded.event == forgotten for recorded in streams[ERASURES].events)
             return [] if is_recorded else [On(ERASURES, forgotten)]
 
-        writer.write([ERASURES], decide, Origin(Actor(kind="person", id=asker)))
+        writer.write([ERASURES], decide, Origin(Actor(kind="person", id=principal.id)))
         return {"subject": pseudonym}
 
     return router
