@@ -11,6 +11,7 @@ from resilibot.contracts.canonical import canonical
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.projections.ports import Ports, ReadModelBehind
 from resilibot.projections.project import Projector, rebuild
+from resilibot.projections.views import empty_view
 from resilibot.runtime.bus.message import encode
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.event_store.port import Append
@@ -72,7 +73,7 @@ def test_any_shuffle_repeat_and_loss_ends_equal_to_a_rebuild(delivered: list[Rec
     deliveries = delivered + [log[-1] for log in LOGS.values()]  # the sweep repeats what was lost last
     for start in range(0, len(deliveries), size):
         assert projector.handle(batch(deliveries[start : start + size])) == {"batchItemFailures": []}
-    for stream in LOGS:
+    for stream in (name for name in LOGS if empty_view(name) is not None):
         assert canonical(models.states[stream][1]) == canonical(rebuild(STORE, stream))
 
 
