@@ -19,6 +19,15 @@ def ministack_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     emulator.stop()
 
 
+@pytest.fixture(scope="session")
+def localstack_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A bare LocalStack, for the stores end to end."""
+    emulator = make_emulator("localstack", tmp_path_factory.mktemp("localstack"))
+    emulator.install()
+    yield emulator.start()
+    emulator.stop()
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A whole home on the embedded emulator, with the drill's world; one per test module."""

@@ -44,6 +44,9 @@ def test_the_arrows_hold(copy: Path) -> None:
         ("plan/propose.py", "import resilibot.reason.diagnose"),
         ("notify/tell.py", "import httpx"),
         ("runtime/relay.py", "import resilibot.local.home"),
+        ("act/service.py", "import resilibot.runtime.event_store.library"),
+        ("runtime/writer.py", "import eventsourcing.persistence"),
+        ("runtime/audit/coverage.py", "import resilibot.runtime.event_store.dynamodb"),
     ],
 )
 def test_a_planted_fault_is_caught(copy: Path, module: str, planted: str) -> None:

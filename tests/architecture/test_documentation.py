@@ -14,6 +14,7 @@ from resilibot.ingest.settings import IngestSettings
 from resilibot.local.roster import SERVICES
 from resilibot.notify.settings import NotifySettings
 from resilibot.observe.settings import ObserveSettings
+from resilibot.runtime.audit.settings import AuditSettings
 from resilibot.runtime.environment import RuntimeSettings
 from resilibot.runtime.service import Service
 
@@ -24,10 +25,11 @@ SETTINGS: list[tuple[str, type[BaseSettings]]] = [
     ("services/act", ActSettings),
     ("services/notify", NotifySettings),
     ("infra/runtime", RuntimeSettings),
+    ("infra/runtime", AuditSettings),
 ]
 
 
-@pytest.mark.parametrize(("folder", "model"), SETTINGS, ids=[folder for folder, _ in SETTINGS])
+@pytest.mark.parametrize(("folder", "model"), SETTINGS, ids=[model.__name__ for _, model in SETTINGS])
 def test_every_setting_is_documented_with_its_meaning(folder: str, model: type[BaseSettings]) -> None:
     page = (ROOT / folder / "README.md").read_text()
     for name, field in model.model_fields.items():
@@ -40,6 +42,13 @@ def test_every_page_tells_what_the_map_says(service: Service) -> None:
     page = (ROOT / "services" / {"plan": "reason"}.get(service.name, service.name) / "README.md").read_text()
     for word in (*service.needs, *service.routes, *(event.wire_type for event in service.emits)):
         assert f"`{word}`" in page, f"{word} is missing in the page of {service.name}"
+    for wire_type in set(service.subscribes()) - {event.wire_type for event in service.projects}:
+        consumed = re.findall(r"^.*Consumes.*$", page, re.MULTILINE)
+        assert any(f"`{wire_type}`" in line for line in consumed), (
+            f"{service.name} hears {wire_type}, its page does not"
+        )
+    for kind in service.due:
+        assert re.search(rf"^.*Timers.*\b{kind}\b", page, re.MULTILINE), f"{kind} is missing in {service.name}'s timers"
 
 
 def _declared(name: str) -> set[str]:

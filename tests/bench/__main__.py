@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from resilibot.local.home import HomePlan
-from tests.bench import appends, imports, latency, requests
+from tests.bench import appends, fold, imports, latency, library, requests, time_travel
 from tests.support.house import living_in
+
+FOLDED = 100_000  # python -m tests.bench.fold folds a million
 
 
 def say(name: str, figures: Any) -> None:
@@ -18,6 +20,12 @@ def say(name: str, figures: Any) -> None:
 def main(emulator: Any, incidents: int) -> None:
     if emulator == "ministack":
         say("import CPU", imports.ratios())
+        say("fold, against the eventsourcing library's in memory", library.ratio())
+        with tempfile.TemporaryDirectory() as folder:
+            say("?at= over HTTP", time_travel.figures(Path(folder)))
+            export = Path(folder) / "export.jsonl"
+            fold.export(export, FOLDED, length=30)
+            say("fold from an export file", fold.fold_file(export, processes=2))
     with tempfile.TemporaryDirectory() as folder, living_in(HomePlan(Path(folder), emulator)) as house:
         for drill in ("hung-worker", "bad-deploy"):
             say("AWS requests, webhook told", requests.of_drill(house, drill))

@@ -12,7 +12,7 @@ from resilibot.runtime.event_store.tables import Tables
 from tests.support.event_store_contract import EVENTS, append_of
 from tests.support.house import House
 
-TABLES = Tables("bench-events", "bench-streams", "bench-timers", "bench-cursors")  # nobody relays these
+TABLES = Tables.prefixed("bench")  # nobody relays these
 ROUNDS = 4  # in turn, so that a machine that slows down slows both
 
 

@@ -48,9 +48,13 @@ def test_the_status_follows_from_the_history(history: tuple[type[DomainEvent], .
 @pytest.mark.feature(11)
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(INCIDENT_EVENTS), max_size=25))
-def test_any_history_folds_to_a_legal_status(events: list[DomainEvent]) -> None:
+def test_whatever_happened_the_last_end_or_reopening_decides_whether_it_is_over(events: list[DomainEvent]) -> None:
     case = fold(INCIDENT, recorded(STREAM, events))
-    assert case.status in Status
+    ends = [type(x) for x in events if isinstance(x, e.IncidentResolvedV1 | e.IncidentClosedV1 | e.IncidentReopenedV1)]
+    since = ends[len(ends) - ends[::-1].index(e.IncidentReopenedV1) :] if e.IncidentReopenedV1 in ends else ends
+    expected = Status.CLOSED if e.IncidentClosedV1 in since else Status.RESOLVED if since else None
+    assert case.is_over == (expected is not None)
+    assert expected in (None, case.status)
     assert case.version == len(events)
 
 
@@ -61,6 +65,18 @@ def test_folding_in_two_steps_gives_the_same_case(cut: int) -> None:
     for event in log[cut:]:
         case = evolve(case, event)
     assert case == fold(INCIDENT, log)
+
+
+@given(st.lists(st.sampled_from(INCIDENT_EVENTS), max_size=12), st.sampled_from(INCIDENT_EVENTS))
+def test_the_case_before_stays_as_it_was(events: list[DomainEvent], event: DomainEvent) -> None:
+    """Also where an event changes nothing, such as the answer to an approval that nobody asked for."""
+    log = recorded(STREAM, [*events, event])
+    before = fold(INCIDENT, log[:-1])
+    as_it_was = before.model_copy(deep=True)
+    after = evolve(before, log[-1])
+    assert before == as_it_was
+    assert after is not before
+    assert after.version == len(log)
 
 
 def test_an_unknown_event_is_named_not_dropped() -> None:

@@ -1,29 +1,57 @@
 """Relay, bus and timers on the embedded emulator: everything appended arrives, in order, also after a relay's death."""
 
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from resilibot.contracts.canonical import canonical
+from resilibot.contracts.envelope import RecordedEvent
 from resilibot.local.aws import clients_at
 from resilibot.local.roster import SERVICES
+from resilibot.projections.adapters.dynamodb_read_models import DynamoReadModels
+from resilibot.projections.adapters.live_names import LiveNames
+from resilibot.projections.ports import Ports
+from resilibot.projections.project import Projector
+from resilibot.projections.rebuild import rebuilt
+from resilibot.projections.tables import definitions
 from resilibot.runtime.bus.message import EventMessage, TimerMessage, decode
 from resilibot.runtime.bus.provision import Provisioned, provision
-from resilibot.runtime.bus.publisher import SnsPublisher
+from resilibot.runtime.bus.publisher import BusUnavailable, SnsPublisher
 from resilibot.runtime.bus.topology import Topology
 from resilibot.runtime.clock import SystemClock
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
+from resilibot.runtime.event_store.head_pages import HeadScan
 from resilibot.runtime.event_store.port import Stream, Timer
 from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.relay import Relay
 from resilibot.runtime.timers import TimerTable, tick
+from resilibot.runtime.watch import StreamWatch, StuckStream, count_in_cloudwatch
 from tests.support.event_store_contract import EVENTS, append_of
+from tests.support.house import until
 
 pytestmark = pytest.mark.integration
-TABLES = Tables("b-events", "b-streams", "b-timers", "b-cursors")
+TABLES = Tables.prefixed("b")
+
+
+@dataclass
+class Refusing:
+    """A publisher whose next calls fail."""
+
+    publisher: SnsPublisher
+    refusals: int = 0
+
+    def publish(self, events: Sequence[RecordedEvent], *, sweep: int | None = None) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise BusUnavailable("refused by the test")
+        self.publisher.publish(events, sweep=sweep)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +68,7 @@ def bus(client: Callable[[str], Any]) -> Provisioned:
 @pytest.fixture
 def relay(client: Callable[[str], Any], bus: Provisioned) -> Callable[[], Relay]:
     publisher = SnsPublisher(client("sns"), bus.events_topic)
-    return lambda: Relay(client("dynamodbstreams"), client("dynamodb"), TABLES, publisher, SystemClock())
+    return lambda: Relay(client("dynamodbstreams"), client("dynamodb"), TABLES, publisher)
 
 
 def drain(client: Callable[[str], Any], url: str, stream: str, expected: int, relay: Relay) -> list[int]:
@@ -85,7 +113,7 @@ def test_a_new_relay_catches_up_with_what_was_appended_while_none_ran(
     assert drain(client, bus.queues["projections"], name, 4, relay()) == [1, 2, 3, 4]
 
 
-def test_a_sweep_publishes_what_the_cursors_lack(
+def test_what_the_cursors_lack_is_published_again(
     client: Callable[[str], Any], bus: Provisioned, relay: Callable[[], Relay]
 ) -> None:
     running, name = relay(), f"incident#{uuid4().hex}"
@@ -93,11 +121,86 @@ def test_a_sweep_publishes_what_the_cursors_lack(
     store = DynamoEventStore(client("dynamodb"), TABLES)
     store.append([append_of(Stream(name), EVENTS[:2])])
     drain(client, bus.queues["projections"], name, 2, running)
-    running.sweep(older_than_s=0)
-    key = {"name": {"S": f"relay#{name}"}}
-    client("dynamodb").delete_item(TableName=TABLES.cursors, Key=key)
-    assert running.sweep(older_than_s=0) >= 2
-    assert set(drain(client, bus.queues["projections"], name, 2, running)) == {1, 2}
+    assert running.published([name, "incident#never"]) == {name: 2}
+    assert running.republish({name: 0}, sweep=1) == 2
+    assert drain(client, bus.queues["projections"], name, 2, running) == [1, 2]
+
+
+@pytest.mark.feature(142)
+def test_the_watch_heals_a_lost_last_message(
+    client: Callable[[str], Any], bus: Provisioned, relay: Callable[[], Relay]
+) -> None:
+    """The last message is taken from the queue by nobody who applies it; no later gap could show that."""
+    dynamodb = client("dynamodb")
+    for definition in definitions():
+        with suppress(dynamodb.exceptions.ResourceInUseException):
+            dynamodb.create_table(**definition)
+    running, name = relay(), f"incident#{uuid4().hex}"
+    running.poll()
+    store = DynamoEventStore(dynamodb, TABLES)
+    models = DynamoReadModels(dynamodb, LiveNames(dynamodb, TABLES.cursors))
+    projector = Projector(Ports(store, models))
+
+    def deliver(lose: int | None) -> None:
+        """Everything in the projections' queue to the projector, but the message of version `lose`."""
+        running.poll()
+        url, sqs = bus.queues["projections"], client("sqs")
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            records = [{"messageId": m["MessageId"], "body": m["Body"], "attributes": {}} for m in messages]
+            kept = [r for r in records if json.loads(r["body"])["version"] != lose]
+            mine = [r for r in kept if json.loads(r["body"])["stream"] == name]
+            assert projector.handle({"Records": mine}) == {"batchItemFailures": []}
+            for message in messages:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    store.append([append_of(Stream(name), EVENTS[:2])])
+    deliver(lose=None)
+    store.append([append_of(store.load(name), EVENTS[2:3])])
+    deliver(lose=3)
+    assert models.version(name) == 2
+    watch = StreamWatch(
+        HeadScan(dynamodb, TABLES),
+        store,
+        running,
+        lambda streams: {stream: version for stream, version in models.versions(streams).items() if stream == name},
+        count_in_cloudwatch(client("cloudwatch"), SystemClock()),
+        SystemClock(),
+    )
+    assert StuckStream(name, 3, shown=2, published=3) in watch.look(older_than_s=0)
+    deliver(lose=None)
+    assert canonical(models.get("cases", name)) == canonical(rebuilt(store, name)["cases"])
+    assert [one.stream for one in watch.look(older_than_s=0) if one.stream == name] == []
+    listed = client("cloudwatch").list_metrics(Namespace="ResiliBot", MetricName="StuckStreams")["Metrics"]
+    assert len(listed) == 1, "the alarm has something to stand on"
+
+
+def test_what_the_topic_did_not_take_is_published_with_the_next_poll(
+    client: Callable[[str], Any], bus: Provisioned
+) -> None:
+    publisher = Refusing(SnsPublisher(client("sns"), bus.events_topic))
+    running = Relay(client("dynamodbstreams"), client("dynamodb"), TABLES, publisher)
+    running.poll()
+    name = f"incident#{uuid4().hex}"
+    DynamoEventStore(client("dynamodb"), TABLES).append([append_of(Stream(name), EVENTS[:2])])
+    publisher.refusals = 1
+    with pytest.raises(BusUnavailable):
+        until(running.poll, 5, "the new events in the feed", every_s=0.02)
+    assert drain(client, bus.queues["projections"], name, 2, running) == [1, 2]
+
+
+def test_a_damaged_stream_does_not_hold_up_the_others(
+    client: Callable[[str], Any], bus: Provisioned, relay: Callable[[], Relay]
+) -> None:
+    store, damaged, sound = DynamoEventStore(client("dynamodb"), TABLES), f"incident#{uuid4().hex}", uuid4().hex
+    store.append([append_of(Stream(damaged), EVENTS[:1])])
+    store.append([append_of(Stream(f"incident#{sound}"), EVENTS[:1])])
+    key = {"stream": {"S": damaged}, "version": {"N": "1"}}
+    item = client("dynamodb").get_item(TableName=TABLES.events, Key=key)["Item"]
+    item["hash"]["S"] = "0" * 64
+    client("dynamodb").put_item(TableName=TABLES.events, Item=item)
+    running = relay()
+    assert drain(client, bus.queues["projections"], f"incident#{sound}", 1, running) == [1]
+    assert running.republish({damaged: 0}, sweep=1) == 0
 
 
 def test_a_timer_that_falls_due_reaches_its_owner_and_is_gone(client: Callable[[str], Any], bus: Provisioned) -> None:

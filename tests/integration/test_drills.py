@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from resilibot.local.home import WORKERS
 from tests.support.house import House, until
 
 pytestmark = pytest.mark.integration
+OUTCOMES = ("ActionSucceeded", "ActionFailed", "ActionOutcomeUnknown")
 
 
 def types(report: Any) -> list[str]:
@@ -93,23 +95,21 @@ def test_kill_9_of_any_worker_heals_all_the_same_and_acts_once(house: House, wor
 @pytest.mark.parametrize("kind", ["ActionStarted", "ActionDispatched"])
 def test_kill_9_of_act_between_its_claim_and_the_outcome_acts_once(house: House, kind: str) -> None:
     """Watches the store itself, since the read models come too late to die in between."""
-    killed: list[int] = []
+    killed_at: list[datetime] = []
     store = house.client("dynamodb")
+    known = _incident_streams(store)
 
-    def kill_when_claimed() -> None:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            items = store.scan(TableName="resilibot-streams", ConsistentRead=True)["Items"]
-            for item in items:
-                if item["stream"]["S"].startswith("target#host/") and _claimed(store, item["stream"]["S"]):
-                    if kind == "ActionDispatched":
-                        time.sleep(0.08)
-                    killed.append(house.kill("act"))
-                    return
-            time.sleep(0.005)
+    def kill_when_recorded() -> None:
+        def is_recorded() -> bool:
+            return any(_last_event(store, stream).startswith(kind) for stream in _incident_streams(store) - known)
 
-    report = house.drill("hung-worker", approve=None, timeout_s=60, injected=kill_when_claimed)
-    assert killed
+        until(is_recorded, 30, kind, every_s=0.005)
+        house.kill("act")
+        killed_at.append(datetime.now(UTC))
+
+    report = house.drill("hung-worker", approve=None, timeout_s=60, injected=kill_when_recorded)
+    (outcome,) = [entry for entry in report.timeline if entry["type"].split(".")[0] in OUTCOMES]
+    assert datetime.fromisoformat(outcome["at"]) > killed_at[0], "it died between the claim and the outcome"
     assert report.status in ("RESOLVED", "CLOSED") or report.escalated
     _assert_acted_once(house, report)
 
@@ -133,8 +133,13 @@ def test_a_hundred_repeats_are_one_incident_and_one_action(house: House) -> None
     _assert_acted_once(house, report)
 
 
-def _claimed(store: Any, stream: str) -> bool:
-    """The target stream ends with a claim that is younger than its last release."""
+def _incident_streams(store: Any) -> set[str]:
+    heads = store.scan(TableName="resilibot-streams", ConsistentRead=True)["Items"]
+    return {head["stream"]["S"] for head in heads if head["category"]["S"] == "incident"}
+
+
+def _last_event(store: Any, stream: str) -> str:
+    """Type of the newest event of a stream."""
     items = store.query(
         TableName="resilibot-events",
         KeyConditionExpression="#s = :s",
@@ -144,7 +149,8 @@ def _claimed(store: Any, stream: str) -> bool:
         Limit=1,
         ConsistentRead=True,
     )["Items"]
-    return bool(items) and json.loads(items[0]["events"]["L"][-1]["S"])["type"].startswith("TargetClaimed")
+    wire_type: str = json.loads(items[0]["events"]["L"][-1]["S"])["type"]
+    return wire_type
 
 
 def _assert_acted_once(house: House, report: Any) -> None:

@@ -20,7 +20,8 @@ from resilibot.local.client import ApiClient, ApiRefused
 from resilibot.local.commands.running import _postmortem
 from resilibot.local.drill import Watcher, decide, follow, known_incidents
 from resilibot.projections.adapters.dynamodb_read_models import DynamoReadModels
-from resilibot.projections.project import rebuild
+from resilibot.projections.adapters.live_names import LiveNames
+from resilibot.projections.rebuild import rebuilt
 from resilibot.runtime.environment import RuntimeSettings
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
 from resilibot.runtime.event_store.tables import Tables
@@ -163,12 +164,13 @@ def test_a_forgotten_person_is_nowhere_and_nothing_else_changed(
 
 
 def _views_equal_the_store(house: House, store: DynamoEventStore, ids: tuple[str, ...]) -> bool:
-    models = DynamoReadModels(house.client("dynamodb"))
+    dynamodb = house.client("dynamodb")
+    models = DynamoReadModels(dynamodb, LiveNames(dynamodb, Tables().cursors))
     for incident_id in ids:
         stream = stream_id("incident", incident_id)
-        rebuilt = rebuild(store, stream)
-        assert not [text for text in PERSONAL_TEXTS if text in json.dumps(rebuilt, ensure_ascii=False)]
-        if any(models.get(model, stream) != json.loads(json.dumps(state)) for model, state in rebuilt.items()):
+        states = rebuilt(store, stream)
+        assert not [text for text in PERSONAL_TEXTS if text in json.dumps(states, ensure_ascii=False)]
+        if any(models.get(model, stream) != json.loads(json.dumps(state)) for model, state in states.items()):
             return False
     return True
 

@@ -15,7 +15,7 @@ from resilibot.runtime.timers import TimerTable
 from tests.support.event_store_contract import EVENTS, EventStoreContract, append_of
 
 pytestmark = pytest.mark.integration
-TABLES = Tables("t-events", "t-streams", "t-timers", "t-cursors")
+TABLES = Tables.prefixed("t")
 
 
 @pytest.fixture(scope="module")

@@ -152,8 +152,11 @@ class FakeAutomation:
 @dataclass
 class FakeHosts:
     online: Sequence[str] = (A, B)
+    is_down: bool = False
 
     def of_service(self, service: str) -> Sequence[HostFact]:
+        if self.is_down:
+            raise DispatchUndecided("throttled")
         return [HostFact(host, host in self.online, None) for host in (A, B)]
 
 

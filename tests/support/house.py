@@ -168,7 +168,7 @@ def living_in(plan: HomePlan, *, is_told: bool = True) -> Iterator[House]:
             yield house
 
 
-def until(condition: Callable[[], Any], within_s: float, what: str) -> Any:
+def until(condition: Callable[[], Any], within_s: float, what: str, every_s: float = 0.1) -> Any:
     """Poll to a deadline; the last value when it passes is told."""
     deadline = time.monotonic() + within_s
     while True:
@@ -177,4 +177,4 @@ def until(condition: Callable[[], Any], within_s: float, what: str) -> Any:
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come within {within_s} s (last: {value!r})")
-        time.sleep(0.1)
+        time.sleep(every_s)

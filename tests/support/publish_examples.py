@@ -1,4 +1,6 @@
-"""Write stored examples of event versions that have none yet: `python -m tests.support.publish_examples`.
+"""Write stored examples of event versions that have none yet, and remember all that is released.
+
+`python -m tests.support.publish_examples`
 
 An example is a stored event as it stands in the log: its exact body (as text), prev_hash and hash.
 """
@@ -6,9 +8,11 @@ An example is a stored event as it stands in the log: its exact body (as text), 
 import json
 from pathlib import Path
 
+from resilibot.contracts.publish import release
 from tests.support.story import STREAMS, recorded
 
-EXAMPLES = Path(__file__).parents[2] / "contracts" / "examples"
+CONTRACTS = Path(__file__).parents[2] / "contracts"
+EXAMPLES = CONTRACTS / "examples"
 
 
 def main() -> None:
@@ -19,6 +23,8 @@ def main() -> None:
                 stored = {"body": event.body.decode(), "prev_hash": event.prev_hash, "hash": event.hash}
                 path.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n")
                 print(path.name)
+    for name in release(CONTRACTS):
+        print(f"released {name}")
 
 
 if __name__ == "__main__":

@@ -205,6 +205,7 @@ INCIDENT_EVENTS: list[DomainEvent] = [
     ),
     e.IncidentReopenedV1(signal=signal(seconds=120, source_id="m-3"), quiet_for_s=30.0),
     e.IncidentClosedV1(why="person", comment="known issue, handled by hand"),
+    e.ApprovalRevokedV1(grant_id="g0", reason="the policy changed since the approval was asked for"),
 ]
 SIGNAL_EVENTS: list[DomainEvent] = [
     e.SignalReceivedV1(signal=signal(), disposition="opened", incident_id=INCIDENT, occurrence=1),
@@ -223,6 +224,7 @@ STREAMS: dict[str, list[DomainEvent]] = {
     "target#service/orders": TARGET_EVENTS,
     "control#erasure": CONTROL_EVENTS,
 }
+SHOWN = {stream: events for stream, events in STREAMS.items() if not stream.startswith("control#")}  # in read models
 
 
 def recorded(stream: str, events: list[DomainEvent]) -> list[RecordedEvent]:

@@ -117,6 +117,32 @@ def test_a_claim_whose_process_died_is_left_to_its_lease_and_then_recovered() ->
     assert bench.sender.recoveries == 1
 
 
+@pytest.mark.feature(206)
+def test_a_process_that_stood_still_until_the_lease_ended_does_not_run_the_effect() -> None:
+    """Found by the simulation: recover() and the sleeper both called the provider."""
+    bench = Bench()
+    original = bench.store.append
+
+    def append_and_sleep(appends: list[Append], timers: Any = ()) -> None:
+        original(appends, timers)
+        bench.clock.advance(CLAIM.lease_s)
+
+    bench.store.append = append_and_sleep  # type: ignore[method-assign,assignment]
+    assert bench.deliver(encode(bench.opened)) == []
+    assert bench.sender.runs == 0
+    bench.deliver(encode_timer(bench.lease()))
+    assert (bench.sender.runs, bench.sender.recoveries) == (0, 1)
+
+
+def test_a_reaction_that_writes_on_another_stream_only_is_not_done_twice() -> None:
+    """Found by the simulation: the trigger's own stream bears no mark of such a reaction."""
+    released = e.SignalReleasedV1(incident_id=INCIDENT, why="closed", released_at=NOON)
+    decided = Reaction(lambda *_: [On("signal#fp", released)], joins=lambda *_: ["signal#fp"])
+    bench = Bench(decided)
+    assert bench.deliver(encode(bench.opened), encode(bench.opened)) == []
+    assert bench.store.load("signal#fp").version == 1
+
+
 def test_a_claim_that_cannot_be_told_yet_gets_another_lease() -> None:
     bench = Bench()
     bench.sender.answer = "dies"
@@ -149,10 +175,10 @@ def test_a_forged_message_does_nothing_and_is_refused() -> None:
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", '{"stream": 1}', '{"timer": {}}'])
-def test_a_malformed_message_fails_alone_but_keeps_the_order_of_its_group(body: str) -> None:
+def test_a_malformed_message_fails_alone_and_holds_up_nobody_in_its_group(body: str) -> None:
     bench = Bench()
-    assert bench.deliver(body, encode(bench.opened)) == ["m0", "m1"]
-    assert bench.deliver(encode(bench.opened)) == []
+    assert bench.deliver(body, encode(bench.opened)) == ["m0"]
+    assert bench.sender.runs == 1
 
 
 def test_a_failing_group_does_not_hold_up_another() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from resilibot.runtime.event_store.dynamodb import ATTEMPTS, DynamoEventStore
+from resilibot.runtime.event_store.dynamodb import ATTEMPTS, AlsoRefused, DynamoEventStore
 from resilibot.runtime.event_store.port import StoreCorrupt, StoreUnavailable, Stream, VersionConflict
 from tests.support.event_store_contract import append_of
 from tests.support.story import INCIDENT_EVENTS
@@ -116,3 +116,22 @@ def _stray_commit() -> dict[str, Any]:
         "hash": {"S": "ab"},
         "events": {"L": []},
     }
+
+
+ALSO = {"Update": {"TableName": "resilibot-cursors", "Key": {"name": {"S": "log#main"}}}}
+
+
+def append_with(*answers: Answer) -> None:
+    store = DynamoEventStore(ScriptedDynamo(*answers), pause=lambda _: None)
+    store.append([append_of(STREAM, INCIDENT_EVENTS[:2])], also=[ALSO])
+
+
+def test_what_was_to_be_written_with_the_append_is_named_when_only_it_is_refused() -> None:
+    with pytest.raises(AlsoRefused) as caught:
+        append_with(failed("TransactionCanceledException", NOT_REFUSED, NOT_REFUSED, REFUSED))
+    assert caught.value.refused == [ALSO]
+
+
+def test_a_lost_race_is_a_conflict_whatever_else_was_refused() -> None:
+    with pytest.raises(VersionConflict):
+        append_with(failed("TransactionCanceledException", REFUSED, REFUSED, REFUSED))

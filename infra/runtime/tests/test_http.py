@@ -22,8 +22,11 @@ class Order(BaseModel):
 
 @pytest.fixture
 def app() -> Iterator[Any]:
-    digest = hashlib.sha256(b"t0ken").hexdigest()
-    use_principals(Principals(lambda: json.dumps({digest: {"id": "ana@example.org", "roles": ["viewer"]}})))
+    known = {
+        hashlib.sha256(b"t0ken").hexdigest(): {"id": "ana@example.org", "roles": ["viewer"]},
+        hashlib.sha256(b"r0bot").hexdigest(): {"id": "deploy-hook", "roles": ["operator"]},
+    }
+    use_principals(Principals(lambda: json.dumps(known)))
     router = new_router()
 
     @router.post("/orders")
@@ -39,18 +42,24 @@ def app() -> Iterator[Any]:
         principal_of(router.current_event.raw_event).require("operator")
         return {}
 
+    @router.get("/orders")
+    def orders() -> dict[str, str]:
+        return {}
+
     yield application(APIGatewayHttpResolver(enable_validation=True), [router])
     use_principals(None)
 
 
-def call(app: Any, body: str, path: str = "/orders", token: str | None = "t0ken") -> tuple[int, dict[str, Any]]:
+def call(
+    app: Any, body: str, path: str = "/orders", token: str | None = "t0ken", method: str = "POST"
+) -> tuple[int, dict[str, Any]]:
     event = {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": path,
         "rawQueryString": "",
         "headers": {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})},
-        "requestContext": {"http": {"method": "POST", "path": path}, "stage": "$default"},
+        "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
         "body": body,
         "isBase64Encoded": False,
     }
@@ -93,3 +102,9 @@ def test_an_unexpected_error_shows_an_id_and_nothing_else(app: Any) -> None:
     assert (status, problem["detail"]) == (500, "internal error")
     assert "hunter2" not in json.dumps(problem)
     assert problem["error_id"]
+
+
+def test_who_may_act_but_not_look_sees_nothing(app: Any) -> None:
+    assert call(app, "", method="GET")[0] == 200
+    status, problem = call(app, "", token="r0bot", method="GET")
+    assert (status, "viewer" in problem["detail"]) == (403, True)

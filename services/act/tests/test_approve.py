@@ -103,14 +103,15 @@ def test_a_denial_starts_nothing_and_is_no_reaction_of_ours() -> None:
 def test_a_forged_grant_starts_nothing(forgery: dict[str, object]) -> None:
     told, request = asked()
     outcome = told.when(granted(request, **forgery))
-    (escalated,) = outcome.events
+    revoked, escalated = outcome.events
+    assert isinstance(revoked, e.ApprovalRevokedV1)
     assert isinstance(escalated, e.IncidentEscalatedV1)
     assert "forged" in escalated.detail
 
 
 def test_a_grant_with_another_key_is_forged() -> None:
     told, request = asked()
-    (escalated,) = told.when(granted(request, key=b"another")).events
+    _, escalated = told.when(granted(request, key=b"another")).events
     assert isinstance(escalated, e.IncidentEscalatedV1)
 
 
@@ -122,7 +123,7 @@ def test_a_grant_for_an_unknown_request_starts_nothing() -> None:
 
 def test_a_grant_that_expired_before_dispatch_starts_nothing() -> None:
     told, request = asked()
-    (escalated,) = told.when(granted(request), now=request.expires_at).events
+    _, escalated = told.when(granted(request), now=request.expires_at).events
     assert isinstance(escalated, e.IncidentEscalatedV1)
     assert "expired" in escalated.detail
 
@@ -136,12 +137,46 @@ def test_a_grant_is_used_once() -> None:
     assert "used by" in escalated.detail
 
 
-def test_a_policy_changed_meanwhile_is_asked_again() -> None:
+def test_a_policy_changed_meanwhile_frees_the_plan_to_ask_again() -> None:
     told, request = asked()
     told.ports = ports(policy=Policy(rules=(Rule(id="other", decision="approval"),)))
-    (escalated,) = told.when(granted(request)).events
+    revoked, escalated = told.when(granted(request)).events
     assert isinstance(escalated, e.IncidentEscalatedV1)
     assert "policy changed" in escalated.detail
+    assert isinstance(revoked, e.ApprovalRevokedV1)
+    told.given(revoked, escalated)
+    assert told.case.approvals[request.grant_id].state == "revoked"
+    assert told.case.status == "OPEN"
+
+
+def leading(round_number: int, cause: str) -> e.DiagnosisReachedV1:
+    hypothesis = e.Hypothesis(
+        id="h1",
+        cause=cause,
+        component="orders",
+        statement=cause,
+        confidence=0.9,
+        support=[],
+        refutation=[],
+        verdict="leading",
+    )
+    return e.DiagnosisReachedV1(
+        round=round_number,
+        outcome="conclusive",
+        summary=cause,
+        confidence=0.9,
+        hypotheses=[hypothesis],
+        findings=[],
+        reasoner=e.Reasoner(name="test", version="1"),
+    )
+
+
+@pytest.mark.parametrize(("later", "starts"), [("bad_release", True), ("overload", False)])
+def test_a_grant_holds_while_newer_evidence_still_points_to_the_same_cause(later: str, starts: bool) -> None:
+    told, request = asked()
+    told.given(leading(1, "bad_release"), gathered().model_copy(update={"round": 2}), leading(2, later))
+    first = told.when(granted(request)).events[0]
+    assert isinstance(first, e.ActionStartedV1 if starts else e.ApprovalRevokedV1)
 
 
 def test_nothing_is_started_when_the_service_recovered_meanwhile() -> None:

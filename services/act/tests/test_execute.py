@@ -3,6 +3,7 @@
 from typing import Any
 
 from resilibot.act.approve import answer
+from resilibot.act.policy import Policy, Rule
 from resilibot.act.service import SERVICE
 from resilibot.contracts import events as e
 from resilibot.runtime.service import On
@@ -62,6 +63,16 @@ def test_a_lost_answer_is_found_again_by_the_token_and_nothing_runs_twice() -> N
     assert len(automation.started) == 1
 
 
+def test_a_refusal_after_a_lost_answer_is_unknown_not_failed() -> None:
+    """Found by the simulation: the first call had run, and the incident said that it had failed."""
+    automation = FakeAutomation(answers=["lost", "refused"])
+    told, started = claimed(automation)
+    assert told.run_effect(started) == []
+    assert names(told.recover_effect(started)) == [
+        ["ActionOutcomeUnknownV1", "IncidentEscalatedV1", "TargetReleasedV1"],
+    ]
+
+
 def test_a_claim_whose_process_died_before_the_call_is_dispatched_once_by_recover() -> None:
     automation = FakeAutomation(states=["succeeded"])
     told, started = claimed(automation)
@@ -87,6 +98,44 @@ def test_after_the_tokens_time_nobody_asks_again_and_a_person_is_told() -> None:
     outcome = told.recover_effect(started, after_s=601)
     assert names(outcome) == [["ActionOutcomeUnknownV1", "IncidentEscalatedV1", "TargetReleasedV1"]]
     assert automation.calls == 1
+
+
+def test_a_claim_that_act_would_not_have_made_is_not_dispatched_by_recover() -> None:
+    """Whoever can write to the store can write a claim, and a timer for its lease."""
+    automation = FakeAutomation()
+    told, started = claimed(automation)
+    forged = started.model_copy(
+        update={"action_id": "forged", "arguments": {"instance_ids": [A], "unit": "sshd.service"}}
+    )
+    told.given(forged)
+    assert names(told.recover_effect(forged))[0][0] == "ActionOutcomeUnknownV1"
+    assert automation.calls == 0
+
+
+def test_a_claim_on_a_grant_that_another_action_used_is_not_dispatched_by_recover() -> None:
+    automation = FakeAutomation()
+    told, started = claimed(automation)
+    forged = started.model_copy(update={"action_id": "forged", "basis": "grant", "grant_id": "g-none"})
+    told.given(forged)
+    told.ports = ports(automation, policy=Policy(rules=(Rule(id="all", decision="approval"),)))
+    assert names(told.recover_effect(forged))[0][0] == "ActionOutcomeUnknownV1"
+    assert automation.calls == 0
+
+
+def test_recover_does_not_begin_a_restart_when_the_peer_is_gone() -> None:
+    automation, hosts = FakeAutomation(), FakeHosts()
+    told, started = claimed(automation, hosts)
+    told.given(started)
+    hosts.online = (A,)
+    assert names(told.recover_effect(started))[0][0] == "ActionOutcomeUnknownV1"
+    assert automation.calls == 0
+
+
+def test_facts_that_cannot_be_read_again_mean_that_nothing_is_sent() -> None:
+    automation, hosts = FakeAutomation(), FakeHosts(is_down=True)
+    told, started = claimed(automation, hosts)
+    assert names(told.run_effect(started))[0][0] == "ActionFailedV1"
+    assert automation.calls == 0
 
 
 def test_what_may_no_longer_begin_is_not_begun_by_recover() -> None:

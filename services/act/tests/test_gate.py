@@ -5,7 +5,7 @@ import pytest
 from resilibot.act.policy import DEFAULT, Policy, Rule
 from resilibot.act.ports import Ports
 from resilibot.act.service import SERVICE
-from resilibot.act.targets import target_stream
+from resilibot.act.targets import target_stream, targets_of
 from resilibot.contracts import events as e
 from resilibot.contracts.evidence import Citation
 from resilibot.runtime.service import On
@@ -125,7 +125,33 @@ def test_a_target_in_cooldown_is_left_alone() -> None:
     assert "cooldown" in decision(outcome).reasons[-1]
 
 
-def test_the_same_plan_again_writes_nothing() -> None:
-    told = story(SERVICE, ports()).given(opened(), gathered(), plan(restart()))
-    resolved = e.IncidentClosedV1(why="person")
-    assert told.given(resolved).when(plan(restart())).events == []
+def test_a_plan_for_a_finished_incident_starts_nothing() -> None:
+    told = story(SERVICE, ports()).given(opened(), gathered(), e.IncidentClosedV1(why="person"))
+    assert told.when(plan(restart())).events == []
+
+
+def test_a_plan_that_newer_evidence_has_overtaken_starts_nothing() -> None:
+    told = story(SERVICE, ports()).given(opened(), gathered(), gathered().model_copy(update={"round": 2}))
+    assert told.when(plan(restart())).events == []
+
+
+def test_a_plan_from_before_a_reopening_starts_nothing() -> None:
+    proposed = plan(restart())
+    again = e.IncidentReopenedV1(signal=opened().signal, quiet_for_s=3)
+    told = story(SERVICE, ports()).given(opened(), gathered(), proposed, again)
+    assert told.case.plan is None
+
+
+def test_no_restart_while_an_action_is_open_on_the_peer_that_would_carry_the_load() -> None:
+    claimed = e.TargetClaimedV1(incident_id="other", action_id="a0", action="ssm.restart_service")
+    outcome = gated(restart(), 0.9, None, On(target_stream(f"host/{B}"), claimed))
+    assert decision(outcome).decision == "blocked"
+    assert f"host/{B}" in decision(outcome).reasons[-1]
+
+
+def test_an_action_on_a_service_locks_each_of_its_hosts() -> None:
+    told = story(SERVICE, ports()).given(opened(), gathered())
+    gate, request = told.when(plan(rollback())).events
+    assert isinstance(gate, e.PlanGatedV1)
+    assert isinstance(request, e.ApprovalRequestedV1)
+    assert targets_of(request.step) == ["service/orders", f"host/{A}", f"host/{B}"]

@@ -10,12 +10,13 @@ from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.signal import Signal
 from resilibot.ingest.attach import decide_signals, fold_signals
 from resilibot.ingest.ports import Ports
+from resilibot.ingest.release import release_signal
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
 from resilibot.runtime.clock import ManualClock
-from resilibot.runtime.service import On
+from resilibot.runtime.service import On, Trigger
 from resilibot.runtime.testing import INCIDENT, NOON, Story, story
-from tests.support.story import signal
+from tests.support.story import INCIDENT_EVENTS, signal
 
 FP = "fp"
 SIGNALS = f"signal#{FP}"
@@ -50,8 +51,6 @@ class Door:
         return [_word(on) for on in decided]
 
     def resolve(self) -> None:
-        from tests.support.story import INCIDENT_EVENTS
-
         resolved = next(event for event in INCIDENT_EVENTS if isinstance(event, e.IncidentResolvedV1))
         outcome = self.told.when(resolved)
         self.told.given(*outcome.events)
@@ -131,6 +130,18 @@ def test_within_the_quiet_period_it_reopens_the_same_incident() -> None:
     assert (door.case.incident_id, door.case.reopened) == (INCIDENT, 1)
 
 
+def test_a_release_that_comes_after_the_reopening_opens_no_second_incident() -> None:
+    door = Door()
+    door.take(alarm(1))
+    door.resolve()
+    late = door.told.store.load(SIGNALS).events[-1].event
+    assert isinstance(late, e.SignalReleasedV1)
+    door.told.clock.advance(30)
+    door.take(alarm(2))
+    door.told.given(On(SIGNALS, late))
+    assert door.take(alarm(3), new_id="01JD9Z3K6Q8V7W2X4Y5Z6A7B8D") == ["counted"]
+
+
 def test_after_the_quiet_period_it_opens_anew() -> None:
     door = Door()
     door.take(alarm(1))
@@ -165,6 +176,20 @@ def test_two_signals_in_one_batch_open_one_incident() -> None:
         "attached",
         "SignalAttachedV1",
     ]
+
+
+def test_a_resolution_heard_of_after_the_reopening_releases_nothing() -> None:
+    """Ingest was down while it was resolved, and the alarm came before the news of the resolution."""
+    door = Door()
+    door.take(alarm(1))
+    resolved = next(event for event in INCIDENT_EVENTS if isinstance(event, e.IncidentResolvedV1))
+    door.told.given(resolved)
+    assert door.take(alarm(2)) == ["reopened", "IncidentReopenedV1"]
+    recorded = next(r for r in door.told.store.load(door.told.stream).events if r.event == resolved)
+    joined = {SIGNALS: door.told.store.load(SIGNALS).events}
+    assert door.case is not None
+    assert release_signal(door.case, Trigger(recorded, door.told.clock.now(), None, joined), None) == []
+    assert door.take(alarm(3), new_id="01JD9Z3K6Q8V7W2X4Y5Z6A7B8D") == ["counted"]
 
 
 def test_the_time_since_the_resolution_is_recorded() -> None:

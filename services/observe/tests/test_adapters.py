@@ -113,7 +113,7 @@ def test_metrics_are_read_over_all_pages_and_record_how_they_were_asked(stubbed:
 
     stub.add_response("get_metric_data", page(1, "next"))
     stub.add_response("get_metric_data", page(0, None))
-    (series,) = CloudWatchMetrics(client).read([metric], START, END, 60)
+    (series,) = CloudWatchMetrics(client).read([metric], START, END)
     assert [value for _, value in series.points] == [0.0, 1.0]
     assert series.query["Dimensions"] == [{"Name": "Service", "Value": "s"}]
     assert (series.query["Stat"], series.query["StartTime"]) == ("Sum", "2026-11-24T12:00:00.000000Z")

@@ -45,6 +45,7 @@ class FakeWorld:
     bad_from: datetime = NOON - timedelta(seconds=20)
     detail: str = ""
     hosts: Sequence[str] = (HOST,)
+    query: dict[str, Any] = field(default_factory=dict)  # of each metric, to make it as long as a real one
     asked: list[str] = field(default_factory=list)
 
     def _asked(self, name: str) -> None:
@@ -71,11 +72,11 @@ class FakeMetrics:
             for host in self.world.hosts
         ]
 
-    def read(self, metrics: Sequence[MetricRef], start: datetime, end: datetime, period_s: int) -> list[Series]:
+    def read(self, metrics: Sequence[MetricRef], start: datetime, end: datetime) -> list[Series]:
         self.world._asked("metrics")
         times = [start + timedelta(seconds=n) for n in range(int((end - start).total_seconds()))]
         points = tuple((at, 50.0 if at >= self.world.bad_from else 1.0) for at in times)
-        return [Series(metric, points, {"Period": period_s}) for metric in metrics]
+        return [Series(metric, points, {"Period": metric.period_s, **self.world.query}) for metric in metrics]
 
 
 @dataclass
@@ -207,13 +208,13 @@ def test_large_content_is_kept_by_reference_under_its_hash() -> None:
 
 def test_a_round_of_very_many_metrics_still_fits_into_one_event_and_says_what_was_left_out() -> None:
     hosts = [f"i-{number:017x}" for number in range(300)]
-    gathered = first_look(FakeWorld(hosts=hosts))
+    gathered = first_look(FakeWorld(hosts=hosts, query={"Dimensions": ["app/orders/50dc6c495c0c9188"] * 60}))
     assert len(canonical(gathered.payload())) < COMMIT_BYTES
     metrics = [item for item in gathered.items if item.kind == "metric"]
-    assert len(metrics) == 101
+    assert 50 < len(metrics) < 101
     assert MetricContent.model_validate(metrics[0].content).is_alarm_metric
     assert all(item.content is not None for item in gathered.items if item.kind != "metric")
-    assert ["300 metrics" in gap.detail for gap in gathered.gaps] == [True]
+    assert [gap.detail.split(" ")[0] for gap in gathered.gaps] == ["300", str(101 - len(metrics))]
 
 
 def test_a_verify_look_asks_only_what_tells_whether_it_works_again() -> None:
@@ -242,11 +243,27 @@ def test_nothing_is_looked_at_while_an_action_runs_or_after_the_end() -> None:
     assert told.when_due("settle", cleared, after_s=180).events == []
 
 
+def test_an_alarm_attached_before_the_action_ended_is_seen_by_the_look_after_it() -> None:
+    told = looking(FakeWorld())
+    attached = e.SignalAttachedV1(signal=opened().signal, why="new_kind", occurrences=2)
+    started = next(event for event in INCIDENT_EVENTS if isinstance(event, e.ActionStartedV1))
+    done = e.ActionSucceededV1(action_id=started.action_id, provider_id="x")
+    told.given(opened(), first_look(FakeWorld()), attached, started, done)
+    assert told.when_due("settle", attached, after_s=180).events == []
+    assert len(told.when_due("settle", done, after_s=180).events) == 1
+
+
 def test_an_incident_is_looked_at_a_bounded_number_of_times() -> None:
-    told = looking(FakeWorld(), max_rounds=1)
+    told = looking(FakeWorld(), max_rounds=5)
+    looks = [first_look(FakeWorld()).model_copy(update={"round": number}) for number in range(1, 6)]
+    diagnosis = next(event for event in INCIDENT_EVENTS if isinstance(event, e.DiagnosisReachedV1))
+    told.given(opened(), *looks, diagnosis)
+    assert told.when_due("recheck", diagnosis, after_s=300).events == []
     cleared = e.SignalClearedV1(signal_name="orders-failures", cleared_at=NOON)
-    told.given(opened(), first_look(FakeWorld()), cleared)
-    assert told.when_due("settle", cleared, after_s=180).events == []
+    told.given(cleared)
+    (gathered,) = told.when_due("settle", cleared, after_s=180).events  # something changed: that is always looked at
+    assert isinstance(gathered, e.EvidenceGatheredV1)
+    assert gathered.round == 6
 
 
 @pytest.mark.feature(214)

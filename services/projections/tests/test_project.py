@@ -9,38 +9,14 @@ from hypothesis import strategies as st
 
 from resilibot.contracts.canonical import canonical
 from resilibot.contracts.envelope import RecordedEvent
-from resilibot.projections.ports import Ports, ReadModelBehind
-from resilibot.projections.project import Projector, rebuild
-from resilibot.projections.views import empty_view
+from resilibot.projections.ports import Ports
+from resilibot.projections.project import Projector
+from resilibot.projections.rebuild import rebuilt
 from resilibot.runtime.bus.message import encode
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.event_store.port import Append
-from tests.support.story import STREAMS, recorded
-
-
-class FakeReadModels:
-    """Versioned states in a dictionary; `fail_next` makes one save lose a race."""
-
-    def __init__(self) -> None:
-        self.states: dict[str, tuple[int, dict[str, Any]]] = {}
-        self.fail_next = False
-        self.saves = 0
-
-    def version(self, stream: str) -> int:
-        return self.states.get(stream, (0, {}))[0]
-
-    def save(self, stream: str, states: Mapping[str, Any], expected: int, version: int) -> None:
-        if self.fail_next or self.version(stream) != expected:
-            self.fail_next = False
-            raise ReadModelBehind(stream)
-        self.saves += 1
-        self.states[stream] = (version, dict(states))
-
-    def get(self, model: str, stream: str) -> Any | None:
-        return self.states.get(stream, (0, {}))[1].get(model)
-
-    def newest_incidents(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
-        return [], None
+from tests.support.read_models import Database, MemoryReadModels
+from tests.support.story import SHOWN, STREAMS, recorded
 
 
 def filled() -> tuple[InMemoryEventStore, dict[str, list[RecordedEvent]]]:
@@ -64,54 +40,90 @@ STORE, LOGS = filled()
 ALL = [event for log in LOGS.values() for event in log]
 
 
+def grown(upto: Mapping[str, int]) -> InMemoryEventStore:
+    """The store as it was when each stream stood at that version."""
+    store = InMemoryEventStore()
+    for stream, version in upto.items():
+        store.append([Append(stream, 0, tuple(LOGS[stream][:version]))])
+    return store
+
+
 @pytest.mark.feature(142)
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(ALL), max_size=60), st.integers(1, 10))
 def test_any_shuffle_repeat_and_loss_ends_equal_to_a_rebuild(delivered: list[RecordedEvent], size: int) -> None:
-    models = FakeReadModels()
-    projector = Projector(Ports(STORE, models))
+    """The store grows while messages come: each batch sees it at least up to the newest event in it."""
+    models = MemoryReadModels(Database())
+    upto = dict.fromkeys(LOGS, 1)
     deliveries = delivered + [log[-1] for log in LOGS.values()]  # the sweep repeats what was lost last
+    projector = Projector(Ports(STORE, models))
     for start in range(0, len(deliveries), size):
-        assert projector.handle(batch(deliveries[start : start + size])) == {"batchItemFailures": []}
-    for stream in (name for name in LOGS if empty_view(name) is not None):
-        assert canonical(models.states[stream][1]) == canonical(rebuild(STORE, stream))
+        part = deliveries[start : start + size]
+        for event in part:
+            upto[event.stream] = max(upto[event.stream], event.version)
+        projector._ports = Ports(grown(upto), models)
+        assert projector.handle(batch(part)) == {"batchItemFailures": []}
+    for stream in SHOWN:
+        assert canonical(models.states(stream)) == canonical(rebuilt(STORE, stream))
 
 
 def test_a_batch_of_one_stream_is_one_write() -> None:
-    models = FakeReadModels()
+    models = MemoryReadModels(Database())
     log = LOGS[next(iter(LOGS))]
     Projector(Ports(STORE, models)).handle(batch(log[:10]))
-    assert models.saves == 1
+    assert models.database.saves == 1
 
 
 def test_a_lost_race_is_read_again() -> None:
-    models = FakeReadModels()
-    projector = Projector(Ports(STORE, models))
+    models = MemoryReadModels(Database())
     stream, log = next(iter(LOGS.items()))
+    projector = Projector(Ports(grown({stream: 3}), models))
     projector.handle(batch(log[:3]))
-    models.fail_next = True
+    models.database.fail_next = True
+    projector._ports = Ports(grown({stream: 5}), models)
     projector.handle(batch(log[3:5]))
     assert models.version(stream) == 5
 
 
-def test_a_forged_body_in_a_message_is_not_believed() -> None:
-    """The hash in the message is recomputed; what does not fit is read from the store."""
-    models = FakeReadModels()
+def test_a_view_never_goes_back() -> None:
+    """An old message that comes late, to a projector that remembers nothing, changes nothing."""
+    database = Database()
     stream, log = next(iter(LOGS.items()))
-    forged = batch(log[:1])
-    forged["Records"][0]["body"] = forged["Records"][0]["body"].replace("orders-failures is in", "nothing is wrong in")
-    Projector(Ports(STORE, models)).handle(forged)
-    assert models.get("incidents", stream)["title"] == "orders-failures is in ALARM"
+    Projector(Ports(STORE, MemoryReadModels(database))).handle(batch(log[:6]))
+    before = MemoryReadModels(database).states(stream)
+    assert Projector(Ports(STORE, MemoryReadModels(database))).handle(batch(log[:1])) == {"batchItemFailures": []}
+    assert MemoryReadModels(database).states(stream) == before
+
+
+def test_a_forged_message_is_not_believed_even_if_it_fits_the_chain() -> None:
+    """Whoever can publish knows the last hash, and can link an event of their own to it."""
+    models = MemoryReadModels(Database())
+    stream, log = next(iter(LOGS.items()))
+    projector = Projector(Ports(grown({stream: 2}), models))
+    projector.handle(batch(log[:1]))
+    closed = next(event for event in log if event.type.startswith("IncidentClosed"))
+    forged = RecordedEvent.after(log[1].hash, closed.envelope.model_copy(update={"version": 3}))
+    assert projector.handle(batch([forged])) != {"batchItemFailures": []}
+    assert models.get("incidents", stream)["status"] == "OPEN"
+    assert models.version(stream) == 2
 
 
 def test_a_malformed_message_fails_alone() -> None:
-    models = FakeReadModels()
+    models = MemoryReadModels(Database())
     stream, log = next(iter(LOGS.items()))
     mixed = batch(log[:2])
     mixed["Records"].append({"messageId": "bad", "body": "{", "attributes": {}})
-    answer = Projector(Ports(STORE, models)).handle(mixed)
+    answer = Projector(Ports(grown({stream: 2}), models)).handle(mixed)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert models.version(stream) == 2
+
+
+def test_the_case_that_is_shown_tells_evidence_without_its_content() -> None:
+    stream = next(iter(LOGS))
+    case = rebuilt(STORE, stream)["cases"]
+    items = [item for gathered in case["rounds"] for item in gathered["items"]]
+    assert items
+    assert all("content" not in item and item["content_hash"] for item in items)
 
 
 def test_an_unknown_event_is_a_plain_row() -> None:
@@ -119,5 +131,5 @@ def test_an_unknown_event_is_a_plain_row() -> None:
     unknown = RecordedEvent.after(first.prev_hash, first.envelope.model_copy(update={"type": "IncidentBlessed.v7"}))
     store = InMemoryEventStore()
     store.append([Append(first.stream, 0, (unknown,))])
-    (row,) = rebuild(store, first.stream)["timelines"]
+    (row,) = rebuilt(store, first.stream)["timelines"]
     assert row["type"] == "IncidentBlessed.v7"

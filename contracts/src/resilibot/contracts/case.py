@@ -35,7 +35,7 @@ class SignalSummary(Value):
 
 class Approval(Value):
     request: e.ApprovalRequestedV1
-    state: Literal["pending", "granted", "denied", "expired"] = "pending"
+    state: Literal["pending", "granted", "denied", "expired", "revoked"] = "pending"
     answered_by: str | None = None
     answered_at: UtcTime | None = None
     comment: str = ""
@@ -180,10 +180,14 @@ def evolve(case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
     try:
         event = recorded.event
     except UnknownEventType:
-        case = _with(case, unknown_events=[*case.unknown_events, recorded.type])
+        after = _with(case, unknown_events=[*case.unknown_events, recorded.type])
     else:
-        case = _apply(event, case, recorded)
-    return _with(case, version=recorded.version, updated_at=recorded.envelope.recorded_at)
+        after = _apply(event, case, recorded)
+    if after is case:
+        after = case.model_copy()
+    # `after` is a copy that nobody has seen yet; copying it once more would cost a tenth of a replay
+    after.__dict__.update(version=recorded.version, updated_at=recorded.envelope.recorded_at)
+    return after
 
 
 def _with(case: IncidentCase, **changes: object) -> IncidentCase:
@@ -234,6 +238,9 @@ def _(event: e.IncidentReopenedV1, case: IncidentCase, recorded: RecordedEvent) 
         closed_at=None,
         reopened=case.reopened + 1,
         episode_round=case.round,
+        plan=None,
+        gate=None,
+        no_remedy=None,
         escalations=[],
         signals=_signals(case, event.signal, 1),
     )
@@ -292,6 +299,11 @@ def _(event: e.ApprovalDeniedV1, case: IncidentCase, recorded: RecordedEvent) ->
 @_apply.register
 def _(event: e.ApprovalExpiredV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
     return _answered(case, event.grant_id, recorded, "expired", None, "")
+
+
+@_apply.register
+def _(event: e.ApprovalRevokedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _answered(case, event.grant_id, recorded, "revoked", None, event.reason)
 
 
 @_apply.register

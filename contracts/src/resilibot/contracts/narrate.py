@@ -116,6 +116,11 @@ def _(event: e.ApprovalExpiredV1) -> str:
 
 
 @narrate.register
+def _(event: e.ApprovalRevokedV1) -> str:
+    return f"The approval permits nothing any more: {event.reason}"
+
+
+@narrate.register
 def _(event: e.ActionStartedV1) -> str:
     return f"Started {event.action} on {event.target} by {event.basis}"
 

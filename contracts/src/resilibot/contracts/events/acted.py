@@ -68,6 +68,14 @@ class ApprovalExpiredV1(DomainEvent):
     grant_id: str
 
 
+class ApprovalRevokedV1(DomainEvent):
+    """It permits nothing any more: what it was given for has changed. The incident is looked at anew."""
+
+    emitter: ClassVar[EmitterName] = "act"
+    grant_id: str
+    reason: str = Field(max_length=2000)
+
+
 class ActionStartedV1(DomainEvent):
     """The claim: whoever appended it, and nobody else, may run the effect. Consumes the grant it names."""
 
@@ -128,6 +136,6 @@ class IncidentEscalatedV1(DomainEvent):
         "approval_expired",
         "outcome_unknown",
         "rounds_spent",
-        "action_failed",
+        "stalled",
     ]
     detail: str

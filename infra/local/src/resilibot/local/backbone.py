@@ -1,7 +1,11 @@
-"""backbone: relay, timers and audit of a home, composed from the runtime."""
+"""backbone: relay, sequencer, timers, rebuild and audit of a home, composed from the runtime and the projections."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from resilibot.local.aws import home_client
 from resilibot.local.home_file import HomeFile
@@ -9,20 +13,56 @@ from resilibot.runtime.bus.publisher import SnsPublisher
 from resilibot.runtime.clock import SystemClock
 from resilibot.runtime.environment import Runtime, RuntimeSettings, client
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
+from resilibot.runtime.event_store.head_pages import HeadScan
 from resilibot.runtime.event_store.tables import Tables
+from resilibot.runtime.head_feed import HeadFeed
 from resilibot.runtime.kms_subject_keys import KmsSubjectKeys
 from resilibot.runtime.personal import Personal
-from resilibot.runtime.relay import Relay
+from resilibot.runtime.relay import Relay, stored_cursors
+from resilibot.runtime.sequencer import Sequencer
 from resilibot.runtime.timers import TimerTable, tick
+from resilibot.runtime.watch import StreamWatch, StuckStream, behind, count_in_cloudwatch, is_stuck
 
 if TYPE_CHECKING:
+    from resilibot.projections.adapters.dynamodb_read_models import DynamoReadModels
+    from resilibot.projections.adapters.dynamodb_rebuild import DynamoRebuild
+    from resilibot.projections.rebuild import Rebuild
     from resilibot.runtime.event_store.verify import AuditReport
+
+SETTLE_MARGIN_S = 2.0  # for a write that a projector had begun under the old names
 
 
 def make_relay(home: HomeFile) -> Relay:
     runtime = Runtime.from_env()
     publisher = SnsPublisher(client("sns"), home.topic_arn)
-    return Relay(client("dynamodbstreams"), client("dynamodb"), runtime.tables, publisher, SystemClock())
+    return Relay(client("dynamodbstreams"), client("dynamodb"), runtime.tables, publisher)
+
+
+def make_watch(relay: Relay) -> StreamWatch:
+    """The watch over stuck streams; it shares the relay's thread, since a relay keeps its place in memory."""
+    runtime = Runtime.from_env()
+    dynamodb = client("dynamodb")
+    return StreamWatch(
+        HeadScan(dynamodb, runtime.tables),
+        runtime.store,
+        relay,
+        _read_models(dynamodb, runtime.tables).versions,
+        count_in_cloudwatch(client("cloudwatch"), runtime.clock),
+        runtime.clock,
+    )
+
+
+def _read_models(dynamodb: Any, tables: Tables) -> "DynamoReadModels":
+    from resilibot.projections.adapters.dynamodb_read_models import DynamoReadModels
+    from resilibot.projections.adapters.live_names import LiveNames
+
+    return DynamoReadModels(dynamodb, LiveNames(dynamodb, tables.cursors))
+
+
+def make_sequencer() -> Sequencer:
+    runtime = Runtime.from_env()
+    feed = HeadFeed(client("dynamodbstreams"), client("dynamodb"), runtime.tables)
+    return Sequencer(feed, runtime.store, runtime.log)
 
 
 def make_tick(home: HomeFile) -> Callable[[], int]:
@@ -41,8 +81,58 @@ def personal_of(home: HomeFile) -> Personal:
 
 
 def audit_home(home: HomeFile, stream: str | None = None) -> "AuditReport":
-    """Recompute every chain of the home's event store, or that of one stream."""
-    from resilibot.runtime.event_store.verify import audit
+    """Recompute every chain of the home's event store, or that of one stream, and hold it against the checkpoints."""
+    from resilibot.local.audit_trail import trail_of
 
-    store = DynamoEventStore(home_client(home, "dynamodb"), Tables())
-    return audit(store, stream)
+    with trail_of(home) as trail:
+        return trail.verify(stream).audit
+
+
+@contextmanager
+def make_rebuild(home: HomeFile) -> "Iterator[tuple[Rebuild, DynamoRebuild]]":
+    """The rebuild of a home's read models, and its tables."""
+    from resilibot.projections.adapters.dynamodb_rebuild import DynamoRebuild
+    from resilibot.projections.adapters.live_names import MAX_AGE_S
+    from resilibot.projections.rebuild import Rebuild
+
+    def settle() -> None:
+        time.sleep(MAX_AGE_S + SETTLE_MARGIN_S)
+
+    with closing(home_client(home, "dynamodb")) as client:
+        tables = Tables()
+        rebuild_tables = DynamoRebuild(client, tables.cursors)
+        store, heads = DynamoEventStore(client, tables), HeadScan(client, tables)
+        yield Rebuild(store, heads, rebuild_tables, settle), rebuild_tables
+
+
+@dataclass(frozen=True)
+class Status:
+    """`streams` are all; `behind` those whose read models or relay are behind HEAD now, `stuck` those for too long."""
+
+    streams: int
+    behind: list[StuckStream]
+    stuck: list[StuckStream]
+    live: dict[str, int]
+    rebuilding: list[str]
+
+
+def status_of(home: HomeFile, older_than_s: float) -> Status:
+    """Compares all HEADs with the read models and the relay's cursors, as the watch does with a part of them."""
+    from resilibot.projections.adapters.dynamodb_rebuild import DynamoRebuild
+
+    tables = Tables()
+    with closing(home_client(home, "dynamodb")) as dynamodb:
+        store, rebuild = DynamoEventStore(dynamodb, tables), DynamoRebuild(dynamodb, tables.cursors)
+        heads = list(store.heads())
+        names = [head.stream for head in heads]
+        shown = _read_models(dynamodb, tables).versions(names)
+        found = behind(heads, shown, stored_cursors(dynamodb, tables, names))
+        before = SystemClock().now() - timedelta(seconds=older_than_s)
+        job = rebuild.job()
+        return Status(
+            streams=len(heads),
+            behind=found,
+            stuck=[one for one in found if is_stuck(one, store, before)],
+            live=rebuild.live(),
+            rebuilding=sorted(job.targets) if job else [],
+        )

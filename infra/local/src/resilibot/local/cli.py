@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from resilibot.local.commands import auditing, letters, render, running
+from resilibot.local.commands import archiving, auditing, letters, looking, rebuilding, render, running, status
 from resilibot.local.commands.context import BAD_USE, api, errors, show
 from resilibot.local.drill import decide
 
@@ -19,17 +19,25 @@ app.command("up")(running.up)
 app.command("demo")(running.demo)
 app.command("drill")(running.drill)
 app.command("replay")(auditing.replay)
+app.command("archive")(archiving.archive)
+app.command("restore")(archiving.restore)
+app.command("rebuild")(rebuilding.rebuild)
+app.command("status")(status.status)
+app.command("signal")(looking.signal)
+app.command("target")(looking.target)
+incident_app.command("timeline")(looking.timeline)
 
 
 @incident_app.command("list")
 def list_incidents(
     status: Annotated[str | None, typer.Option(help="only this status")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    at: Annotated[str | None, typer.Option(help="RFC 3339 time: the incidents there were, as they were")] = None,
     as_json: Json = False,
 ) -> None:
     """Newest first."""
     with errors(as_json):
-        rows = api().get("/incidents", status=status, limit=limit)["incidents"]
+        rows = api().get("/incidents", status=status, limit=limit, at=at)["incidents"]
     show(rows, as_json, lambda: render.incidents(rows))
 
 

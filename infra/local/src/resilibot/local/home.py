@@ -18,6 +18,7 @@ from typing import Any, Literal
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from resilibot.local.audit_trail import provision_audit, settings_of
 from resilibot.local.aws import clients_at, emulator_env
 from resilibot.local.emulators import Emulator, make_emulator
 from resilibot.local.home_file import FILE, HomeBusy, HomeFailed, HomeFile
@@ -71,8 +72,9 @@ class Home:
         endpoint = self._plan.endpoint or self._start_emulator()
         with clients_at(endpoint) as client:
             provisioned = provision(client, Topology(SERVICES), _tables())
-            _seed(client, self._plan.state_dir)
-        self.file = self._describe(endpoint, provisioned)
+            seed(client, self._plan.state_dir)
+            key_id = provision_audit(client, settings_of({**LOCAL_SETTINGS, **self._plan.settings}))
+        self.file = self._describe(endpoint, provisioned, key_id)
         self.file.write()
         self._supervisor = Supervisor(self.file.run_dir, self._plan.state_dir / "logs", self.file.env)
         self._start_children(self.file)
@@ -91,7 +93,7 @@ class Home:
         self._emulator.install()
         return self._emulator.start()
 
-    def _describe(self, endpoint: str, provisioned: Provisioned) -> HomeFile:
+    def _describe(self, endpoint: str, provisioned: Provisioned, key_id: str) -> HomeFile:
         plan = self._plan
         ssm = f"http://127.0.0.1:{free_port()}" if plan.with_world else None
         world = f"http://127.0.0.1:{free_port()}" if plan.with_world else None
@@ -113,6 +115,7 @@ class Home:
             dead_letters=provisioned.dead_letters,
             topic_arn=provisioned.events_topic,
             alarm_topic_arn=provisioned.alarms_topic,
+            checkpoint_key=key_id,
         )
 
     def _start_children(self, home: HomeFile) -> None:
@@ -141,7 +144,7 @@ class Home:
             time.sleep(0.05)
 
 
-WORKERS = (*(service.name for service in SERVICES), "relay", "timers")
+WORKERS = (*(service.name for service in SERVICES), "relay", "sequencer", "timers")
 
 # On one machine minutes become seconds; on AWS the defaults of each service's settings hold.
 LOCAL_SETTINGS: dict[str, str] = {
@@ -151,6 +154,7 @@ LOCAL_SETTINGS: dict[str, str] = {
     "RESILIBOT_RECHECK_S": "6",
     "RESILIBOT_SOURCE_DEADLINE_S": "5",
     "RESILIBOT_HEALTH_PROBE_S": "0.3",
+    "RESILIBOT_HEALTH_WAIT_S": "2",
     "RESILIBOT_LOG_GROUP": "/shop/{service}",
     "RESILIBOT_RUNBOOK_BUCKET": "resilibot-runbooks",
     "RESILIBOT_CLOUDTRAIL": "false",  # neither emulator answers LookupEvents
@@ -158,6 +162,7 @@ LOCAL_SETTINGS: dict[str, str] = {
     "RESILIBOT_ALLOWED_UNITS": '["checkout.service"]',
     "RESILIBOT_APPROVAL_EXPIRY_S": "300",
     "RESILIBOT_COOLDOWN_S": "20",
+    "RESILIBOT_STALL_S": "60",
     "RESILIBOT_ACTION_LEASE_S": "6",
     "RESILIBOT_ACTION_WAIT_S": "5",
     "RESILIBOT_ACTION_TIMEOUT_S": "60",
@@ -166,6 +171,8 @@ LOCAL_SETTINGS: dict[str, str] = {
     "RESILIBOT_NOTIFICATION_BACKOFF_S": "2",
     "RESILIBOT_ACCOUNT": "000000000000",
     "RESILIBOT_REGION": "us-east-1",
+    "RESILIBOT_CHECKPOINT_INTERVAL_S": "60",
+    "RESILIBOT_CHECKPOINT_RETENTION_DAYS": "1",
     "RESILIBOT_BUILD": "local",
 }
 
@@ -176,7 +183,7 @@ def _tables() -> list[dict[str, Any]]:
     return [*Tables().definitions(), *read_models()]
 
 
-def _seed(client: Callable[[str], Any], state_dir: Path) -> None:
+def seed(client: Callable[[str], Any], state_dir: Path) -> None:
     """Secrets and buckets that a deployment would have: the grant key for act, the operator for the API."""
     manager = client("secretsmanager")
     token = secrets.token_urlsafe(32)

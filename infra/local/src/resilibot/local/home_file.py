@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 FILE = "home.json"
+STUCK_S = 20.0  # behind HEAD for longer than this, a stream counts as stuck
 
 
 class NoHome(Exception):
@@ -42,9 +43,11 @@ class HomeFile(BaseModel):
     dead_letters: dict[str, str] = Field(default_factory=dict)
     topic_arn: str = ""
     alarm_topic_arn: str = ""
+    checkpoint_key: str = ""  # fingerprint of the key that signs checkpoints
     visibility_s: int = 10
     relay_pause_s: float = 0.02
     relay_quiet_pause_s: float = 0.1
+    sequencer_pause_s: float = 0.5
     tick_s: float = 0.5
     projection_linger_s: float = 0.4
 

@@ -1,7 +1,7 @@
 """worker NAME: one process per service; polls its queues and calls the Lambda handlers with Lambda-shaped batches.
 
 Stands where AWS has the SQS event source mapping: batches of ten, order within a message group, partial batch
-failure, visibility extended while a handler runs. `relay` and `timers` are workers too.
+failure, visibility extended while a handler runs. `relay`, `sequencer` and `timers` are workers too.
 """
 
 import logging
@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from resilibot.local.home_file import HomeFile
+from resilibot.local.home_file import STUCK_S, HomeFile
 from resilibot.local.requests import RequestCounter
 from resilibot.local.roster import Feed, feeds
 from resilibot.local.structured_logs import configure_logging
@@ -26,7 +26,7 @@ BATCH = 10
 POLL_S = 5  # long poll; also the longest wait for a worker to notice that it shall stop
 HEARTBEAT_S = 3  # visibility is 10 s: a killed worker's group waits seconds, not minutes
 ERROR_PAUSE_S = 0.5
-SWEEP_S = 20
+LOOK_S = 20  # between two looks for stuck streams
 QUIET_S = 3
 
 
@@ -152,13 +152,20 @@ def main(name: str, home: HomeFile) -> None:
 
 def _loops(name: str, home: HomeFile) -> list[tuple[Callable[[], object], float]]:
     if name == "relay":
-        from resilibot.local.backbone import make_relay
+        from resilibot.local.backbone import make_relay, make_watch
 
-        return [(_relaying(make_relay(home), home), 0)]
+        relay = make_relay(home)
+        return [(_relaying(relay, make_watch(relay), home), 0)]
+    if name == "sequencer":
+        from resilibot.local.backbone import make_sequencer
+
+        return [(make_sequencer().poll, home.sequencer_pause_s)]
     if name == "timers":
+        from resilibot.local.audit_trail import make_checkpointing, settings_of
         from resilibot.local.backbone import make_tick
 
-        return [(make_tick(home), home.tick_s)]
+        interval_s = settings_of(home.env).checkpoint_interval_s
+        return [(make_tick(home), home.tick_s), (make_checkpointing(), interval_s)]
     import boto3
     from botocore.config import Config
 
@@ -168,20 +175,20 @@ def _loops(name: str, home: HomeFile) -> list[tuple[Callable[[], object], float]
     return [(poller.poll, pause_s) for poller in pollers]
 
 
-def _relaying(relay: Any, home: HomeFile) -> Callable[[], object]:
-    """Poll, fast while events flow and slower when it is quiet; now and then sweep.
+def _relaying(relay: Any, watch: Any, home: HomeFile) -> Callable[[], object]:
+    """Poll, fast while events flow and slower when it is quiet; now and then look for stuck streams.
 
     One thread does both, since a relay keeps its place in memory.
     """
-    swept_at = flowed_at = time.monotonic()
+    looked_at = flowed_at = time.monotonic()
 
     def step() -> None:
-        nonlocal swept_at, flowed_at
+        nonlocal looked_at, flowed_at
         if relay.poll():
             flowed_at = time.monotonic()
-        if time.monotonic() - swept_at > SWEEP_S:
-            swept_at = time.monotonic()
-            relay.sweep(older_than_s=SWEEP_S)
+        if time.monotonic() - looked_at > LOOK_S:
+            looked_at = time.monotonic()
+            watch.look(older_than_s=STUCK_S)
         is_quiet = time.monotonic() - flowed_at > QUIET_S
         time.sleep(home.relay_quiet_pause_s if is_quiet else home.relay_pause_s)
 

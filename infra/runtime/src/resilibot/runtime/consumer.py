@@ -3,23 +3,24 @@
 A message is a hint, the store is the truth: the stream is folded from the store, and the message only says which
 event of it to look at. Everything here may run twice or at the same time elsewhere without doing anything twice:
 
-* a reaction to event E has happened when the stream holds an event of this service with causation E;
-* an effect runs only in the process whose append of the claim won; a claim found without outcome is left to its
-  lease timer, whose `recover` reads back what happened.
+* a reaction to event E has happened when its stream, or one that it writes to, holds an event of this service with
+  causation E;
+* an effect runs only in the process whose append of the claim won, and only before the claim's lease ends; a claim
+  found without outcome is left to its lease timer, whose `recover` reads back what happened.
 """
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor, RecordedEvent
 from resilibot.contracts.event import UnknownEventType
-from resilibot.runtime.bus.batch import Batch, Response, handle_in_order
+from resilibot.runtime.bus.batch import Batch, Response, handle_each
 from resilibot.runtime.bus.message import EventMessage, TimerMessage, decode
 from resilibot.runtime.event_store.port import Stream, Timer
-from resilibot.runtime.service import Decision, On, Reaction, Service, Trigger
+from resilibot.runtime.folds import Folds
+from resilibot.runtime.service import After, Decision, On, Reaction, Service, Trigger
 from resilibot.runtime.timers import TimerStore
 from resilibot.runtime.writer import Origin, Writer, already_reacted
 
@@ -40,10 +41,11 @@ class Consumer:
     ports: Any
     writer: Writer
     timers: TimerStore
+    _folds: Folds = field(default_factory=Folds)
 
     def handle(self, batch: Batch) -> Response:
-        """An SQS batch as Lambda delivers it, records in order. Returns the partial-batch response."""
-        return handle_in_order(batch, self._handle)
+        """An SQS batch as Lambda delivers it. Returns the partial-batch response."""
+        return handle_each(batch, self._handle)
 
     def _handle(self, body: str) -> None:
         """Raises MalformedMessage, ForgedMessage, and whatever the reaction raises."""
@@ -86,42 +88,52 @@ class Consumer:
     def _react(self, reaction: Reaction, trigger: Trigger, stream: Stream) -> None:
         if already_reacted(stream.events, self.service.name, trigger.id):
             return
-        case = _fold(stream)
+        case = self._folds.fold(stream)
         facts = reaction.gather(case, trigger, self.ports) if reaction.gather else None
         joins = list(reaction.joins(case, trigger)) if reaction.joins else []
 
         def decide(streams: Mapping[str, Stream]) -> Sequence[On]:
             own = streams[stream.id]
-            if already_reacted(own.events, self.service.name, trigger.id):
+            if any(already_reacted(s.events, self.service.name, trigger.id) for s in streams.values()):
                 return []
             joined = {name: streams[name].events for name in joins}
             at_now = Trigger(trigger.recorded, self.writer.clock.now(), trigger.timer, joined)
-            return _placed(reaction.decide(_fold(own), at_now, facts), stream.id)
+            decided = reaction.decide(self._folds.fold(own), at_now, facts)
+            later[:] = [item for item in decided if isinstance(item, After)]
+            return _placed(decided, stream.id)
 
+        later: list[After] = []
         known = {stream.id: stream}
         appended = self.writer.write([stream.id, *joins], decide, self._origin(trigger), loaded=known)
         known = _extended(known, appended)
+        if later and trigger.timer:
+            again = [self.writer.again(trigger.recorded, trigger.timer, trigger.now, after.seconds) for after in later]
+            self.timers.schedule(again)
         for claim in appended:
             if type(claim.event) in self.service.effects:
                 self._run(claim, known)
 
     def _run(self, claim: RecordedEvent, known: dict[str, Stream]) -> None:
+        if self.writer.lease_is_over(claim):  # this process stood still: recover() has the claim now
+            log.warning("a claim is left to its lease", extra={"stream": claim.stream, "claim": claim.id})
+            return
         if claim.stream not in known:
             known = {**known, claim.stream: self.writer.store.load(claim.stream)}
         effect = self.service.effects[type(claim.event)]
-        self._record_outcomes(claim, effect.run(_fold(known[claim.stream]), claim, self.ports), known)
+        self._record_outcomes(claim, effect.run(self._folds.fold(known[claim.stream]), claim, self.ports), known)
 
     def _recover(self, timer: Timer, claim: RecordedEvent, stream: Stream) -> None:
         effect = self.service.effects[type(claim.event)]
-        case = _fold(stream)
+        case = self._folds.fold(stream)
         if effect.is_settled(case, claim):
             return
         now = self.writer.clock.now()
         log.info("recovering a claim without outcome", extra={"stream": stream.id, "claim": claim.id})
         known = self._record_outcomes(claim, effect.recover(case, claim, self.ports, now), {stream.id: stream})
         latest = known.get(stream.id) or self.writer.store.load(stream.id)
-        if not effect.is_settled(_fold(latest), claim):
-            self.timers.schedule([self.writer.lease_again(claim, timer, now)])
+        if not effect.is_settled(self._folds.fold(latest), claim):
+            lease_s: float = getattr(claim.event, "lease_s")  # noqa: B009  every claim has one, see service tests
+            self.timers.schedule([self.writer.again(claim, timer, now, lease_s)])
 
     def _record_outcomes(
         self, claim: RecordedEvent, outcomes: Iterable[Decision], known: dict[str, Stream]
@@ -137,7 +149,7 @@ class Consumer:
             names = list(dict.fromkeys([claim.stream, *(on.stream for on in placed)]))
 
             def decide(streams: Mapping[str, Stream], placed: Sequence[On] = placed) -> Sequence[On]:
-                return [] if effect.is_settled(_fold(streams[claim.stream]), claim) else placed
+                return [] if effect.is_settled(self._folds.fold(streams[claim.stream]), claim) else placed
 
             known = _extended(known, self.writer.write(names, decide, origin, loaded=known))
         return known
@@ -150,11 +162,6 @@ class Consumer:
 
 def _service_actor(service: Service) -> Actor:
     return Actor(kind="service", id=service.name)
-
-
-def _fold(stream: Stream) -> IncidentCase:
-    category, _, key = stream.id.partition("#")
-    return fold(key, stream.events if category == "incident" else ())
 
 
 def _extended(known: Mapping[str, Stream], appended: Sequence[RecordedEvent]) -> dict[str, Stream]:
@@ -172,7 +179,8 @@ def _extended(known: Mapping[str, Stream], appended: Sequence[RecordedEvent]) ->
 
 
 def _placed(decision: Decision, stream: str) -> list[On]:
-    return [item if isinstance(item, On) else On(stream, item) for item in decision]
+    events = [item for item in decision if not isinstance(item, After)]
+    return [item if isinstance(item, On) else On(stream, item) for item in events]
 
 
 def _at(stream: Stream, version: int) -> RecordedEvent:

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from resilibot.runtime.blobs import BlobStore
 from resilibot.runtime.clock import Clock, SystemClock
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
+from resilibot.runtime.event_store.global_log import GlobalLog
 from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.kms_subject_keys import KmsSubjectKeys
 from resilibot.runtime.personal import Personal
@@ -30,7 +31,9 @@ class RuntimeSettings(BaseSettings):
     events_table: str = Field(default="resilibot-events", description="Table of commits: the source of truth")
     streams_table: str = Field(default="resilibot-streams", description="Table of HEAD items, one per stream")
     timers_table: str = Field(default="resilibot-timers", description="Table of durable timers")
-    cursors_table: str = Field(default="resilibot-cursors", description="Table of the relay's cursors")
+    cursors_table: str = Field(default="resilibot-cursors", description="Table of cursors: relay, log, tracking")
+    log_table: str = Field(default="resilibot-log", description="Table of the derived global order")
+    snapshots_table: str = Field(default="resilibot-snapshots", description="Table of the library's snapshots: a cache")
     keys_table: str = Field(default="resilibot-keys", description="Table of persons' data keys, wrapped by KMS")
     personal_key: str = Field(default="alias/resilibot-personal", description="KMS key that wraps persons' data keys")
     pseudonym_key: str = Field(default="alias/resilibot-pseudonym", description="KMS HMAC key of persons' pseudonyms")
@@ -72,11 +75,17 @@ class Runtime:
             timers=s.timers_table,
             cursors=s.cursors_table,
             keys=s.keys_table,
+            log=s.log_table,
+            snapshots=s.snapshots_table,
         )
 
     @cached_property
     def store(self) -> DynamoEventStore:
         return DynamoEventStore(client("dynamodb"), self.tables)
+
+    @cached_property
+    def log(self) -> GlobalLog:
+        return GlobalLog(client("dynamodb"), self.tables)
 
     @cached_property
     def timers(self) -> TimerTable:

@@ -135,14 +135,17 @@ def new_router() -> Router:
 
 
 def application(resolver: Any, routers: Sequence[Any], *, public: frozenset[str] = frozenset({"/health"})) -> Any:
-    """Mount `routers` on a powertools resolver: every path but `public` needs a known caller.
+    """Mount `routers` on a powertools resolver: every path but `public` needs a known caller, a GET the role viewer.
 
     An unknown error becomes a 500 with an id and no internals (boundary 2 of 3).
     """
 
     def authenticate() -> None:
-        if resolver.current_event.path not in public:
-            principal_of(resolver.current_event.raw_event)
+        if resolver.current_event.path in public:
+            return
+        principal = principal_of(resolver.current_event.raw_event)
+        if resolver.current_event.http_method == "GET":
+            principal.require("viewer")
 
     def authenticated(app: Any, next_middleware: Any) -> Any:
         authenticate()
@@ -152,7 +155,7 @@ def application(resolver: Any, routers: Sequence[Any], *, public: frozenset[str]
         """Powertools validates before any middleware runs; a stranger learns nothing of our fields all the same."""
         try:
             authenticate()
-        except Unauthorised as stranger:
+        except (Unauthorised, Forbidden) as stranger:
             return _refused(stranger)
         return _malformed(error)
 

@@ -3,29 +3,28 @@
 HEAD's feed says which stream moved to which version; the events themselves are read from the commits. Cursors
 (`relay#<stream>`: last version published) are written lazily, because they are only a lower bound: what is published
 twice does nothing twice. At start, and whenever the feed lost its place, everything above the cursors is published
-again from the tables; a sweep does the same later for what a queue lost.
+again from the tables; the watch (`watch.py`) does the same later for what a queue lost.
 """
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.runtime.bus.publisher import Publisher
-from resilibot.runtime.clock import Clock
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
-from resilibot.runtime.event_store.items import commit_events, head_of
-from resilibot.runtime.event_store.port import Head
+from resilibot.runtime.event_store.items import commit_events
+from resilibot.runtime.event_store.port import ChainBroken, Head, StoreCorrupt
 from resilibot.runtime.event_store.tables import Tables
+from resilibot.runtime.head_feed import HeadFeed
 
 log = logging.getLogger(__name__)
 
 CURSOR_FLUSH_S = 10.0  # what a crash in between publishes again is dropped as known
 BATCH_GET = 100
 BATCH_WRITE = 25
-LOST_PLACE = frozenset({"TrimmedDataAccessException", "ExpiredIteratorException", "ResourceNotFoundException"})
+REPUBLISHED = 100  # of one stream and sweep: a reader loads what is before from the store, a later sweep goes on
 
 
 class Relay:
@@ -34,82 +33,42 @@ class Relay:
     streams: boto3 DynamoDB Streams client; dynamodb: boto3 DynamoDB client.
     """
 
-    def __init__(self, streams: Any, dynamodb: Any, tables: Tables, publisher: Publisher, clock: Clock) -> None:
-        self._streams = streams
+    def __init__(self, streams: Any, dynamodb: Any, tables: Tables, publisher: Publisher) -> None:
+        self._feed = HeadFeed(streams, dynamodb, tables)
         self._dynamodb = dynamodb
         self._tables = tables
         self._publisher = publisher
-        self._clock = clock
         self._store = DynamoEventStore(dynamodb, tables)
-        self._iterators: dict[str, str | None] = {}  # by shard; None: the shard is read to its end
-        self._known_shards = False
         self._published: dict[str, int] = {}  # by stream, this process's own knowledge
         self._unsaved: set[str] = set()
+        self._pending: dict[str, Head] = {}  # read from the feed, not yet published
         self._saved_at = time.monotonic()
-        self._sweeps = 0
 
     def poll(self) -> int:
         """One round over the feed. Returns the number of events published. Raises BusUnavailable, ClientError."""
-        if not self._known_shards:
-            self._open()
-        records = [record for shard in list(self._iterators) for record in self._read(shard)]
-        published = self._publish_heads(_newest(records)) if records else 0
+        if not self._feed.is_open:
+            self._feed.open()  # at its end first, then everything that the cursors lack: nothing falls in between
+            self._publish_behind(list(self._store.heads()))
+        for head in self._feed.read():
+            self._pending[head.stream] = head
+        published = self._publish_heads(list(self._pending.values())) if self._pending else 0
+        self._pending.clear()  # not reached when the topic did not take them: then they come again
         if self._unsaved and time.monotonic() - self._saved_at > CURSOR_FLUSH_S:
             self._save_cursors()
         return published
 
-    def sweep(self, older_than_s: float) -> int:
-        """Publish again what the cursors say was never published though it is older. Returns the number of events."""
+    def published(self, streams: Sequence[str]) -> dict[str, int]:
+        """Last version published of each stream, by the stored cursors; a stream without one is left out."""
         self._save_cursors()
-        before = self._clock.now() - timedelta(seconds=older_than_s)
-        self._sweeps += 1
-        return self._publish_behind([h for h in self._store.heads() if h.updated_at < before], sweep=self._sweeps)
+        return self._cursors(streams)
 
-    def _open(self) -> None:
-        """Iterators at the end of the feed first, then everything that the cursors lack: nothing falls in between."""
-        arn = self._dynamodb.describe_table(TableName=self._tables.streams)["Table"]["LatestStreamArn"]
-        self._iterators = {shard: self._iterator(arn, shard, "LATEST") for shard in self._shards(arn)}
-        self._arn = arn
-        self._known_shards = True
-        self._publish_behind(list(self._store.heads()))
+    def republish(self, after: Mapping[str, int], sweep: int) -> int:
+        """Publish the events after these versions again, under deduplication ids of their own; at most 100 a stream.
 
-    def _shards(self, arn: str) -> list[str]:
-        shards: list[str] = []
-        arguments: dict[str, Any] = {"StreamArn": arn}
-        while True:
-            description = self._streams.describe_stream(**arguments)["StreamDescription"]
-            shards += [shard["ShardId"] for shard in description["Shards"]]
-            if "LastEvaluatedShardId" not in description:
-                return shards
-            arguments["ExclusiveStartShardId"] = description["LastEvaluatedShardId"]
-
-    def _iterator(self, arn: str, shard: str, kind: str) -> str:
-        answer = self._streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType=kind)
-        iterator: str = answer["ShardIterator"]
-        return iterator
-
-    def _read(self, shard: str) -> list[dict[str, Any]]:
-        from botocore.exceptions import ClientError
-
-        iterator = self._iterators[shard]
-        if iterator is None:
-            return []
-        try:
-            answer = self._streams.get_records(ShardIterator=iterator)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in LOST_PLACE:
-                raise
-            log.warning("the feed lost its place, catching up from the tables: %s", error)
-            self._known_shards = False
-            self._iterators.pop(shard)
-            return []
-        self._iterators[shard] = answer.get("NextShardIterator")
-        if self._iterators[shard] is None:  # the shard was split: its children hold what comes next
-            for child in self._shards(self._arn):
-                if child not in self._iterators:
-                    self._iterators[child] = self._iterator(self._arn, child, "TRIM_HORIZON")
-        records: list[dict[str, Any]] = answer["Records"]
-        return records
+        `sweep` must be another number each time. Returns the number of events. Raises BusUnavailable, StoreError.
+        """
+        events = {stream: self._load(stream, version, version + REPUBLISHED) for stream, version in after.items()}
+        return self._publish(events, sweep)
 
     def _publish_heads(self, heads: Sequence[Head]) -> int:
         """Heads just read from the feed: one BatchGetItem where at most two commits are new."""
@@ -117,8 +76,16 @@ class Relay:
         events = self._new_commits(new)
         for head in new:
             if head.stream not in events:
-                events[head.stream] = list(self._store.load(head.stream, after=self._have(head.stream)).events)
+                events[head.stream] = self._load(head.stream, self._have(head.stream))
         return self._publish(events)
+
+    def _load(self, stream: str, after: int, upto: int | None = None) -> list[RecordedEvent]:
+        """What the store holds after a version; nothing, said aloud, of a stream that is damaged: others go on."""
+        try:
+            return list(self._store.load(stream, after=after, upto=upto).events)
+        except (ChainBroken, StoreCorrupt) as error:
+            log.error("a damaged stream is not published: %s", error, extra={"code": error.code, "stream": stream})
+            return []
 
     def _have(self, stream: str) -> int:
         """Last version published, from memory or from the cursor."""
@@ -139,23 +106,23 @@ class Relay:
             items = self._dynamodb.batch_get_item(RequestItems=request)["Responses"].get(self._tables.events, [])
             for head in part:
                 own = sorted((i for i in items if i["stream"]["S"] == head.stream), key=_first_version)
-                found = [event for item in own for event in commit_events(item)]
+                try:
+                    found = [event for item in own for event in commit_events(item)]
+                except ChainBroken:
+                    continue  # named where it is loaded
                 first = self._published.get(head.stream, 0) + 1
                 if [event.version for event in found] == list(range(first, head.version + 1)):
                     events[head.stream] = found
         return events
 
-    def _publish_behind(self, heads: Sequence[Head], sweep: int | None = None) -> int:
+    def _publish_behind(self, heads: Sequence[Head]) -> int:
         cursors = self._cursors([head.stream for head in heads])
         behind = [head for head in heads if head.version > cursors.get(head.stream, 0)]
-        events = {
-            head.stream: list(self._store.load(head.stream, after=cursors.get(head.stream, 0)).events)
-            for head in behind
-        }
+        events = {head.stream: self._load(head.stream, cursors.get(head.stream, 0)) for head in behind}
         for head in heads:
             if head.stream in cursors:
                 self._published[head.stream] = max(self._published.get(head.stream, 0), cursors[head.stream])
-        return self._publish(events, sweep)
+        return self._publish(events)
 
     def _publish(self, by_stream: dict[str, list[RecordedEvent]], sweep: int | None = None) -> int:
         events = [event for stream in by_stream.values() for event in stream]
@@ -168,15 +135,7 @@ class Relay:
         return len(events)
 
     def _cursors(self, streams: Sequence[str]) -> dict[str, int]:
-        cursors: dict[str, int] = {}
-        for part in _parts(streams, BATCH_GET):
-            request = {
-                self._tables.cursors: {"Keys": [{"name": {"S": f"relay#{s}"}} for s in part], "ConsistentRead": True}
-            }
-            answer = self._dynamodb.batch_get_item(RequestItems=request)
-            for item in answer["Responses"].get(self._tables.cursors, []):
-                cursors[item["name"]["S"].removeprefix("relay#")] = int(item["version"]["N"])
-        return cursors
+        return stored_cursors(self._dynamodb, self._tables, streams)
 
     def _save_cursors(self) -> None:
         saving = sorted(self._unsaved)
@@ -190,17 +149,15 @@ class Relay:
         self._saved_at = time.monotonic()
 
 
-def _newest(records: Iterable[dict[str, Any]]) -> list[Head]:
-    """The last HEAD of each stream; one that skips versions is then loaded from what was published last."""
-    newest: dict[str, Head] = {}
-    for record in records:
-        image = record["dynamodb"].get("NewImage")
-        if image:
-            head = head_of(image)
-            known = newest.get(head.stream)
-            if known is None or head.version > known.version:
-                newest[head.stream] = head
-    return list(newest.values())
+def stored_cursors(dynamodb: Any, tables: Tables, streams: Sequence[str]) -> dict[str, int]:
+    """Last version published of each stream; one that was never published is left out."""
+    cursors: dict[str, int] = {}
+    for part in _parts(streams, BATCH_GET):
+        keys = [{"name": {"S": f"relay#{stream}"}} for stream in part]
+        answer = dynamodb.batch_get_item(RequestItems={tables.cursors: {"Keys": keys, "ConsistentRead": True}})
+        for item in answer["Responses"].get(tables.cursors, []):
+            cursors[item["name"]["S"].removeprefix("relay#")] = int(item["version"]["N"])
+    return cursors
 
 
 def _first_version(item: dict[str, Any]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import DomainEvent
+from resilibot.contracts.upcasts import UPCASTS
 from resilibot.runtime.event_store.port import Timer
 
 
@@ -19,7 +20,18 @@ class On:
     event: DomainEvent
 
 
-Decision = Sequence[DomainEvent | On]
+@dataclass(frozen=True)
+class After:
+    """A timer to set: `kind` is a key of Service.due, seconds are counted from the event's recorded_at.
+
+    Returned by the reaction to a timer, it fires that timer once more, counted from now.
+    """
+
+    kind: str
+    seconds: float
+
+
+Decision = Sequence[DomainEvent | On | After]
 
 
 @dataclass(frozen=True)
@@ -70,14 +82,6 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class After:
-    """A timer to set: `kind` is a key of Service.due, seconds are counted from the event's recorded_at."""
-
-    kind: str
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Service:
     """All that a service is. `timers` maps an event to the timers that follow from it: (recorded, ports) -> [After].
 
@@ -93,11 +97,10 @@ class Service:
     due: Mapping[str, Reaction] = field(default_factory=dict)
     projects: frozenset[type[DomainEvent]] = frozenset()  # events a projection applies
     routes: tuple[str, ...] = ()
-    reads: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
     def subscribes(self) -> list[str]:
-        """Wire types for this service's queue: the filter policy, sorted."""
+        """Wire types for this service's queue: the filter policy, sorted. Older versions of an event come with it."""
         foreign_timers = {event for event in self.timers if event not in self.emits}
         wanted = set(self.reactions) | foreign_timers | set(self.projects)
-        return sorted(event.wire_type for event in wanted)
+        return sorted(wire_type for event in wanted for wire_type in UPCASTS.read_as(event.wire_type))

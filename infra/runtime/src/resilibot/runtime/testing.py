@@ -14,7 +14,7 @@ from resilibot.contracts.event import DomainEvent
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.event_store.port import Timer
-from resilibot.runtime.service import Decision, On, Reaction, Service, Trigger
+from resilibot.runtime.service import After, Decision, On, Reaction, Service, Trigger
 from resilibot.runtime.writer import Origin, Writer, already_reacted
 
 INCIDENT = "01JD9Z3K6Q8V7W2X4Y5Z6A7B8C"
@@ -25,9 +25,9 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 class Outcome:
     """What a reaction decided."""
 
-    events: list[DomainEvent | On]
+    events: list[DomainEvent | On | After]
 
-    def then(self, *expected: DomainEvent | On) -> None:
+    def then(self, *expected: DomainEvent | On | After) -> None:
         assert self.events == list(expected)  # noqa: S101  this is a test kit
 
 
@@ -85,7 +85,8 @@ class Story:
         seen: list[Decision] = []
         for outcome in outcomes:
             for item in outcome:
-                self._append(item)
+                if not isinstance(item, After):
+                    self._append(item)
             seen.append(list(outcome))
         return seen
 

@@ -18,6 +18,8 @@ from resilibot.runtime.event_store.tables import Tables
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 50
+
 
 class TimerStore(Protocol):
     def schedule(self, timers: Sequence[Timer]) -> None:
@@ -45,7 +47,7 @@ class TimerTable:
         for timer in timers:
             self._client.put_item(TableName=self._table, Item=timer_item(timer))
 
-    def due(self, now: datetime, limit: int = 50) -> list[Timer]:
+    def due(self, now: datetime, limit: int = AT_ONCE) -> list[Timer]:
         """Timers with due_at <= now, oldest first."""
         answer = self._client.query(
             TableName=self._table,
@@ -79,17 +81,24 @@ def tick(table: TimerTable, sqs: Any, queue_urls: Mapping[str, str], now: dateti
 
     A timer of an owner that is not deployed (any more) is named and dropped: it follows from an event that stays.
     """
-    due = table.due(now)
-    for timer in due:
-        if timer.owner not in queue_urls:
-            log.error("a timer of an unknown owner is dropped", extra={"timer": timer.id, "owner": timer.owner})
-            table.done(timer)
-            continue
+    sent = 0
+    while True:
+        due = table.due(now, AT_ONCE)
+        for timer in due:
+            _send(table, sqs, queue_urls, timer)
+        sent += len(due)
+        if len(due) < AT_ONCE:
+            return sent
+
+
+def _send(table: TimerTable, sqs: Any, queue_urls: Mapping[str, str], timer: Timer) -> None:
+    if timer.owner in queue_urls:
         sqs.send_message(
             QueueUrl=queue_urls[timer.owner],
             MessageBody=encode_timer(timer),
             MessageGroupId=timer.stream,
             MessageDeduplicationId=f"timer:{timer.id}"[-128:],
         )
-        table.done(timer)
-    return len(due)
+    else:
+        log.error("a timer of an unknown owner is dropped", extra={"timer": timer.id, "owner": timer.owner})
+    table.done(timer)

@@ -36,12 +36,18 @@ class Origin:
 Decide = Callable[[Mapping[str, Stream]], Sequence[On]]
 
 
+def new_id(at: datetime) -> str:
+    """A ULID: sorts by `at`, and is random beside it."""
+    return str(ULID.from_datetime(at))
+
+
 @dataclass
 class Writer:
     """Writes for one service. `ports` are handed to the service's own timer functions.
 
     What names a person is sealed here, before the body is built, so that no door can forget to. `personal` None (tests
     of what does not concern it): names are written as they are.
+    ids(at) makes the ids of events and incidents; the simulation gives one that repeats.
     """
 
     store: EventStore
@@ -50,6 +56,7 @@ class Writer:
     build: str = "dev"
     ports: Any = None
     pause: Callable[[float], None] = field(default=time.sleep)
+    ids: Callable[[datetime], str] = field(default=new_id)
     personal: Personal | None = None
 
     def write(
@@ -116,12 +123,15 @@ class Writer:
         suffix = f":{again}" if again else ""
         return Timer(f"{recorded.id}:{kind}{suffix}", self.service.name, kind, recorded.stream, recorded.id, due_at)
 
-    def lease_again(self, recorded: RecordedEvent, fired: Timer, now: datetime) -> Timer:
-        """The next lease of a claim whose outcome could not be read back yet."""
-        again = int(fired.id.rsplit(":", 1)[1]) + 1 if fired.id.count(":") == 2 else 1
-        lease_s: float = getattr(recorded.event, "lease_s")  # noqa: B009
+    def lease_is_over(self, claim: RecordedEvent) -> bool:
+        lease_s: float = getattr(claim.event, "lease_s")  # noqa: B009  every claim has one, see service tests
+        return self.clock.now() >= claim.envelope.recorded_at + timedelta(seconds=lease_s)
+
+    def again(self, recorded: RecordedEvent, fired: Timer, now: datetime, seconds: float) -> Timer:
+        """The same timer once more, `seconds` from now: a lease without outcome, a watch that saw progress."""
+        number = int(fired.id.rsplit(":", 1)[1]) + 1 if fired.id.count(":") == 2 else 1
         waited = (now - recorded.envelope.recorded_at).total_seconds()
-        return self._timer(recorded, "lease", waited + lease_s, again)
+        return self._timer(recorded, fired.kind, waited + seconds, number)
 
     def _own_timers(self, recorded: Sequence[RecordedEvent]) -> list[Timer]:
         return [
@@ -151,7 +161,7 @@ class Writer:
         prev_hash = stream.hash
         for place, event in enumerate(events, start=stream.version + 1):
             envelope = Envelope(
-                id=str(ULID.from_datetime(now)),
+                id=self.ids(now),
                 type=event.wire_type,
                 schema_version=event.schema_version,
                 stream=stream.id,

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from resilibot.act.gate import GateFacts, gate_step, start, target_of
+from resilibot.act.gate import GateFacts, gate_step, joined_targets, start, why_not_now
 from resilibot.act.grants import is_genuine, mac, why_unusable
-from resilibot.act.targets import target_stream, why_busy
 from resilibot.contracts import events as e
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.case import Approval, IncidentCase
@@ -68,33 +67,59 @@ def answer(
 
 def granted_targets(case: IncidentCase, trigger: Trigger) -> list[str]:
     approval = _approval(case, trigger)
-    return [target_stream(approval.request.step.target)] if approval else []
+    return joined_targets(case, approval.request.step) if approval else []
 
 
 def start_granted(case: IncidentCase, trigger: Trigger, facts: GateFacts) -> Decision:
-    """Check everything again at dispatch; start the step, or say why not. A forged grant starts nothing."""
+    """Check everything again at dispatch; start the step, or revoke the grant and say why."""
     approval = _approval(case, trigger)
-    if approval is None or not is_genuine(facts.grant_key, case.incident_id, approval):
+    if approval is None:
         grant_id = getattr(trigger.event, "grant_id", "?")
-        return [_blocked(f"grant {grant_id} was not recorded by act: it is forged and starts nothing")]
+        return [_blocked(f"grant {grant_id} answers no approval of this incident: it is forged and starts nothing")]
+    if case.is_over or approval.request.grant_id not in case.current_approvals:
+        return []  # it recovered, was closed or reopened while the answer came: nothing is left to do
+    why = _why_refused(case, trigger, approval, facts)
+    if why and approval.used_by:
+        return [_blocked(why)]
+    if why:
+        return [e.ApprovalRevokedV1(grant_id=approval.request.grant_id, reason=why[:2000]), _blocked(why)]
+    return start(case, trigger, approval.request.step, facts, grant=approval.request.grant_id)
+
+
+def _why_refused(case: IncidentCase, trigger: Trigger, approval: Approval, facts: GateFacts) -> str | None:
+    """Why the granted step must not start, or None. A forged grant starts nothing."""
     request, step = approval.request, approval.request.step
-    unusable = why_unusable(approval, trigger.now)
-    if unusable:
-        return [_blocked(unusable)]
-    if case.is_over or request.grant_id not in case.current_approvals:
-        return []  # it recovered, or was closed, while the answer came: nothing is left to do
+    if not is_genuine(facts.grant_key, case.incident_id, approval):
+        return f"grant {request.grant_id} was not recorded by act: it is forged and starts nothing"
+    if unusable := why_unusable(approval, trigger.now):
+        return unusable
     if content_hash(step.arguments) != request.arguments_hash:
-        return [_blocked("the arguments no longer have the hash that was approved")]
+        return "the arguments no longer have the hash that was approved"
     if facts.policy.version != request.policy_version:
-        return [_blocked("the policy changed since the approval was asked for: it must be asked again")]
-    confidence = case.plan.confidence if case.plan else 0.0
-    gate = gate_step(case, step, confidence, facts)
+        return "the policy changed since the approval was asked for: it must be asked again"
+    if _says_otherwise(case, request.round):
+        return "newer evidence no longer points to what the approval rests on: it must be asked again"
+    gate = gate_step(case, step, case.plan.confidence if case.plan else 0.0, facts)
     if gate.decision == "blocked":
-        return [_blocked("; ".join(gate.reasons))]
-    busy = why_busy(target_of(trigger, step.target), step.action, trigger.now)
-    if busy:
-        return [_blocked(busy)]
-    return start(case, trigger, step, facts, grant=request.grant_id)
+        return "; ".join(gate.reasons)
+    return why_not_now(trigger, step)
+
+
+def _blocked(detail: str) -> e.IncidentEscalatedV1:
+    return e.IncidentEscalatedV1(reason="step_blocked", detail=detail)
+
+
+def _says_otherwise(case: IncidentCase, asked_in: int) -> bool:
+    """A diagnosis after the round that was asked in leads to another cause, or to none."""
+    newer = [diagnosis for diagnosis in case.diagnoses if diagnosis.round > asked_in]
+    if not newer:
+        return False
+    asked = next((d for d in reversed(case.diagnoses) if d.round == asked_in), None)
+    return asked is None or _cause(newer[-1]) != _cause(asked) or _cause(asked) is None
+
+
+def _cause(diagnosis: e.DiagnosisReachedV1) -> tuple[str, str] | None:
+    return next(((h.cause, h.component) for h in diagnosis.hypotheses if h.verdict == "leading"), None)
 
 
 def expiry_timer(recorded: RecordedEvent, ports: Any) -> list[After]:
@@ -132,7 +157,3 @@ def escalate_without_remedy(case: IncidentCase, trigger: Trigger, facts: Any) ->
 def _approval(case: IncidentCase, trigger: Trigger) -> Approval | None:
     grant_id = getattr(trigger.event, "grant_id", None)
     return case.approvals.get(str(grant_id)) if grant_id else None
-
-
-def _blocked(detail: str) -> e.IncidentEscalatedV1:
-    return e.IncidentEscalatedV1(reason="step_blocked", detail=detail)

@@ -6,13 +6,14 @@ another. Asking again may also be the first time that the call arrives: so nobod
 the grant's expiry, or once the incident is over. Then the outcome is unknown and a person settles it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from resilibot.act.catalogue import Refused, arguments_of, spec_of
-from resilibot.act.gate import service_of
+from resilibot.act.catalogue import Arguments, HostFact, Refused, arguments_of, spec_of
+from resilibot.act.gate import GateFacts, gate_step, service_of
+from resilibot.act.grants import is_genuine
 from resilibot.act.ports import DispatchRefused, DispatchUndecided, Execution, Ports
-from resilibot.act.targets import target_stream
+from resilibot.act.targets import target_stream, targets_of
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import RecordedEvent
@@ -36,6 +37,10 @@ def run(case: IncidentCase, claim: RecordedEvent, ports: Ports) -> Iterator[Deci
         if refusal:
             yield _failed(case, started, refusal, now, ports)
             return
+    except DispatchUndecided as undecided:
+        yield _failed(case, started, f"nothing was sent, the facts could not be read again: {undecided}", now, ports)
+        return
+    try:
         provider_id = _dispatch(started, ports)
     except DispatchRefused as refused:
         yield _failed(case, started, str(refused), now, ports)
@@ -54,15 +59,17 @@ def recover(case: IncidentCase, claim: RecordedEvent, ports: Ports, now: datetim
     provider_id = action.provider_id
     try:
         if provider_id is None:
-            too_late = _too_late(case, started, age_s, now, ports)
+            too_late = _unlawful(case, started, ports) or _too_late(case, started, age_s, now, ports)
             if too_late:
-                yield _unknown(case, started, f"it cannot be told whether the call arrived, and {too_late}", now, ports)
+                why = f"it cannot be told whether the call arrived, and it is not made again: {too_late}"
+                yield _unknown(case, started, why, now, ports)
                 return
             provider_id = _dispatch(started, ports)
             yield [_dispatched(started, provider_id, ports)]
         execution = ports.automation.read(provider_id)
-    except DispatchRefused as refused:
-        yield _failed(case, started, str(refused), now, ports)
+    except DispatchRefused as refused:  # this call did nothing; the one before it may have arrived
+        reason = f"it cannot be told whether the first call arrived; the second was refused: {refused}"
+        yield _unknown(case, started, reason, now, ports)
         return
     except DispatchUndecided as undecided:
         if age_s > ports.settings.action_timeout_s:
@@ -72,6 +79,34 @@ def recover(case: IncidentCase, claim: RecordedEvent, ports: Ports, now: datetim
         yield _ended(case, started, execution, now, ports)
     elif age_s > ports.settings.action_timeout_s:
         yield _unknown(case, started, f"still in progress after {age_s:.0f} s", now, ports)
+
+
+def _unlawful(case: IncidentCase, started: e.ActionStartedV1, ports: Ports) -> str | None:
+    """Why act itself would not have claimed this, or None: the claim may have been written by somebody else.
+
+    Raises DispatchUndecided when the peers of an automatic restart cannot be asked for.
+    """
+    approval = case.approvals.get(started.grant_id or "")
+    step = approval.request.step if approval else _planned(case, started)
+    if step is None or (step.action, step.target, step.arguments) != (
+        started.action,
+        started.target,
+        started.arguments,
+    ):
+        return "no plan or approval asks for exactly this"
+    if approval is not None:
+        is_own = is_genuine(ports.grant_key(), case.incident_id, approval) and approval.used_by == started.action_id
+        return None if is_own else "its grant was not recorded by act, or was used by another action"
+    confidence = case.plan.confidence if case.plan else 0.0
+    gate = gate_step(case, step, confidence, GateFacts(ports.settings, ports.policy))
+    if gate.decision != "auto":
+        return f"the policy does not let it run by itself: {'; '.join(gate.reasons)}"
+    return _without_peer(started, arguments_of(step.action, step.arguments), ports.hosts.of_service(service_of(case)))
+
+
+def _planned(case: IncidentCase, started: e.ActionStartedV1) -> e.PlanStep | None:
+    is_current = case.plan is not None and case.plan.round == started.round
+    return next((s for s in case.plan.steps if s.id == started.step_id), None) if case.plan and is_current else None
 
 
 def _too_late(case: IncidentCase, started: e.ActionStartedV1, age_s: float, now: datetime, ports: Ports) -> str | None:
@@ -119,11 +154,15 @@ def _refusal(case: IncidentCase, started: e.ActionStartedV1, ports: Ports) -> st
     absent = [h for h in arguments.instance_ids if h not in hosts or not hosts[h].is_online]
     if absent:
         return f"not online any more: {', '.join(absent)}"
-    if started.basis == "policy" and started.action == "ssm.restart_service":
-        peers = [h for h in hosts.values() if h.is_online and h.instance_id not in arguments.instance_ids]
-        if not peers:
-            return "no other host is online any more: the restart is no longer safe"
-    return None
+    return _without_peer(started, arguments, list(hosts.values()))
+
+
+def _without_peer(started: e.ActionStartedV1, arguments: Arguments, hosts: Sequence[HostFact]) -> str | None:
+    """Why an automatic restart is no longer safe, or None. Not asked of the target itself, which may be restarting."""
+    if started.basis != "policy" or started.action != "ssm.restart_service":
+        return None
+    peers = [host for host in hosts if host.is_online and host.instance_id not in arguments.instance_ids]
+    return None if peers else "no other host is online any more: the restart is no longer safe"
 
 
 def _ended(
@@ -134,7 +173,7 @@ def _ended(
     succeeded = e.ActionSucceededV1(
         action_id=started.action_id, provider_id=execution.provider_id, output=execution.output[:OUTPUT_CHARS]
     )
-    return [succeeded, _released(case, started, "succeeded", now, ports)]
+    return [succeeded, *_released(case, started, "succeeded", now, ports)]
 
 
 def _failed(
@@ -146,18 +185,18 @@ def _failed(
     provider_id: str | None = None,
 ) -> Decision:
     failed = e.ActionFailedV1(action_id=started.action_id, reason=reason[:OUTPUT_CHARS], provider_id=provider_id)
-    return [failed, _released(case, started, "failed", now, ports)]
+    return [failed, *_released(case, started, "failed", now, ports)]
 
 
 def _unknown(case: IncidentCase, started: e.ActionStartedV1, reason: str, now: datetime, ports: Ports) -> Decision:
     return [
         e.ActionOutcomeUnknownV1(action_id=started.action_id, reason=reason[:OUTPUT_CHARS]),
         e.IncidentEscalatedV1(reason="outcome_unknown", detail=f"{started.action} on {started.target}: {reason}"),
-        _released(case, started, "unknown", now, ports),
+        *_released(case, started, "unknown", now, ports),
     ]
 
 
-def _released(case: IncidentCase, started: e.ActionStartedV1, outcome: str, now: datetime, ports: Ports) -> On:
+def _released(case: IncidentCase, started: e.ActionStartedV1, outcome: str, now: datetime, ports: Ports) -> list[On]:
     released = e.TargetReleasedV1.model_validate(
         {
             "incident_id": case.incident_id,
@@ -167,7 +206,7 @@ def _released(case: IncidentCase, started: e.ActionStartedV1, outcome: str, now:
             "cooldown_until": now + timedelta(seconds=ports.settings.cooldown_s),
         }
     )
-    return On(target_stream(started.target), released)
+    return [On(target_stream(target), released) for target in targets_of(started)]
 
 
 def _dispatched(started: e.ActionStartedV1, provider_id: str, ports: Ports) -> e.ActionDispatchedV1:

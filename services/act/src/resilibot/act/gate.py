@@ -12,7 +12,7 @@ from resilibot.act.catalogue import Arguments, HostFact, Refused, RollbackArgume
 from resilibot.act.policy import Policy, Question, decide
 from resilibot.act.ports import Ports
 from resilibot.act.settings import ActSettings
-from resilibot.act.targets import Target, fold_target, target_stream, why_busy
+from resilibot.act.targets import fold_target, target_stream, targets_of, why_busy
 from resilibot.contracts import events as e
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.case import IncidentCase
@@ -35,18 +35,24 @@ def gather(case: IncidentCase, trigger: Trigger, ports: Ports) -> GateFacts:
 
 def plan_targets(case: IncidentCase, trigger: Trigger) -> list[str]:
     event = trigger.event
-    return [target_stream(step.target) for step in event.steps[:1]] if isinstance(event, e.PlanProposedV1) else []
+    return joined_targets(case, event.steps[0]) if isinstance(event, e.PlanProposedV1) else []
+
+
+def joined_targets(case: IncidentCase, step: e.PlanStep) -> list[str]:
+    """Streams that say whether the step may start: of its targets, and of the hosts that carry the load meanwhile."""
+    peers = [f"host/{host.instance_id}" for host in observed_hosts(case)]
+    return list(dict.fromkeys(target_stream(target) for target in (*targets_of(step), *peers)))
 
 
 def gate_plan(case: IncidentCase, trigger: Trigger, facts: GateFacts) -> Decision:
     """Gate every step of the plan; take the first one further: start it, ask for it, or escalate."""
     plan = trigger.event
-    if not isinstance(plan, e.PlanProposedV1) or case.is_over or case.plan != plan:
-        return []
+    if not isinstance(plan, e.PlanProposedV1) or case.is_over or case.plan != plan or plan.round != case.round:
+        return []  # what newer evidence says is answered by a plan of its own
     gates = [gate_step(case, step, plan.confidence, facts) for step in plan.steps]
     step, gate = plan.steps[0], gates[0]
     if gate.decision != "blocked":
-        busy = why_busy(target_of(trigger, step.target), step.action, trigger.now)
+        busy = why_not_now(trigger, step)
         if busy:
             gate = gate.model_copy(update={"decision": "blocked", "reasons": [*gate.reasons, busy]})
             gates[0] = gate
@@ -113,7 +119,21 @@ def start(
         lease_s=facts.settings.action_lease_s,
     )
     claimed = e.TargetClaimedV1(incident_id=case.incident_id, action_id=action_id, action=step.action)
-    return [started, On(target_stream(step.target), claimed)]
+    return [started, *(On(target_stream(target), claimed) for target in targets_of(step))]
+
+
+def why_not_now(trigger: Trigger, step: e.PlanStep) -> str | None:
+    """Why the step's targets may not be acted on now, or None. `trigger.joined` holds joined_targets()."""
+    own = targets_of(step)
+    for stream, events in trigger.joined.items():
+        target = fold_target(events)
+        if stream in map(target_stream, own):
+            busy = why_busy(target, step.action, trigger.now)
+        else:
+            busy = f"action {target.open_action} is open" if target.open_action else None
+        if busy:
+            return f"{stream.partition('#')[2]}: {busy}"
+    return None
 
 
 def ask(
@@ -171,10 +191,6 @@ def _earlier_releases(case: IncidentCase) -> set[str | None]:
 def _resolve(case: IncidentCase, step: e.PlanStep) -> bool:
     known = {(item.id, item.content_hash) for item in case.evidence().values()}
     return all((citation.evidence_id, citation.content_hash) in known for citation in step.citations)
-
-
-def target_of(trigger: Trigger, target: str) -> Target:
-    return fold_target(trigger.joined.get(target_stream(target), ()))
 
 
 def service_of(case: IncidentCase) -> str:

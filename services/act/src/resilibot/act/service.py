@@ -1,6 +1,6 @@
 """act: policy gate, approvals, execution: the only service that may change the world. The map of the service."""
 
-from resilibot.act import execute
+from resilibot.act import execute, watch
 from resilibot.act.approve import escalate_without_remedy, expire, expiry_timer, granted_targets, start_granted
 from resilibot.act.gate import gate_plan, gather, plan_targets
 from resilibot.contracts import events as e
@@ -15,6 +15,7 @@ SERVICE = Service(
             e.ApprovalGrantedV1,
             e.ApprovalDeniedV1,
             e.ApprovalExpiredV1,
+            e.ApprovalRevokedV1,
             e.ActionStartedV1,
             e.ActionDispatchedV1,
             e.ActionSucceededV1,
@@ -31,12 +32,22 @@ SERVICE = Service(
         e.NoRemedyFoundV1: Reaction(escalate_without_remedy),
     },
     effects={e.ActionStartedV1: Effect(execute.run, execute.recover, execute.is_settled)},
-    timers={e.ApprovalRequestedV1: expiry_timer},
-    due={"approval_expiry": Reaction(expire)},
+    timers={
+        e.ApprovalRequestedV1: expiry_timer,
+        e.IncidentOpenedV1: watch.watch_timer,
+        e.IncidentReopenedV1: watch.watch_timer,
+    },
+    due={
+        "approval_expiry": Reaction(expire),
+        watch.STALLED: Reaction(watch.escalate_if_stalled, watch.gather),
+    },
     routes=("POST /incidents/{incident_id}/approvals/{grant_id}",),
     needs=(
         "ssm:StartAutomationExecution",
         "ssm:GetAutomationExecution",
+        "ssm:SendCommand",  # what the documents do in the caller's name
+        "ssm:ListCommands",
+        "ssm:ListCommandInvocations",
         "ssm:DescribeInstanceInformation",
         "secretsmanager:GetSecretValue",
         "kms:GenerateDataKey",

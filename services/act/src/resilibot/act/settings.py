@@ -13,6 +13,7 @@ class ActSettings(BaseSettings):
     grant_key_secret: str = Field(default="resilibot/act/grant-key", description="Secret with the key for grants' MACs")
     approval_expiry_s: float = Field(default=900, description="How long an approval may be answered and used")
     cooldown_s: float = Field(default=600, description="Pause before the same target is acted on automatically again")
+    stall_s: float = Field(default=1800, description="Silence after which an open incident is told to a person")
     action_lease_s: float = Field(default=60, description="After it, an action without outcome is read back")
     action_wait_s: float = Field(default=20, description="How long the dispatching process follows the action itself")
     action_timeout_s: float = Field(default=1800, description="After it, an action still in progress is unknown")

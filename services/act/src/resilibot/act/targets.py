@@ -19,6 +19,13 @@ def target_stream(target: str) -> str:
     return stream_id("target", target)
 
 
+def targets_of(step: e.PlanStep | e.ActionStartedV1) -> list[str]:
+    """All that a step acts on, each locked by itself: the step's own target, and every host that it names."""
+    hosts = step.arguments.get("instance_ids", [])
+    named = [f"host/{host}" for host in hosts] if isinstance(hosts, list) else []
+    return list(dict.fromkeys((step.target, *named)))
+
+
 def fold_target(events: Sequence[RecordedEvent]) -> Target:
     target = Target()
     for recorded in events:
@@ -33,7 +40,7 @@ def fold_target(events: Sequence[RecordedEvent]) -> Target:
 def why_busy(target: Target, action: str, now: datetime) -> str | None:
     """Why the target may not be acted on now, or None."""
     if target.open_action is not None:
-        return f"action {target.open_action} is open on this target"
+        return f"action {target.open_action} is open"
     if target.cooldown_until is not None and now < target.cooldown_until and target.last_action == action:
-        return f"{action} is in cooldown on this target until {target.cooldown_until.isoformat()}"
+        return f"{action} is in cooldown until {target.cooldown_until.isoformat()}"
     return None

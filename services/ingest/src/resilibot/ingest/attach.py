@@ -74,8 +74,9 @@ class _State:
         self.history = history
         self.case = case
         self.seen = set(history.seen)
+        # the incident itself says whether it is live: a release may come late, after it was reopened
         is_live = case is not None and case.exists and not case.is_over
-        self.open_id = history.incident_id if is_live and not history.is_released else None
+        self.open_id = history.incident_id if is_live else None
         self.occurrences = history.occurrences
         self.firing = {name: s.is_firing for name, s in case.signals.items()} if case and self.open_id else {}
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from ulid import ULID
-
 from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import Signal
@@ -35,7 +33,7 @@ class Intake:
     ) -> list[RecordedEvent]:
         """Record signals of one fingerprint and what follows from them, atomically. Raises StoreError."""
         signal_stream = stream_id("signal", key)
-        new_incident_id = str(ULID())
+        new_incident_id = self._writer.ids(self._ports.clock.now())
         stored = self._writer.store.load(signal_stream)
         loaded = {signal_stream: stored}
         known = fold_signals(stored.events).incident_id

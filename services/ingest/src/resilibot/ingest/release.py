@@ -5,6 +5,7 @@ from typing import Any
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase, Status
 from resilibot.contracts.envelope import RecordedEvent, stream_id
+from resilibot.ingest.attach import fold_signals
 from resilibot.runtime.service import After, Decision, On, Trigger
 
 
@@ -13,13 +14,23 @@ def signal_stream(case: IncidentCase, trigger: Trigger) -> list[str]:
 
 
 def release_signal(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
+    """Free the signal stream, if this very end is still the incident's last word and the stream still holds it."""
+    name = stream_id("signal", case.fingerprint)
+    history = fold_signals(trigger.joined.get(name, ()))
+    ended_at = trigger.recorded.envelope.recorded_at
+    if (
+        history.is_released
+        or history.incident_id != case.incident_id
+        or ended_at not in (case.resolved_at, case.closed_at)
+    ):
+        return []
     why = "closed" if isinstance(trigger.event, e.IncidentClosedV1) else "resolved"
     released = e.SignalReleasedV1(
         incident_id=case.incident_id,
         why=why,
-        released_at=trigger.recorded.envelope.recorded_at,
+        released_at=ended_at,
     )
-    return [On(stream_id("signal", case.fingerprint), released)]
+    return [On(name, released)]
 
 
 def quiet_timer(recorded: RecordedEvent, ports: Any) -> list[After]:

@@ -25,5 +25,5 @@ SERVICE = Service(
     timers={e.IncidentResolvedV1: quiet_timer},
     due={"quiet_period": Reaction(close_after_quiet)},
     routes=("POST /incidents", "POST /incidents/{incident_id}/close", "POST /erasures"),
-    needs=("kms:GenerateDataKey", "kms:Decrypt", "kms:GenerateMac"),
+    needs=("secretsmanager:GetSecretValue", "kms:GenerateDataKey", "kms:Decrypt", "kms:GenerateMac"),
 )

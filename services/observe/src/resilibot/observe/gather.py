@@ -1,6 +1,7 @@
 """gather: ask every source at once, each within its deadline; what fails becomes a gap, never silence."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -17,7 +18,7 @@ from resilibot.observe.baseline import calm, summarise, troubled
 from resilibot.observe.baseline import onset as find_onset
 from resilibot.observe.itemise import Found, itemise
 from resilibot.observe.patterns import mine
-from resilibot.observe.ports import Ports, Series, SourceFailed
+from resilibot.observe.ports import Ports, Reason, Series, SourceFailed
 from resilibot.observe.rounds import Look, metric_signal, next_look
 from resilibot.observe.runbook_search import best
 from resilibot.runtime.personal import KeysUnavailable
@@ -79,12 +80,13 @@ class _Round:
         self._ports = ports
         self._settings = ports.settings
         self._gaps: list[EvidenceGap] = []
-        self._inline_bytes = 0
+        self._alarmed = _alarmed(case, signal, ports.settings.metric_period_s)
         self._service = signal.resource.service or ""
         self._troubled: list[tuple[datetime, datetime]] = []
 
     def run(self) -> Gathered:
-        pool = ThreadPoolExecutor(max_workers=6)
+        self._deadline = time.monotonic() + self._settings.source_deadline_s  # one for all: they are asked at once
+        pool = ThreadPoolExecutor(max_workers=8)
         try:  # metrics tell the onset; the rest need not wait for it
             metrics = pool.submit(self._metrics)
             asked = [(kind, source, pool.submit(ask)) for kind, source, ask in self._slow_sources()]
@@ -96,14 +98,14 @@ class _Round:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a source past its deadline is not waited for
         start = self._look.since or onset
-        items, unstored = itemise(found, self._look.round, self._ports.blobs)
+        items, gaps = itemise(found, self._gaps, self._look.round, self._ports.blobs)
         return Gathered(
             look=self._look,
             onset=onset,
             window=Window(start=min(start, self._look.now), end=self._look.now),
             baseline=self._baseline_window(onset),
             items=items,
-            gaps=[*self._gaps, *unstored],
+            gaps=gaps,
         )
 
     def _slow_sources(self) -> list[tuple[EvidenceKind, str, Callable[[], Found]]]:
@@ -117,35 +119,33 @@ class _Round:
 
     def _result(self, kind: EvidenceKind, source: str, future: "Future[Any]") -> Any:
         try:
-            return future.result(self._settings.source_deadline_s)
+            return future.result(max(0, self._deadline - time.monotonic()))
         except SourceFailed as failed:
-            self._gaps.append(EvidenceGap(kind=kind, source=source, reason=failed.reason, detail=failed.detail[:1000]))
+            self._gap(kind, source, failed.reason, failed.detail)
         except FutureTimeout:
-            detail = f"no answer within {self._settings.source_deadline_s:g} s"
-            self._gaps.append(EvidenceGap(kind=kind, source=source, reason="timeout", detail=detail))
+            self._gap(kind, source, "timeout", f"no answer within {self._settings.source_deadline_s:g} s")
         return None
 
+    def _gap(self, kind: EvidenceKind, source: str, reason: Reason, detail: str) -> None:
+        self._gaps.append(EvidenceGap(kind=kind, source=source, reason=reason, detail=detail[:1000]))
+
     def _metrics(self) -> list[Series]:
-        metric = self._signal.metric
-        if metric is None and not self._service:
+        alarmed = self._alarmed
+        if not alarmed and not self._service:
             raise SourceFailed("not_configured", f"signal {self._signal.name} names neither a metric nor a service")
-        dimensions = metric.dimensions if metric else {self._settings.service_dimension: self._service}
-        related = self._ports.metrics.related(metric.namespace if metric else None, dimensions) if dimensions else []
-        others = [ref for ref in related if metric is None or not _same(ref, metric)]
-        if len(others) > self._settings.max_metrics:
-            detail = (
-                f"{len(others)} metrics have the dimensions {dimensions}; only the first {self._settings.max_metrics}"
-            )
-            self._gaps.append(
-                EvidenceGap(
-                    kind="metric", source=self._ports.metrics.name, reason="not_supported", detail=f"{detail} are read"
-                )
-            )
-        asked = [*([metric] if metric else []), *others[: self._settings.max_metrics]]
+        namespace = alarmed[0].namespace if alarmed else None
+        dimensions = alarmed[0].dimensions if alarmed else {self._settings.service_dimension: self._service}
+        related = self._ports.metrics.related(namespace, dimensions) if dimensions else []
+        others = [ref for ref in related if not any(_same(ref, metric) for metric in alarmed)]
+        most, period_s = self._settings.max_metrics, self._settings.metric_period_s
+        if len(others) > most:
+            detail = f"{len(others)} metrics have the dimensions {dimensions}; {most} of them are read"
+            self._gap("metric", self._ports.metrics.name, "not_supported", detail)
+        asked = [*alarmed, *(ref.model_copy(update={"period_s": period_s}) for ref in others[:most])]
         if not asked:
             raise SourceFailed("no_data", f"no metric has the dimensions {dimensions}")
         start = self._signal.fired_at - timedelta(seconds=self._settings.baseline_s)
-        return self._ports.metrics.read(asked, start, self._look.now, self._settings.metric_period_s)
+        return self._ports.metrics.read(asked, start, self._look.now)
 
     def _onset(self, series: Sequence[Series]) -> datetime:
         """Known from an earlier round, or found in the alarm's own metric; notes earlier trouble on the way."""
@@ -175,23 +175,23 @@ class _Round:
             before = [(at, v) for at, v in one.points if baseline and baseline.start <= at <= baseline.end]
             healthy = calm(before, self._troubled)
             fresh = [(at, v) for at, v in one.points if at >= start]
-            is_alarm = self._signal.metric is not None and _same(one.metric, self._signal.metric)
+            is_alarm = one.metric in self._alarmed
             content = MetricContent(
                 namespace=one.metric.namespace,
                 name=one.metric.name,
                 statistic=one.metric.statistic,
-                period_s=self._settings.metric_period_s,
+                period_s=one.metric.period_s,
                 dimensions=one.metric.dimensions,
                 is_alarm_metric=is_alarm,
                 component=_component(one.metric, self._signal),
                 baseline=summarise(healthy),
                 points=fresh[-POINTS[is_alarm] :],
-                threshold=self._signal.metric.threshold if is_alarm and self._signal.metric else None,
-                comparison=self._signal.metric.comparison if is_alarm and self._signal.metric else None,
+                threshold=one.metric.threshold if is_alarm else None,
+                comparison=one.metric.comparison if is_alarm else None,
             )
             if not fresh:
                 detail = f"{content.name} {content.dimensions} has no point since {format_time(start)}"
-                self._gaps.append(EvidenceGap(kind="metric", source=found.source, reason="no_data", detail=detail))
+                self._gap("metric", found.source, "no_data", detail)
                 continue
             found.contents.append((content, one.query, _say_metric(content)))
         return found
@@ -219,7 +219,9 @@ class _Round:
         reads = self._ports.hosts.status(self._service, unit)
         found = Found("status", self._ports.hosts.name)
         for read in reads:
-            word = "answers" if read.status.responds else "does not answer"
+            word = {True: "answers", False: "does not answer", None: "gave no report"}[read.status.responds]
+            if read.status.responds is None:
+                self._gap("status", found.source, "no_data", f"{read.status.component}: {unit} gave no health report")
             found.contents.append(
                 (read.status, read.query, f"{read.status.component} is {read.status.state} and {word}")
             )
@@ -255,6 +257,22 @@ class _Round:
             raise SourceFailed("no_data", "no runbook fits this signal")
         found.contents.append((match.content, match.runbook.query, f"runbook {match.content.title}"))
         return found
+
+
+def _alarmed(case: IncidentCase, signal: Signal, period_s: int) -> list[MetricRef]:
+    """Metrics of the round's own signal and of all that fire, each to be read at a period that its threshold fits.
+
+    A sum depends on its period; any other statistic may be read finer than the alarm does, for more points.
+    """
+    firing = [s.signal.metric for s in case.signals.values() if s.is_firing]
+    metrics = [metric for metric in (signal.metric, *firing) if metric is not None]
+    scaled = [
+        metric
+        if metric.statistic in ("Sum", "SampleCount")
+        else metric.model_copy(update={"period_s": min(period_s, metric.period_s)})
+        for metric in metrics
+    ]
+    return [metric for number, metric in enumerate(scaled) if metric not in scaled[:number]]
 
 
 def _same(one: MetricRef, other: MetricRef) -> bool:

@@ -21,7 +21,7 @@ def _consumer() -> Any:
     runtime, s = Runtime.from_env(), ObserveSettings()
     changes: list[ChangeSource] = [ParameterReleases(client("ssm"), s.release_record)]
     changes += [CloudTrailChanges(client("cloudtrail", attempts=1))] if s.cloudtrail else []
-    hosts = SsmHosts(client("ssm"), s.health_document, s.service_tag, s.health_probe_s)
+    hosts = SsmHosts(client("ssm"), s.health_document, s.service_tag, s.health_probe_s, s.health_wait_s)
     logs, metrics = CloudWatchLogs(client("logs")), CloudWatchMetrics(client("cloudwatch"))
     runbooks = S3Runbooks(client("s3"), s.runbook_bucket)
     ports = Ports(s, metrics, logs, hosts, tuple(changes), runbooks, runtime.blobs, runtime.personal.identity)

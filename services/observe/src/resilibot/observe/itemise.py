@@ -1,5 +1,6 @@
 """itemise: what the sources gave becomes numbered, hashed evidence items that fit into one event."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +10,9 @@ from resilibot.contracts.event import Value
 from resilibot.contracts.evidence import EvidenceGap, EvidenceItem, EvidenceKind, Window
 from resilibot.runtime.blobs import BlobError, BlobStore
 
-INLINE_BYTES = 64_000  # of one item; a larger content goes into the blob store
-INLINE_TOTAL = 200_000  # of all items of a round: an event is one DynamoDB item of 400 KB at most
+INLINE_BYTES = 64_000  # content of one item; what is larger goes into the blob store
+ROOM_BYTES = 250_000  # all items and gaps of a round: an event is one DynamoDB item, of 400 KB at most
+GAPS = 40  # gaps told one by one
 SHOWN: tuple[EvidenceKind, ...] = ("metric", "log", "status", "change", "runbook")
 
 
@@ -25,43 +27,70 @@ class Found:
 
 
 def itemise(
-    found: Sequence[Found], round_number: int, blobs: BlobStore
+    found: Sequence[Found], gaps: Sequence[EvidenceGap], round_number: int, blobs: BlobStore
 ) -> tuple[list[EvidenceItem], list[EvidenceGap]]:
-    """Items numbered by kind, in the order of SHOWN; and a gap for each content that could be kept nowhere.
+    """Items numbered by kind, in the order of SHOWN, and all gaps, those that come up here included.
 
-    Metrics are many, so they come last when it is decided what is kept inline.
+    Metrics are many, so they come last when it is decided what is kept inline, and what at all.
     """
     items: list[EvidenceItem] = []
-    gaps: list[EvidenceGap] = []
-    numbers: dict[str, int] = {}
-    room = INLINE_TOTAL
+    told = list(gaps)
+    room = ROOM_BYTES - sum(_size(gap) for gap in gaps[:GAPS])
     for one in sorted(found, key=lambda f: (f.kind == "metric", SHOWN.index(f.kind), f.source)):
-        for value, query, summary in one.contents:
-            numbers[one.kind] = numbers.get(one.kind, 0) + 1
-            identifier = f"r{round_number}.{one.kind}.{numbers[one.kind]}"
-            content = value.model_dump(mode="json")
-            raw = canonical(content)
-            is_inline = len(raw) <= min(INLINE_BYTES, room)
-            ref = None
-            if is_inline:
-                room -= len(raw)
-            else:
-                try:
-                    ref = blobs.put(raw, media_type="application/json")
-                except BlobError as error:
-                    detail = f"the content of {identifier} is too large and could not be stored: {error}"
-                    gaps.append(EvidenceGap(kind=one.kind, source=one.source, reason="error", detail=detail[:1000]))
-            items.append(
-                EvidenceItem(
-                    id=identifier,
-                    kind=one.kind,
-                    summary=summary[:1000],
-                    source=one.source,
-                    query=query,
-                    window=one.window,
-                    content=content if is_inline else None,
-                    content_ref=ref,
-                    content_hash=content_hash(content),
-                )
-            )
-    return sorted(items, key=lambda item: SHOWN.index(item.kind)), gaps
+        left_out = 0
+        for number, (value, query, summary) in enumerate(one.contents, start=_next_number(items, one.kind)):
+            item = _item(f"r{round_number}.{one.kind}.{number - left_out}", one, value, query, summary)
+            if len(canonical(item.content)) > INLINE_BYTES or _size(item) > room:
+                item, gap = _elsewhere(item, blobs)
+                told += [gap] if gap else []
+            if _size(item) > room:
+                left_out += 1
+                continue
+            room -= _size(item)
+            items.append(item)
+        if left_out:
+            detail = f"{left_out} of {len(one.contents)} observations are left out: they do not fit into one event"
+            told.append(EvidenceGap(kind=one.kind, source=one.source, reason="not_supported", detail=detail))
+    return sorted(items, key=lambda item: SHOWN.index(item.kind)), _summed_up(told)
+
+
+def _item(identifier: str, found: Found, value: Value, query: dict[str, Any], summary: str) -> EvidenceItem:
+    content = value.model_dump(mode="json")
+    return EvidenceItem(
+        id=identifier,
+        kind=found.kind,
+        summary=summary[:1000],
+        source=found.source,
+        query=query,
+        window=found.window,
+        content=content,
+        content_hash=content_hash(content),
+    )
+
+
+def _elsewhere(item: EvidenceItem, blobs: BlobStore) -> tuple[EvidenceItem, EvidenceGap | None]:
+    """The item with its content in the blob store; without content, and a gap, when that fails."""
+    ref, gap = None, None
+    try:
+        ref = blobs.put(canonical(item.content), media_type="application/json")
+    except BlobError as error:
+        detail = f"the content of {item.id} is too large and could not be stored: {error}"[:1000]
+        gap = EvidenceGap(kind=item.kind, source=item.source, reason="error", detail=detail)
+    return item.model_copy(update={"content": None, "content_ref": ref}), gap
+
+
+def _summed_up(gaps: Sequence[EvidenceGap]) -> list[EvidenceGap]:
+    """At most GAPS gaps, and one per kind that counts the others."""
+    told, others = list(gaps[:GAPS]), gaps[GAPS:]
+    for (kind, reason), number in sorted(Counter((gap.kind, gap.reason) for gap in others).items()):
+        source = next(gap.source for gap in others if gap.kind == kind)
+        told.append(EvidenceGap(kind=kind, source=source, reason=reason, detail=f"{number} more gaps like these"))
+    return told
+
+
+def _next_number(items: Sequence[EvidenceItem], kind: EvidenceKind) -> int:
+    return sum(item.kind == kind for item in items) + 1
+
+
+def _size(value: Value) -> int:
+    return len(canonical(value.model_dump(mode="json")))

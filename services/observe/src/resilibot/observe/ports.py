@@ -77,7 +77,9 @@ class MetricSource(Protocol):
         """Metrics that carry at least these dimensions."""
         ...
 
-    def read(self, metrics: Sequence[MetricRef], start: datetime, end: datetime, period_s: int) -> list[Series]: ...
+    def read(self, metrics: Sequence[MetricRef], start: datetime, end: datetime) -> list[Series]:
+        """One series per metric, in order, each at the metric's own period."""
+        ...
 
 
 class LogSource(Protocol):

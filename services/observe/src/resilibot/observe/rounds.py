@@ -4,10 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.evidence import Window
 from resilibot.contracts.signal import Signal
 from resilibot.runtime.service import Trigger
+
+# after these the world may look different
+CHANGES = (
+    e.ActionSucceededV1,
+    e.ActionFailedV1,
+    e.ActionOutcomeUnknownV1,
+    e.ApprovalRevokedV1,
+    e.SignalClearedV1,
+)
 
 
 @dataclass(frozen=True)
@@ -23,11 +33,18 @@ class Look:
 
 
 def next_look(case: IncidentCase, trigger: Trigger, max_rounds: int) -> Look | None:
-    """The look that the trigger asks for, or None: the case is over, acting, or has been looked at often enough."""
-    if not case.exists or case.is_over or case.looks >= max_rounds:
+    """The look that the trigger asks for, or None: the case is over, acting, or has been looked at often enough.
+
+    The budget limits looks that nothing new asks for. What an action or a cleared alarm changed is always looked at.
+    """
+    if not case.exists or case.is_over:
+        return None
+    if case.looks >= max_rounds and not isinstance(trigger.event, CHANGES):
         return None
     if any(action.state == "running" for action in case.actions.values()):
         return None  # its outcome starts the next round
+    if isinstance(trigger.event, e.SignalAttachedV1 | e.SignalClearedV1) and _acted_since(case, trigger):
+        return None  # the look after the action sees this too, and has more to see
     if case.looks == 0:  # opened or reopened: nothing known before counts
         return Look(case.round + 1, "diagnose", trigger.now, None, None, None)
     first = next((r for r in reversed(case.rounds) if r.purpose == "diagnose"), case.rounds[0])
@@ -48,6 +65,11 @@ def metric_signal(case: IncidentCase) -> Signal | None:
     return max(named, key=lambda s: (s.is_firing, s.signal.fired_at)).signal if named else firing_signal(case)
 
 
+def _acted_since(case: IncidentCase, trigger: Trigger) -> bool:
+    ended = [action.ended_at for action in case.current_actions.values() if action.ended_at is not None]
+    return any(at > trigger.recorded.envelope.recorded_at for at in ended)
+
+
 def _is_undecided(case: IncidentCase) -> bool:
     """The last diagnosis was inconclusive, every alarm still fires, and no action came after it."""
     last = case.diagnosis
@@ -56,7 +78,11 @@ def _is_undecided(case: IncidentCase) -> bool:
 
 
 def _fresh_since(case: IncidentCase) -> datetime:
-    """Evidence is fresh when it is younger than the last action's end and than the last look."""
-    looked = case.rounds[-1].window.end
-    ended = [action.ended_at for action in case.actions.values() if action.ended_at is not None]
-    return max([looked, *(at + timedelta(seconds=1) for at in ended)])
+    """Evidence is fresh when it is younger than the last action's end; without one, than the episode's first look.
+
+    Not younger than the last look: a metric with a point every five minutes would never have three fresh ones.
+    """
+    ended = [action.ended_at for action in case.current_actions.values() if action.ended_at is not None]
+    if ended:
+        return max(ended) + timedelta(seconds=1)
+    return next(r.window.end for r in case.rounds if r.round > case.episode_round)

@@ -2,7 +2,7 @@
 
 from resilibot.contracts import events as e
 from resilibot.observe.gather import decide, gather
-from resilibot.observe.timing import recheck, settle
+from resilibot.observe.timing import recheck, settle, settle_if_new
 from resilibot.runtime.service import Reaction, Service
 
 LOOK = Reaction(decide, gather)
@@ -12,10 +12,12 @@ SERVICE = Service(
     emits=frozenset({e.EvidenceGatheredV1}),
     reactions={e.IncidentOpenedV1: LOOK, e.IncidentReopenedV1: LOOK},
     timers={
+        e.SignalAttachedV1: settle_if_new,
         e.SignalClearedV1: settle,
         e.ActionSucceededV1: settle,
         e.ActionFailedV1: settle,
         e.ActionOutcomeUnknownV1: settle,
+        e.ApprovalRevokedV1: settle,
         e.DiagnosisReachedV1: recheck,
     },
     due={"settle": LOOK, "recheck": LOOK},
@@ -26,11 +28,13 @@ SERVICE = Service(
         "ssm:DescribeInstanceInformation",
         "ssm:StartAutomationExecution",  # the read-only health check document only
         "ssm:GetAutomationExecution",
+        "ssm:SendCommand",  # what the document does in the caller's name
+        "ssm:ListCommands",
+        "ssm:ListCommandInvocations",
         "ssm:GetParameterHistory",
         "cloudtrail:LookupEvents",
         "s3:ListBucket",
         "s3:GetObject",
-        "s3:GetObjectVersion",
         "s3:PutObject",
         "kms:GenerateDataKey",
         "kms:Decrypt",

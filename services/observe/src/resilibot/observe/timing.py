@@ -7,8 +7,15 @@ from resilibot.runtime.service import After
 
 
 def settle(recorded: RecordedEvent, ports: Ports) -> list[After]:
-    """An action ended or an alarm cleared: give the service time to show it."""
+    """An action ended, an alarm cleared, an approval fell away: give the service time to show what is."""
     return [After("settle", ports.settings.settle_s)]
+
+
+def settle_if_new(recorded: RecordedEvent, ports: Ports) -> list[After]:
+    """A further alarm fires, or one fires again: the picture may have changed. A mere repeat says nothing new."""
+    event = recorded.event
+    is_new = isinstance(event, e.SignalAttachedV1) and event.why != "count"
+    return [After("settle", ports.settings.settle_s)] if is_new else []
 
 
 def recheck(recorded: RecordedEvent, ports: Ports) -> list[After]:

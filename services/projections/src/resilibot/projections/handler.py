@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from resilibot.projections.adapters.dynamodb_read_models import DynamoReadModels
+from resilibot.projections.adapters.live_names import LiveNames
 from resilibot.projections.ports import Ports
 from resilibot.projections.project import Projector
 from resilibot.runtime.environment import Runtime, client
@@ -13,7 +14,8 @@ from resilibot.runtime.environment import Runtime, client
 @cache
 def _ports() -> Ports:
     runtime = Runtime.from_env()
-    return Ports(runtime.store, DynamoReadModels(client("dynamodb")), runtime.personal.reveal)
+    names = LiveNames(client("dynamodb"), runtime.tables.cursors)
+    return Ports(runtime.store, DynamoReadModels(client("dynamodb"), names), runtime.personal.reveal)
 
 
 @cache

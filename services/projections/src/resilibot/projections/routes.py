@@ -1,21 +1,25 @@
-"""routes: every GET. What is shown comes from read models; history and time travel come from the store."""
+"""routes: every GET. What is shown comes from read models; history and time travel come from the store.
+
+`at` is a version of the stream or an RFC 3339 time: what is asked for as it was then.
+"""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from resilibot.contracts.case import Status
+from resilibot.contracts.case import Status, fold
 from resilibot.contracts.envelope import RecordedEvent, stream_id
 from resilibot.projections.ports import Ports
-from resilibot.projections.project import fold_view
-from resilibot.projections.views import IncidentView, case_state
+from resilibot.projections.time_travel import NotAPlaceInTime, events_at, place, states_at
 from resilibot.runtime.event_store.verify import AuditedStore, audit
 from resilibot.runtime.http import BadRequest, NotFound, new_router
 
 PAGE = 100
+At = Annotated[str | None, Query(max_length=64)]
 
 
 def routes(ports: Ports) -> Router:
@@ -31,52 +35,67 @@ def routes(ports: Ports) -> Router:
         status: Annotated[Status | None, Query()] = None,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = 20,
         cursor: Annotated[str | None, Query(max_length=1000)] = None,
+        at: At = None,
     ) -> dict[str, Any]:
-        """Newest first. `cursor` continues a list; with `status` a page may be shorter than `limit`."""
+        """Newest first; with `at` (a time) those there were, as they were.
+
+        `cursor` continues a list; with `status` a page may be shorter than `limit`.
+        """
+        moment = _moment(at)
         try:
-            rows, after = ports.models.newest_incidents(limit, cursor)
+            rows, after = ports.models.newest_incidents(limit, cursor, moment)
         except ValueError as error:
             raise BadRequest(str(error)) from error
+        if moment is not None:
+            rows = [_row_at(ports, row, moment) for row in rows]
         shown = ports.reveal([r for r in rows if status in (None, r["status"])])
         return {"incidents": shown, "cursor": after}
 
     @router.get("/incidents/<incident_id>")
-    def get_incident(incident_id: str, at: Annotated[str | None, Query(max_length=64)] = None) -> dict[str, Any]:
-        """The case; with `at` (a version, or an RFC 3339 time) as it was then."""
-        if at is not None:
-            past: dict[str, Any] = ports.reveal(case_state(_view_at(ports, incident_id, at).case))
-            return past
-        state = ports.models.get("cases", stream_id("incident", incident_id))
-        if state is None:
-            raise NotFound(f"no incident {incident_id}")
-        found: dict[str, Any] = ports.reveal(state)
+    def get_incident(incident_id: str, at: At = None) -> dict[str, Any]:
+        """The case."""
+        found: dict[str, Any] = _shown(ports, "cases", stream_id("incident", incident_id), at)
         return found
 
     @router.get("/incidents/<incident_id>/timeline")
-    def get_timeline(incident_id: str) -> dict[str, Any]:
+    def get_timeline(incident_id: str, at: At = None) -> dict[str, Any]:
         """One line per event."""
-        entries = ports.models.get("timelines", stream_id("incident", incident_id))
-        if entries is None:
-            raise NotFound(f"no incident {incident_id}")
-        return {"entries": ports.reveal(entries)}
+        return {"entries": _shown(ports, "timelines", stream_id("incident", incident_id), at)}
 
     @router.get("/incidents/<incident_id>/events")
-    def get_events(incident_id: str) -> dict[str, Any]:
+    def get_events(incident_id: str, at: At = None) -> dict[str, Any]:
         """The stored events with their place in the chain.
 
         `body` is the exact text that is hashed, names sealed; `envelope` is the same as a person may read it.
         """
-        events = _events(ports, incident_id)
+        stream = stream_id("incident", incident_id)
+        events: Sequence[RecordedEvent]
+        events = ports.store.load(stream).events if at is None else events_at(ports.history, stream, _place(at))
+        if not events:
+            raise NotFound(_absent(stream, at))
         envelopes = ports.reveal([json.loads(event.body) for event in events])
         return {"events": [_stored(event, envelope) for event, envelope in zip(events, envelopes, strict=True)]}
 
+    @router.get("/incidents/<incident_id>/evidence/<evidence_id>")
+    def get_evidence(incident_id: str, evidence_id: str) -> dict[str, Any]:
+        """One piece of evidence with its content, as it was recorded, names as a person may read them."""
+        events = ports.store.load(stream_id("incident", incident_id)).events
+        item = fold(incident_id, events).evidence().get(evidence_id)
+        if item is None:
+            raise NotFound(f"no evidence {evidence_id} in incident {incident_id}")
+        shown: dict[str, Any] = ports.reveal(item.model_dump(mode="json"))
+        return shown
+
     @router.get("/signals/<fingerprint>")
-    def get_signal(fingerprint: str) -> dict[str, Any]:
+    def get_signal(fingerprint: str, at: At = None) -> dict[str, Any]:
         """How often a fingerprint was received, and what became of it."""
-        state = ports.models.get("signals", stream_id("signal", fingerprint))
-        if state is None:
-            raise NotFound(f"no signal {fingerprint}")
-        found: dict[str, Any] = state
+        found: dict[str, Any] = _shown(ports, "signals", stream_id("signal", fingerprint), at)
+        return found
+
+    @router.get("/targets")
+    def get_target(name: Annotated[str, Query(min_length=1, max_length=500)], at: At = None) -> dict[str, Any]:
+        """The action that is open on a target, and those before. `name` is the step's target: service/checkout."""
+        found: dict[str, Any] = _shown(ports, "targets", stream_id("target", name), at)
         return found
 
     @router.get("/audit")
@@ -91,35 +110,46 @@ def routes(ports: Ports) -> Router:
     return router
 
 
-def _events(ports: Ports, incident_id: str) -> tuple[RecordedEvent, ...]:
-    events = ports.store.load(stream_id("incident", incident_id)).events
-    if not events:
-        raise NotFound(f"no incident {incident_id}")
-    return events
-
-
-def _view_at(ports: Ports, incident_id: str, at: str) -> IncidentView:
-    events = _events(ports, incident_id)
-    if at.isdecimal():
-        cut = tuple(event for event in events if event.version <= int(at))
+def _shown(ports: Ports, model: str, stream: str, at: str | None) -> Any:
+    """The state of a read model, now or `at`, names revealed. Raises NotFound, BadRequest."""
+    if at is None:
+        state = ports.models.get(model, stream)
     else:
-        moment = _moment(at)
-        cut = tuple(event for event in events if event.envelope.recorded_at <= moment)
-    if not cut:
-        raise NotFound(f"{incident_id} did not exist at {at}")
-    view = fold_view(events[0].stream, cut)
-    assert isinstance(view, IncidentView)  # noqa: S101  an incident's stream
-    return view
+        states = states_at(ports.history, stream, _place(at))
+        state = states[model] if states else None
+    if state is None:
+        raise NotFound(_absent(stream, at))
+    return ports.reveal(state)
 
 
-def _moment(at: str) -> datetime:
+def _row_at(ports: Ports, row: dict[str, Any], moment: datetime) -> dict[str, Any]:
+    """The row as it was. One whose last change is not after the moment is that already."""
+    if datetime.fromisoformat(row["updated_at"]) <= moment:
+        return row
+    states = states_at(ports.history, stream_id("incident", row["incident_id"]), moment)
+    assert states is not None  # noqa: S101  the list holds only incidents opened by then
+    found: dict[str, Any] = states["incidents"]
+    return found
+
+
+def _place(at: str) -> int | datetime:
     try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        raise BadRequest(f"at: {at!r} is neither a version nor an RFC 3339 time") from None
-    if moment.tzinfo is None:
-        raise BadRequest(f"at: {at!r} needs a zone")
+        return place(at)
+    except NotAPlaceInTime as error:
+        raise BadRequest(str(error)) from error
+
+
+def _moment(at: str | None) -> datetime | None:
+    """Of a list, which has no version."""
+    moment = None if at is None else _place(at)
+    if isinstance(moment, int):
+        raise BadRequest(f"at: a list has no version {moment}; an RFC 3339 time is needed")
     return moment
+
+
+def _absent(stream: str, at: str | None) -> str:
+    category, _, key = stream.partition("#")
+    return f"no {category} {key}" if at is None else f"there was no {category} {key} at {at}"
 
 
 def _stored(event: RecordedEvent, envelope: dict[str, Any]) -> dict[str, Any]:

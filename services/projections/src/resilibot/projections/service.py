@@ -24,6 +24,7 @@ SERVICE = Service(
             e.ApprovalGrantedV1,
             e.ApprovalDeniedV1,
             e.ApprovalExpiredV1,
+            e.ApprovalRevokedV1,
             e.ActionStartedV1,
             e.ActionDispatchedV1,
             e.ActionSucceededV1,
@@ -39,14 +40,16 @@ SERVICE = Service(
             e.SubjectForgottenV1,
         }
     ),
-    needs=("kms:Decrypt",),
     routes=(
         "GET /health",
         "GET /incidents",
         "GET /incidents/{incident_id}",
         "GET /incidents/{incident_id}/timeline",
         "GET /incidents/{incident_id}/events",
+        "GET /incidents/{incident_id}/evidence/{evidence_id}",
         "GET /signals/{fingerprint}",
+        "GET /targets",
         "GET /audit",
     ),
+    needs=("secretsmanager:GetSecretValue", "kms:Decrypt"),  # who calls; whose names
 )

@@ -1,23 +1,34 @@
 """tables: names and shapes of the read models' tables; a changed read model gets a new version, not a migration."""
 
+from collections.abc import Mapping
 from typing import Any
 
-VERSIONS = {"incidents": 1, "cases": 1, "timelines": 1, "signals": 1, "targets": 1}
+FIRST = {"incidents": 1, "cases": 1, "timelines": 1, "signals": 1, "targets": 1}  # live before any rebuild
+MODELS = {"incident": ("incidents", "cases", "timelines"), "signal": ("signals",), "target": ("targets",)}
 BY_OPENED = "by_opened"
+PREFIX = "resilibot-readmodel-"
 
 
-def table_name(model: str) -> str:
-    return f"resilibot-readmodel-{model}-v{VERSIONS[model]}"
+def table_name(model: str, version: int) -> str:
+    return f"{PREFIX}{model}-v{version}"
 
 
-def definitions() -> list[dict[str, Any]]:
+def parse_table_name(name: str) -> tuple[str, int] | None:
+    """Model and version of a read model's table; None for any other table."""
+    model, _, version = name.removeprefix(PREFIX).rpartition("-v")
+    if not name.startswith(PREFIX) or model not in FIRST or not version.isdecimal():
+        return None
+    return model, int(version)
+
+
+def definitions(versions: Mapping[str, int] = FIRST) -> list[dict[str, Any]]:
     """Arguments of create_table, one per read model."""
-    return [_table(model) for model in VERSIONS]
+    return [_table(model, version) for model, version in versions.items()]
 
 
-def _table(model: str) -> dict[str, Any]:
+def _table(model: str, version: int) -> dict[str, Any]:
     table: dict[str, Any] = {
-        "TableName": table_name(model),
+        "TableName": table_name(model, version),
         "KeySchema": [{"AttributeName": "stream", "KeyType": "HASH"}],
         "AttributeDefinitions": [{"AttributeName": "stream", "AttributeType": "S"}],
         "BillingMode": "PAY_PER_REQUEST",

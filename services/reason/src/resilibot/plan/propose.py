@@ -48,13 +48,13 @@ def _answer(case: IncidentCase, diagnosis: e.DiagnosisReachedV1) -> e.PlanPropos
 
 
 def _was_tried(case: IncidentCase, step: e.PlanStep) -> bool:
-    """Done, denied or left unanswered since the incident (re)opened: the same again is no new idea."""
+    """Done or denied since the incident (re)opened: the same again is no new idea."""
     wanted = (step.action, step.target, content_hash(step.arguments))
     done = {(a.started.action, a.started.target, a.started.arguments_hash) for a in case.current_actions.values()}
     refused = {
         (a.request.step.action, a.request.step.target, a.request.arguments_hash)
         for a in case.current_approvals.values()
-        if a.state in ("denied", "expired")
+        if a.state == "denied"
     }
     return wanted in done | refused
 

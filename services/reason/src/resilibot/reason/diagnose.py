@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
-from resilibot.contracts.evidence import Citation, Finding
+from resilibot.contracts.evidence import Finding
 from resilibot.reason.citations import checked
 from resilibot.reason.hypotheses import Candidate, candidates, findings
 from resilibot.reason.quantities import DEVIATES
@@ -52,9 +52,15 @@ def diagnose(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> e.DiagnosisR
 
 
 def is_healthy(scene: Scene) -> bool:
-    """The alarm's own metric could be judged and is well, and nothing else speaks against health."""
-    judged = [m for m in scene.alarmed if m.is_judged]
-    is_judged = bool(judged) and len(judged) == len(scene.alarmed)
+    """What the alarms watch could be judged and is well, and nothing else speaks against health.
+
+    An alarm that watches no single metric (composite, metric maths) is judged by its own word that it is over, and by
+    the service's other metrics.
+    """
+    if scene.alarmed:
+        is_judged = all(m.is_judged for m in scene.alarmed)
+    else:
+        is_judged = scene.all_clear and any(m.is_judged for m in scene.measured)
     return is_judged and not scene.deviating and not scene.silent and not scene.errors
 
 
@@ -115,8 +121,8 @@ def _healthy_confidence(scene: Scene) -> float:
 
 
 def _say_healthy(scene: Scene) -> str:
-    alarmed = scene.alarmed[0]
-    return f"no fault found: {alarmed.say()}; nothing else deviates"
+    judged = scene.alarmed or tuple(m for m in scene.measured if m.is_judged)
+    return f"no fault found: {judged[0].say()}; nothing else deviates"
 
 
 def _say_inconclusive(scene: Scene, hypotheses: Sequence[e.Hypothesis]) -> str:
@@ -129,7 +135,3 @@ def _say_inconclusive(scene: Scene, hypotheses: Sequence[e.Hypothesis]) -> str:
         return f"no cause stands out; the nearest is: {hypotheses[0].statement}"
     worst = max((m.badness or 0.0 for m in scene.measured), default=0.0)
     return "something deviates, but no known cause explains it" if worst > DEVIATES else "no cause is supported"
-
-
-def cites_of(found: Sequence[Finding]) -> list[Citation]:
-    return [citation for finding in found for citation in finding.citations]

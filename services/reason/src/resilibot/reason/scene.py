@@ -78,6 +78,7 @@ class Scene:
     changed: tuple[Changed, ...]
     gaps: tuple[EvidenceGap, ...]
     kinds_seen: frozenset[str]
+    all_clear: bool  # every alarm of the incident has said that it is over
 
     @property
     def alarmed(self) -> tuple[Measured, ...]:
@@ -144,6 +145,7 @@ def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
         ),
         gaps=(*gathered.gaps, *unread),
         kinds_seen=frozenset(item.kind for item in readable),
+        all_clear=not any(summary.is_firing for summary in case.signals.values()),
     )
 
 

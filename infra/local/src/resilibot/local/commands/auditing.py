@@ -6,11 +6,16 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from resilibot.local.commands import render
+from resilibot.contracts.event import format_time
+from resilibot.local.commands import archiving, render
 from resilibot.local.commands.context import FAILED, api, clock_time, errors, home, out, show
 
 app = typer.Typer(no_args_is_help=True, help="Prove that nothing stored was changed.")
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+
+
+app.command("checkpoint")(archiving.checkpoint)
+app.command("export")(archiving.export)
 
 
 @app.callback()
@@ -23,11 +28,12 @@ def verify(
     incident_id: Annotated[str | None, typer.Argument(help="one incident; all streams when left out")] = None,
     as_json: Json = False,
 ) -> None:
-    """Recompute every hash chain straight from the event store (not through the API). Exit code 1 on a fault."""
-    from resilibot.local.backbone import audit_home
+    """Recompute every hash chain from the store itself, and hold it against the checkpoints. Exit code 1 on a fault."""
+    from resilibot.local.audit_trail import trail_of
 
-    with errors(as_json):
-        report = audit_home(home(), f"incident#{incident_id}" if incident_id else None)
+    with errors(as_json), trail_of(home()) as trail:
+        covered = trail.verify(f"incident#{incident_id}" if incident_id else None)
+    report, coverage = covered.audit, covered.coverage
     data: dict[str, Any] = {
         "ok": report.ok,
         "streams": report.streams,
@@ -35,11 +41,20 @@ def verify(
         "faults": [
             {"stream": f.stream, "version": f.version, "kind": f.kind, "detail": f.detail} for f in report.faults
         ],
+        "checkpoints": {
+            "count": coverage.checkpoints,
+            "since": format_time(coverage.since) if coverage.since else None,
+            "key_id": trail.key_id,
+            "streams": coverage.streams,
+            "not_covered": [{"stream": w.stream, "first": w.first, "last": w.last} for w in coverage.windows],
+        },
     }
 
     def text() -> None:
         for fault in data["faults"]:
             out.print(f"[red]{fault['kind']}[/red] at {fault['stream']}:{fault['version']}: {escape(fault['detail'])}")
+        for line in render.coverage(data["checkpoints"]):
+            out.print(escape(line))
         verdict = "[green]ok[/green]" if report.ok else "[red]FAILED[/red]"
         out.print(f"audit verify: {verdict} ({report.events} events in {report.streams} streams)")
 

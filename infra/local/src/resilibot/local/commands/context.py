@@ -19,6 +19,12 @@ from resilibot.local.dead_letters import UnknownQueue
 from resilibot.local.drill import DrillTimedOut
 from resilibot.local.emulators import EmulatorError
 from resilibot.local.home_file import HomeBusy, HomeFailed, HomeFile, NoHome
+from resilibot.projections.ports import ReadModelError
+from resilibot.runtime.audit.archive import ArchiveError
+from resilibot.runtime.audit.bundle import BundleError
+from resilibot.runtime.audit.checkpoints import CheckpointsError
+from resilibot.runtime.blobs import BlobError
+from resilibot.runtime.event_store.port import StoreError
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -60,6 +66,8 @@ def errors(as_json: bool) -> Iterator[None]:
     except UnknownQueue as error:
         raise fail(str(error), error.code, as_json, BAD_USE) from error
     except (ApiError, NoHome, HomeBusy, HomeFailed, DrillTimedOut, EmulatorError) as error:
+        raise fail(str(error), error.code, as_json) from error
+    except (CheckpointsError, BundleError, ArchiveError, StoreError, BlobError, ReadModelError) as error:
         raise fail(str(error), error.code, as_json) from error
 
 

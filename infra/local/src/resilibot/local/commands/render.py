@@ -1,6 +1,6 @@
 """render: cases, timelines and evidence for a terminal. Text from outside is escaped, never interpreted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.markup import escape
@@ -95,3 +95,16 @@ def approval(request: Mapping[str, Any]) -> None:
         table.add_row(f"[bold]{name}[/bold]", escape(str(value)))
     out.print("\n[magenta]approval needed[/magenta]")
     out.print(table)
+
+
+def coverage(checkpoints: dict[str, Any]) -> Iterator[str]:
+    """How far the checkpoints reach, and the window that they do not cover yet."""
+    if not checkpoints["count"]:
+        yield "no checkpoint yet: a stream rewritten together with its HEAD would not be seen"
+        return
+    windows = checkpoints["not_covered"]
+    for window in windows:
+        yield f"not covered yet: {window['stream']}, versions {window['first']} to {window['last']}"
+    events = sum(window["last"] - window["first"] + 1 for window in windows)
+    since = f"checkpoints: {checkpoints['count']}, the newest of {checkpoints['since']}"
+    yield f"{since}: {checkpoints['streams']} streams covered; {events} events came after it"

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
+from rich.markdown import Markdown
 from rich.rule import Rule
 
 from resilibot.local.client import ApiClient
@@ -51,8 +51,18 @@ def up(
         except BaseException:
             house.stop()
             raise
-    data = {"api": file.api, "token_file": str(file.token_file), "state": str(file.state_dir)}
-    show(data, as_json, lambda: out.print(f"running: API {file.api}, token in {file.token_file}; ^C stops it"))
+    data = {
+        "api": file.api,
+        "token_file": str(file.token_file),
+        "state": str(file.state_dir),
+        "checkpoint_key": file.checkpoint_key,
+    }
+
+    def text() -> None:
+        out.print(f"running: API {file.api}, token in {file.token_file}; ^C stops it")
+        out.print(f"checkpoints are signed by key {file.checkpoint_key}")
+
+    show(data, as_json, text)
     stopping.wait()
     house.stop()
 
@@ -168,7 +178,7 @@ def _conclude(file: HomeFile, report: DrillReport, verified: Any, as_json: bool)
         postmortem = _postmortem(file, report.case)
         if postmortem:
             out.print(Rule("postmortem"))
-            out.print(escape(postmortem))
+            out.print(Markdown(postmortem))
         out.print(Rule())
         out.print(f"[bold]{report.incident_id}[/bold] {report.status}")
         for label, seconds in (

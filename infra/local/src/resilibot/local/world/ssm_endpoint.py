@@ -88,7 +88,10 @@ class SsmOperations:
             "AutomationExecutionStatus": execution.status,
             "ExecutionStartTime": execution.started_at,
             "Parameters": execution.parameters,
-            "Outputs": {"run.Output": [i.output for i in execution.invocations.values() if i is not None]},
+            "Outputs": {
+                "run.CommandId": [execution.id],
+                "run.Output": [i.output for i in execution.invocations.values() if i is not None],
+            },
         }
         failed = [
             f"{h}: exit code {i.exit_code}: {i.error or i.output}"
@@ -127,7 +130,11 @@ class SsmOperations:
     def _list_invocations(self, request: dict[str, Any]) -> dict[str, Any]:
         wanted = request.get("CommandId")
         found = [e for e in self._executions.all() if wanted in (None, e.id)]
-        return {"CommandInvocations": [_invocation(e, i) for e in found for i in e.instance_ids]}
+        invocations = [_invocation(e, i) for e in found for i in e.instance_ids]
+        if request.get("Details"):
+            for one in invocations:
+                one["CommandPlugins"] = [{"Name": "run", "Output": one["StandardOutputContent"][:2500]}]
+        return {"CommandInvocations": invocations}
 
     def _cancel(self, request: dict[str, Any]) -> dict[str, Any]:
         self._executions.cancel(request["CommandId"])

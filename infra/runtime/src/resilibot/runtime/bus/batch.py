@@ -12,20 +12,19 @@ from typing import Any, TypeVar
 log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
-Batch = Mapping[str, Any]  # {"Records": [{"messageId", "body", "attributes": {"MessageGroupId"}}]}
+Batch = Mapping[str, Any]  # {"Records": [{"messageId", "body"}]}
 Response = dict[str, list[dict[str, str]]]  # {"batchItemFailures": [{"itemIdentifier"}]}
 
 
-def handle_in_order(batch: Batch, handle: Callable[[str], None]) -> Response:
-    """handle(body) for each record. After a failure the rest of that message group fails too, so order is kept."""
-    failed: list[str] = []
-    broken_groups: set[str] = set()
-    for record in batch["Records"]:
-        group = record.get("attributes", {}).get("MessageGroupId", record["messageId"])
-        if group in broken_groups or not _done(partial(handle, record["body"]), record["messageId"]):
-            broken_groups.add(group)
-            failed.append(record["messageId"])
-    return _response(failed)
+def handle_each(batch: Batch, handle: Callable[[str], None]) -> Response:
+    """handle(body) for each record by itself, in order.
+
+    A failing record does not hold back those after it, also of its message group: what is handled folds the stream
+    from the store, so nobody needs the queue's order, and a poisonous message must not bury its neighbours.
+    """
+    return _response(
+        [r["messageId"] for r in batch["Records"] if not _done(partial(handle, r["body"]), r["messageId"])]
+    )
 
 
 def handle_by_key(

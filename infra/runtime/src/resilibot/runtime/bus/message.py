@@ -34,13 +34,6 @@ class EventMessage:
     prev_hash: str
     body: str | None
 
-    def recorded(self) -> RecordedEvent | None:
-        """The event in the message if it is there and hashes to what the message says, else None: ask the store."""
-        if self.body is None:
-            return None
-        recorded = RecordedEvent.from_body(self.prev_hash, self.body.encode())
-        return recorded if recorded.hash == self.hash else None
-
 
 @dataclass(frozen=True)
 class TimerMessage:

@@ -15,11 +15,20 @@ from ulid import ULID
 from resilibot.contracts.canonical import GENESIS
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import format_time
-from resilibot.runtime.event_store.items import check_linked, commit_of, head_of, linked, split, timer_item
+from resilibot.runtime.event_store.items import (
+    check_linked,
+    commit_events,
+    commit_of,
+    head_of,
+    linked,
+    split,
+    timer_item,
+)
 from resilibot.runtime.event_store.port import (
     Append,
     Head,
     StoreCorrupt,
+    StoreError,
     StoreUnavailable,
     Stream,
     Timer,
@@ -29,6 +38,7 @@ from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.event_store.verify import Commit
 
 ATTEMPTS = 6
+LAST_VERSION = 2**53 - 1  # above every version
 UNDECIDED = frozenset(
     {
         "TransactionConflict",
@@ -44,6 +54,19 @@ UNDECIDED = frozenset(
 )
 
 
+class AlsoRefused(StoreError):
+    """What was to be written together with the append was refused; the append itself was not. Nothing was written.
+
+    `refused`: those of the caller's items whose condition failed.
+    """
+
+    code = "also_refused"
+
+    def __init__(self, place: str, refused: Sequence[dict[str, Any]]) -> None:
+        super().__init__(f"append after {place}: {len(refused)} item(s) of the same transaction were refused")
+        self.refused = refused
+
+
 class DynamoEventStore:
     """`client` is a boto3 DynamoDB client (low level)."""
 
@@ -55,8 +78,9 @@ class DynamoEventStore:
     def load(self, stream: str, *, after: int = 0, upto: int | None = None) -> Stream:
         if upto is not None and upto <= after:
             return Stream(stream, (), after, GENESIS)
-        first = self._key_of(stream, after + 1) if after else 1
-        commits = list(self._query(stream, first, upto))
+        commits = list(self._query(stream, after + 1, upto))
+        if after and (not commits or commits[0].version != after + 1):  # `after` lies inside of a commit
+            commits = list(self._query(stream, self._key_of(stream, after + 1), upto))
         if not commits:
             return Stream(stream, (), after, GENESIS)
         events = [event for event in linked(commits) if after < event.version <= (upto or event.version)]
@@ -64,12 +88,19 @@ class DynamoEventStore:
             return Stream(stream, (), after, GENESIS)
         return Stream(stream, tuple(events), events[-1].version, events[-1].hash)
 
-    def append(self, appends: Sequence[Append], timers: Sequence[Timer] = ()) -> None:
+    def append(
+        self, appends: Sequence[Append], timers: Sequence[Timer] = (), also: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        """As the port says. `also`: further items of the same transaction, with conditions of their own.
+
+        Raises AlsoRefused when nothing but those conditions failed.
+        """
         commit_id = str(ULID())
         items: list[dict[str, Any]] = []
         for append in appends:
             items += self._append_items(append, commit_id)
         items += [{"Put": {"TableName": self._tables.timers, "Item": timer_item(timer)}} for timer in timers]
+        items += also
         self._transact(items, commit_id, appends)
 
     def heads(self) -> Iterator[Head]:
@@ -87,18 +118,37 @@ class DynamoEventStore:
         """Raw commits in key order, as they lie there, whatever was done to them."""
         return [commit_of(item) for item in self._pages(stream, 1, None)]
 
+    def end(self, stream: str) -> RecordedEvent | None:
+        """The last event, from the last commit alone; None for an unknown stream.
+
+        For a writer that folds nothing and only continues the chain. Raises ChainBroken, StoreUnavailable.
+        """
+        item = self._last_commit(stream, LAST_VERSION)
+        return commit_events(item)[-1] if item else None
+
     def _key_of(self, stream: str, version: int) -> int:
         """Key of the commit that holds `version`: it may begin before it."""
-        answer = self._client.query(
-            TableName=self._tables.events,
-            KeyConditionExpression="#stream = :stream AND #version <= :version",
-            ExpressionAttributeNames={"#stream": "stream", "#version": "version"},
-            ExpressionAttributeValues={":stream": {"S": stream}, ":version": {"N": str(version)}},
-            ScanIndexForward=False,
-            Limit=1,
-            ConsistentRead=True,
-        )
-        return int(answer["Items"][0]["version"]["N"]) if answer["Items"] else version
+        item = self._last_commit(stream, version)
+        return int(item["version"]["N"]) if item else version
+
+    def _last_commit(self, stream: str, upto: int) -> dict[str, Any] | None:
+        """The last commit that begins at or before version `upto`."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            answer = self._client.query(
+                TableName=self._tables.events,
+                KeyConditionExpression="#stream = :stream AND #version <= :version",
+                ExpressionAttributeNames={"#stream": "stream", "#version": "version"},
+                ExpressionAttributeValues={":stream": {"S": stream}, ":version": {"N": str(upto)}},
+                ScanIndexForward=False,
+                Limit=1,
+                ConsistentRead=True,
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise StoreUnavailable(f"query of {stream} up to {upto}: {error}") from error
+        items: list[dict[str, Any]] = answer["Items"]
+        return items[0] if items else None
 
     def _query(self, stream: str, first: int, upto: int | None) -> Iterator[Commit]:
         for item in self._pages(stream, first, upto):
@@ -218,13 +268,19 @@ class DynamoEventStore:
         """A lost race fails on commit and HEAD alike. Only one of them failing means that they disagree."""
         failed_puts: set[str] = set()
         failed_heads: set[str] = set()
+        also: list[dict[str, Any]] = []
         for item, reason in zip(items, reasons, strict=False):
             if reason.get("Code") != "ConditionalCheckFailed":
                 continue
             operation = item.get("Put") or item["Update"]
+            if operation["TableName"] not in (self._tables.events, self._tables.streams):
+                also.append(item)
+                continue
             is_head = operation["TableName"] == self._tables.streams
             key = (operation.get("Item") or operation.get("Key"))["stream"]["S"]
             (failed_heads if is_head else failed_puts).add(key)
+        if also and not failed_puts and not failed_heads:
+            raise AlsoRefused(place, also) from error
         for stream in failed_puts ^ failed_heads:
             self._check_again(stream, place, error)
         raise VersionConflict(place) from error

@@ -69,7 +69,7 @@ def linked(commits: Sequence[Commit]) -> list[RecordedEvent]:
             chained = chain(prev_hash, commit.bodies)
         except ValueError as error:  # not JSON, or no envelope any more (pydantic.ValidationError is a ValueError)
             raise ChainBroken(place, f"a stored body cannot be read: {error}") from error
-        if chained[-1].hash != commit.hash:
+        if not chained or chained[-1].hash != commit.hash:
             raise ChainBroken(place, f"events {commit.version}..{commit.last} do not give the commit's hash")
         for at, event in enumerate(chained, start=commit.version):
             if event.stream != commit.stream or event.version != at:

@@ -2,7 +2,7 @@
 
 Detected: an altered body, a broken link, a gap, an inserted, swapped or foreign commit, an event that says it
 belongs elsewhere, a HEAD that differs. Not detected here: a stream rewritten as a whole together with its HEAD; that
-takes an anchor outside of the store.
+takes a checkpoint outside of the store (resilibot.runtime.audit.coverage).
 """
 
 import json
@@ -15,7 +15,17 @@ from resilibot.runtime.event_store.port import Head
 
 READS_OF_A_MOVING_STREAM = 20
 
-FaultKind = Literal["altered", "broken_link", "gap", "foreign", "misplaced", "head_differs", "unreadable"]
+FaultKind = Literal[
+    "altered",
+    "broken_link",
+    "gap",
+    "foreign",
+    "misplaced",
+    "head_differs",
+    "unreadable",
+    "checkpoint_differs",
+    "checkpoint",
+]
 
 
 @dataclass(frozen=True)
@@ -67,13 +77,13 @@ def audit(store: AuditedStore, stream: str | None = None) -> AuditReport:
     faults: list[Fault] = []
     events = 0
     for name in names:
-        head, commits = _at_rest(store, name)
+        head, commits = at_rest(store, name)
         events += sum(len(commit.bodies) for commit in commits)
         faults += verify_stream(head, commits)
     return AuditReport(len(names), events, tuple(faults))
 
 
-def _at_rest(store: AuditedStore, stream: str) -> tuple[Head, list[Commit]]:
+def at_rest(store: AuditedStore, stream: str) -> tuple[Head, list[Commit]]:
     """HEAD and commits of one moment: an append between two reads is no fault. A stream in use is read again."""
     nothing = Head(stream, 0, GENESIS, 0, "", _NEVER)
     head = store.head(stream) or nothing
@@ -107,7 +117,7 @@ def _verify_commit(stream: str, commit: Commit, version: int, prev_hash: str) ->
         return Fault(stream, version + 1, "gap", f"version {version + 1} is missing, the next commit starts at {first}")
     if commit.prev_hash != prev_hash:
         return Fault(stream, first, "broken_link", "the commit does not continue the hash before it")
-    if commit.last != version + len(commit.bodies):
+    if not commit.bodies or commit.last != version + len(commit.bodies):
         return Fault(
             stream, first, "altered", f"it says it ends at {commit.last}, but holds {len(commit.bodies)} events"
         )

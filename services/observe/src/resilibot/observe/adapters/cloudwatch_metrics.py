@@ -36,8 +36,8 @@ class CloudWatchMetrics:
                         found[(ref.namespace, ref.name, *(f"{k}={v}" for k, v in sorted(own.items())))] = ref
         return [found[key] for key in sorted(found)]
 
-    def read(self, metrics: Sequence[MetricRef], start: datetime, end: datetime, period_s: int) -> list[Series]:
-        queries = [_query(f"m{i}", metric, period_s) for i, metric in enumerate(metrics)]
+    def read(self, metrics: Sequence[MetricRef], start: datetime, end: datetime) -> list[Series]:
+        queries = [_query(f"m{i}", metric) for i, metric in enumerate(metrics)]
         points: dict[str, list[tuple[datetime, float]]] = {query["Id"]: [] for query in queries}
         with asking(f"GetMetricData of {len(queries)} metrics"):
             arguments = {"StartTime": start, "EndTime": end, "ScanBy": "TimestampAscending"}
@@ -51,7 +51,7 @@ class CloudWatchMetrics:
         ]
 
 
-def _query(identifier: str, metric: MetricRef, period_s: int) -> dict[str, Any]:
+def _query(identifier: str, metric: MetricRef) -> dict[str, Any]:
     return {
         "Id": identifier,
         "MetricStat": {
@@ -60,7 +60,7 @@ def _query(identifier: str, metric: MetricRef, period_s: int) -> dict[str, Any]:
                 "MetricName": metric.name,
                 "Dimensions": [{"Name": k, "Value": v} for k, v in sorted(metric.dimensions.items())],
             },
-            "Period": period_s,
+            "Period": metric.period_s,
             "Stat": metric.statistic,
         },
     }

@@ -11,7 +11,7 @@ from resilibot.observe.ports import SourceFailed, StatusRead
 from resilibot.observe.single_flight import SingleFlight
 
 FINAL = frozenset({"Success", "Failed", "TimedOut", "Cancelled", "CompletedWithSuccess", "CompletedWithFailure"})
-GRACE_S = 1.5  # on top of the probe's own time, for the agent to start and answer
+AT_ONCE = 50  # instances that one command takes
 
 
 class SsmHosts:
@@ -23,6 +23,7 @@ class SsmHosts:
         document: str,
         tag: str,
         probe_s: float,
+        wait_s: float,
         pause: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -30,6 +31,7 @@ class SsmHosts:
         self._document = document
         self._tag = tag
         self._probe_s = probe_s
+        self._wait_s = wait_s
         self._pause = pause
         self._monotonic = monotonic
         self._flights: SingleFlight[list[StatusRead]] = SingleFlight()
@@ -40,7 +42,9 @@ class SsmHosts:
     def _ask(self, service: str, unit: str) -> list[StatusRead]:
         hosts = self._online(service)
         online = sorted(host for host, ping in hosts.items() if ping == "Online")
-        reports = self._health(online, unit) if online else {}
+        reports: dict[str, dict[str, Any]] = {}
+        for first in range(0, len(online), AT_ONCE):
+            reports |= self._health(online[first : first + AT_ONCE], unit)
         reads = []
         for host, ping in sorted(hosts.items()):
             query = {"operation": "StartAutomationExecution", "DocumentName": self._document, "InstanceId": host}
@@ -59,34 +63,39 @@ class SsmHosts:
         return hosts
 
     def _health(self, hosts: list[str], unit: str) -> dict[str, dict[str, Any]]:
-        """One JSON report per host that answered within the probe's time."""
+        """One report per host that gave one in time. Of a host that is missing here nothing is known."""
         parameters = {"InstanceIds": hosts, "Unit": [unit], "ProbeSeconds": [f"{self._probe_s:g}"]}
         with asking(f"StartAutomationExecution {self._document} {parameters}"):
             started = self._client.start_automation_execution(DocumentName=self._document, Parameters=parameters)
-            execution_id = started["AutomationExecutionId"]
-            deadline = self._monotonic() + self._probe_s + GRACE_S
-            wait_s = self._probe_s / 2
-            while True:
-                self._pause(wait_s)
-                answer = self._client.get_automation_execution(AutomationExecutionId=execution_id)
-                execution = answer["AutomationExecution"]
-                if execution["AutomationExecutionStatus"] in FINAL or self._monotonic() > deadline:
-                    return _reports(execution.get("Outputs", {}))
-                wait_s = min(wait_s * 1.5, 2.0)
+            command = self._command(started["AutomationExecutionId"])
+            pages = self._client.get_paginator("list_command_invocations").paginate(CommandId=command, Details=True)
+            invocations = [one for page in pages for one in page["CommandInvocations"]] if command else []
+        return {one["InstanceId"]: report for one in invocations if (report := _report(one)) is not None}
+
+    def _command(self, execution_id: str) -> str | None:
+        """Id of the command that the execution runs, once it has ended or the time is up; None when it has none."""
+        deadline = self._monotonic() + self._wait_s
+        wait_s = self._probe_s / 2
+        while True:
+            self._pause(wait_s)
+            answer = self._client.get_automation_execution(AutomationExecutionId=execution_id)
+            execution = answer["AutomationExecution"]
+            if execution["AutomationExecutionStatus"] in FINAL or self._monotonic() > deadline:
+                return next(iter(execution.get("Outputs", {}).get("run.CommandId", [])), None)
+            wait_s = min(wait_s * 1.5, 2.0)
 
 
-def _reports(outputs: dict[str, list[str]]) -> dict[str, dict[str, Any]]:
-    """JSON lines, each with "instance_id", anywhere in the outputs; other text is skipped."""
-    reports = {}
-    for values in outputs.values():
-        for line in "\n".join(values).splitlines():
+def _report(invocation: dict[str, Any]) -> dict[str, Any] | None:
+    """The JSON line that the document prints; other text is skipped."""
+    for plugin in invocation.get("CommandPlugins", []):
+        for line in str(plugin.get("Output", "")).splitlines():
             try:
                 report = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(report, dict) and isinstance(report.get("instance_id"), str):
-                reports[report["instance_id"]] = report
-    return reports
+            if isinstance(report, dict) and report.get("instance_id") == invocation["InstanceId"]:
+                return report
+    return None
 
 
 def _status(host: str, ping: str, unit: str, report: dict[str, Any] | None) -> StatusContent:
@@ -94,12 +103,13 @@ def _status(host: str, ping: str, unit: str, report: dict[str, Any] | None) -> S
         return StatusContent(component=host, kind="managed-instance", state=ping.lower(), responds=False, detail={})
     if report is None:
         return StatusContent(
-            component=host, kind="unit", state="no_answer", responds=False, detail={"unit": unit, "ping": ping}
+            component=host, kind="unit", state="no_report", responds=None, detail={"unit": unit, "ping": ping}
         )
+    responds = report.get("responds")
     return StatusContent(
         component=host,
         kind="unit",
         state=str(report.get("state", "unknown")),
-        responds=bool(report.get("responds")),
+        responds=responds if isinstance(responds, bool) else None,
         detail={key: value for key, value in sorted(report.items()) if key != "instance_id"},
     )

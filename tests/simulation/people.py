@@ -1,0 +1,104 @@
+"""people: how they answer an approval: in time or late, once or twice, and two who would forge one."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from resilibot.act.approve import answer
+from resilibot.contracts import events as e
+from resilibot.contracts.case import fold
+from resilibot.contracts.envelope import Actor, RecordedEvent
+from resilibot.contracts.event import DomainEvent
+from resilibot.runtime.service import On, Service
+from resilibot.runtime.writer import Origin, Writer
+from tests.simulation.scenario import Persona
+
+EXPIRY_S = 120.0
+FORGED_MAC = "0" * 64
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: `after_s` seconds after it was asked."""
+
+    after_s: float
+    kind: str  # approve, deny, forge, replay
+    person: str = "ada"
+
+
+def answers(persona: Persona, seed: int, number: int) -> Iterator[Answer]:
+    """What a person of this kind does about the `number`-th approval of the run."""
+    rng = random.Random(f"person {seed} {number}")
+    soon = rng.uniform(1, 60)
+    if persona == "approves":
+        yield Answer(soon, "approve")
+    elif persona == "denies":
+        yield Answer(soon, "deny")
+    elif persona == "late":
+        yield Answer(EXPIRY_S + rng.uniform(-3, 60), "approve")
+    elif persona == "twice":
+        yield Answer(soon, "approve")
+        yield Answer(soon + rng.uniform(0, 30), "approve")
+    elif persona == "two_people":
+        yield Answer(soon, "approve")
+        yield Answer(soon, "deny", "bob")
+    elif persona == "forger":
+        yield Answer(soon, "forge", "mallory")
+        yield Answer(soon + 20, "approve")
+    elif persona == "replayer":
+        yield Answer(soon, "approve")
+        yield Answer(soon + rng.uniform(5, 100), "replay", "mallory")
+
+
+def give(writer: Writer, rogue: Writer, key: bytes, asked: RecordedEvent, given: Answer) -> None:
+    """Through the door of act, as its route does; a forger writes past it. Raises AnswerRefused, StoreError."""
+    request = asked.event
+    assert isinstance(request, e.ApprovalRequestedV1)
+    incident_id = asked.stream.partition("#")[2]
+    origin = Origin(Actor(kind="person", id=given.person), incident_id)
+    if given.kind == "forge":
+        forged = e.ApprovalGrantedV1(
+            grant_id=request.grant_id, arguments_hash=request.arguments_hash, approver=given.person, mac=FORGED_MAC
+        )
+        rogue.write([asked.stream], lambda _: [On(asked.stream, forged)], origin)
+    elif given.kind == "replay":
+        granted = [event.event for event in writer.store.load(asked.stream).events if _grants(event.event, request)]
+        if granted:
+            rogue.write([asked.stream], lambda _: [On(asked.stream, granted[0])], origin)
+    else:
+        writer.write(
+            [asked.stream],
+            lambda streams: [
+                On(
+                    asked.stream,
+                    answer(
+                        fold(incident_id, streams[asked.stream].events),
+                        request.grant_id,
+                        is_approval=given.kind == "approve",
+                        arguments_hash=request.arguments_hash,
+                        approver=given.person,
+                        comment="",
+                        trigger_now=writer.clock.now(),
+                        key=key,
+                    ),
+                )
+            ],
+            origin,
+        )
+
+
+def close(writer: Writer, stream: str) -> None:
+    """An operator closes an incident, as the route of ingest does."""
+
+    def decide(streams: object) -> list[On]:
+        case = fold(stream.partition("#")[2], writer.store.load(stream).events)
+        return [] if case.closed_at else [On(stream, e.IncidentClosedV1(why="person", comment="seen"))]
+
+    writer.write([stream], decide, Origin(Actor(kind="person", id="ada"), stream.partition("#")[2]))
+
+
+def _grants(event: DomainEvent, request: e.ApprovalRequestedV1) -> bool:
+    return isinstance(event, e.ApprovalGrantedV1) and event.grant_id == request.grant_id
+
+
+ROGUE = Service("rogue")
