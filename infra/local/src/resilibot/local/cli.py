@@ -37,7 +37,7 @@ def list_incidents(
 ) -> None:
     """Newest first."""
     with errors(as_json):
-        rows = api().get("/incidents", status=status, limit=limit, at=at)["incidents"]
+        rows = api().incidents(limit, status=status, at=at)
     show(rows, as_json, lambda: render.incidents(rows))
 
 

@@ -5,11 +5,14 @@ ApiError
 └── ApiUnavailable  no answer, or a 5xx
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import httpx
 
 from resilibot.local.home_file import HomeFile
+
+PAGE = 100  # the API's largest
 
 
 class ApiError(Exception):
@@ -48,6 +51,17 @@ class ApiClient:
 
     def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> Any:
         return self._call("POST", path, json=body, headers=headers)
+
+    def incidents(self, limit: int, **params: str | None) -> list[Mapping[str, Any]]:
+        """The newest incidents that fit, over as many pages as it takes: a filtered page may hold few, or none."""
+        rows: list[Mapping[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = self.get("/incidents", limit=PAGE, cursor=cursor, **params)
+            rows += page["incidents"]
+            cursor = page["cursor"]
+            if cursor is None or len(rows) >= limit:
+                return rows[:limit]
 
     def _call(self, method: str, path: str, **kwargs: Any) -> Any:
         try:

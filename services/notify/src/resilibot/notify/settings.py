@@ -12,4 +12,4 @@ class NotifySettings(BaseSettings):
     webhook_allow_loopback: bool = Field(default=False, description="Allow http to this machine (tests, demo)")
     notification_lease_s: float = Field(default=60, description="After it, a message without outcome is judged lost")
     notification_attempts: int = Field(default=4, ge=1, description="Attempts for one message on one channel")
-    notification_backoff_s: float = Field(default=5, description="Pause before the second attempt; doubles each time")
+    notification_backoff_s: float = Field(default=5, description="Pause before a message that failed is tried again")

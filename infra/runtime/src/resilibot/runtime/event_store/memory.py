@@ -35,7 +35,8 @@ class InMemoryEventStore:
                     raise VersionConflict(f"{append.stream}: expected {append.expected}, is at {at[0]}")
             for append in appends:
                 self._put(append)
-            self.timers.update({timer.id: timer for timer in timers})
+            for timer in timers:
+                self.timers.setdefault(timer.id, timer)
 
     def heads(self) -> Iterator[Head]:
         with self._lock:
