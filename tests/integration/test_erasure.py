@@ -5,6 +5,8 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,7 +93,6 @@ def wanda(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ap
 @pytest.fixture(scope="module")
 def approved(house: House, wanda: ApiClient) -> dict[str, Any]:
     """The case of a bad release that Wanda approved to roll back, resolved, with its postmortem."""
-    from datetime import UTC, datetime
 
     def approve(request: dict[str, Any], case: dict[str, Any]) -> None:
         decide(wanda, case["incident_id"], request, approve=True, comment=WORDS)
@@ -117,27 +118,47 @@ def closed(house: House, wanda: ApiClient) -> str:
 
 def shown(house: House, incident_ids: tuple[str, ...], case: dict[str, Any]) -> str:
     """All that people can read of these incidents."""
-    texts: list[Any] = [_postmortem(house.file, case), house.api.get("/incidents", limit=100)]
+    now = datetime.now(UTC).isoformat()
+    texts: list[Any] = [_postmortem(house.file, case)]
+    texts += [house.api.get("/incidents", limit=100), house.api.get("/incidents", limit=100, at=now)]
     for incident_id in incident_ids:
         path = f"/incidents/{incident_id}"
-        events = house.api.get(f"{path}/events")["events"]
-        texts += [house.api.get(path), house.api.get(path, at=str(len(events))), house.api.get(f"{path}/timeline")]
-        assert TOKEN.search(json.dumps([event.pop("body") for event in events])), "the exact text stays sealed"
-        texts += [events, house.cli("replay", incident_id).stdout, house.cli("incident", "show", incident_id).stdout]
+        last = str(len(house.api.get(f"{path}/events")["events"]))
+        for at in (None, last, now):
+            events = house.api.get(f"{path}/events", at=at)["events"]
+            assert TOKEN.search(json.dumps([event.pop("body") for event in events])), "the exact text stays sealed"
+            texts += [events, house.api.get(path, at=at), house.api.get(f"{path}/timeline", at=at)]
+        items = [item for gathered in texts[-2]["rounds"] for item in gathered["items"]]
+        texts += [house.api.get(f"{path}/evidence/{item['id']}") for item in items]
+        texts += [house.cli(*words, incident_id).stdout for words in (["replay"], ["incident", "show"])]
     text = json.dumps(texts, ensure_ascii=False)
     assert not TOKEN.search(text), "nobody is shown a token"
     return text
 
 
+def exported(house: House, incident_ids: tuple[str, ...], folder: Path) -> str:
+    """What leaves the house as proof: bundles that verify, and (as places_of() sees) the archive."""
+    house.cli_json("archive", "--older-than-days", "0")
+    texts = []
+    for incident_id in incident_ids:
+        path = folder / f"{incident_id}.tar"
+        assert house.cli_json("audit", "export", incident_id, "--out", str(path))["ok"]
+        texts.append(path.read_bytes().decode(errors="replace"))
+    return "\n".join(texts)
+
+
 @pytest.mark.feature(214)
 def test_a_forgotten_person_is_nowhere_and_nothing_else_changed(
-    house: House, approved: dict[str, Any], closed: str
+    house: House, approved: dict[str, Any], closed: str, tmp_path: Path
 ) -> None:
     ids = (approved["incident_id"], closed)
     before = shown(house, ids, approved)
     assert [text for text in PERSONAL_TEXTS if text not in before] == [], "people read names while nobody is forgotten"
     assert f"Approved by {WANDA}: {WORDS}" in before
     assert approved["postmortem"]
+    bundles = exported(house, ids, tmp_path)
+    assert TOKEN.search(bundles)
+    assert [text for text in PERSONAL_TEXTS if text in bundles] == [], "a proof names nobody"
     looked_at = read(house)
     assert looked_at["table"] > 50, looked_at
     assert looked_at["bucket"] > 1, looked_at
@@ -155,6 +176,7 @@ def test_a_forgotten_person_is_nowhere_and_nothing_else_changed(
     assert f"Approved by {ERASED}: {ERASED}" in after
     assert f"Closed by a person: {ERASED}" in after
     assert house.cli_json("audit", "verify")["ok"]
+    assert exported(house, ids, tmp_path)
     (recorded,) = store.load("control#erasure").events
     assert recorded.event == e.SubjectForgottenV1(subject=forgotten["subject"])
     until(lambda: _views_equal_the_store(house, store, ids), 10, "rebuilt views, equal to the live ones")

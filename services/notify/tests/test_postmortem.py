@@ -4,7 +4,7 @@ import pytest
 
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import RecordedEvent
-from resilibot.notify.postmortem import PostmortemRefused, check, write
+from resilibot.notify.postmortem import PostmortemRefused, check, escape, write
 from resilibot.runtime.personal import InMemorySubjectKeys, Personal
 from tests.support.story import INCIDENT, INCIDENT_EVENTS, recorded
 
@@ -80,3 +80,14 @@ def test_names_stay_sealed_in_it_and_long_words_are_not_cut_in_the_middle() -> N
     assert f"Approved by kim@example.org: {words}" in personal.reveal(text)
     personal.forget("kim@example.org")
     assert "Approved by [erased]: [erased]" in personal.reveal(text)
+
+
+@pytest.mark.feature(214)
+def test_what_a_person_wrote_is_no_markup_when_it_is_revealed() -> None:
+    personal = Personal(InMemorySubjectKeys())
+    words = personal.person("kim@example.org").seal("[click](javascript:x) <b>\n# heading")
+    closed = e.IncidentClosedV1(why="person", comment=words)
+    text = write(INCIDENT, recorded(f"incident#{INCIDENT}", [INCIDENT_EVENTS[0], closed]))
+    shown = personal.reveal(text, escape)
+    assert "\\[click\\](javascript:x) \\<b\\>" in shown
+    assert "\n# heading" not in shown

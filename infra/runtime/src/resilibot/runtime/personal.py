@@ -14,7 +14,7 @@ import logging
 import os
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, Protocol
 
 from resilibot.contracts.personal import ERASED, NONCE_BYTES, PERSONAL_FIELDS, TOKEN, pseudonym_of
@@ -105,11 +105,12 @@ class Personal:
         """The token that stands for a person's name. Raises KeysUnavailable."""
         return self.person(name).identity
 
-    def reveal(self, value: Any) -> Any:
+    def reveal(self, value: Any, escape: Callable[[str], str] = str) -> Any:
         """JSON data as people may read it: every token in it opened, or "[erased]".
 
         For what is shown and thrown away, never for what is stored. When the keys cannot be reached it says so in
-        the text's place: an incident is worked on without names rather than not at all.
+        the text's place: an incident is worked on without names rather than not at all. `escape` is for text that
+        is read as markup: what comes out of a token was never escaped, and a person wrote it.
         """
         pseudonyms = _pseudonyms_in(value)
         if not pseudonyms:
@@ -119,7 +120,7 @@ class Personal:
         except KeysUnavailable as error:
             log.warning("names cannot be shown: %s", error)
             keys = None
-        return _revealed(value, keys)
+        return _revealed(value, keys, escape)
 
     def forget(self, subject: str) -> str | None:
         """Destroy the key of a person (a name, or a token of theirs). Returns the pseudonym, None for a stranger.
@@ -140,13 +141,13 @@ def _pseudonyms_in(value: Any) -> set[str]:
     return set()
 
 
-def _revealed(value: Any, keys: Mapping[str, bytes] | None) -> Any:
+def _revealed(value: Any, keys: Mapping[str, bytes] | None, escape: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return TOKEN.sub(lambda match: UNREADABLE if keys is None else _opened(match[1], match[2], keys), value)
+        return TOKEN.sub(lambda m: escape(UNREADABLE if keys is None else _opened(m[1], m[2], keys)), value)
     if isinstance(value, Mapping):
-        return {name: _revealed(part, keys) for name, part in value.items()}
+        return {name: _revealed(part, keys, escape) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_revealed(part, keys) for part in value]
+        return [_revealed(part, keys, escape) for part in value]
     return value
 
 
