@@ -74,14 +74,19 @@ def test_every_stored_example_replays_into_the_fold_and_the_read_models() -> Non
     log = sorted((example(path.stem) for path in EXAMPLES.glob("*.json")), key=lambda event: event.version)
     assert {event.type for event in log} >= set(REGISTRY)
     views = {event.stream: empty_view(event.stream) for event in log}
+    hidden = {stream for stream, view in views.items() if view is None}
+    assert hidden == {"control#erasure"}, "what people decide about ResiliBot itself is on no screen"
     for event in log:
         view = views[event.stream]
-        assert view is not None, f"nothing shows {event.stream}"
+        if view is None:
+            assert event.event.wire_type == UPCASTS.newest(event.type)
+            continue
         views[event.stream] = view.apply([event])
         if event.stream.startswith("incident#"):
             assert evolve(empty_case("x"), event).unknown_events == [], event.type
     for stream, view in views.items():
-        assert view is not None
+        if view is None:
+            continue
         assert view.version == max(event.version for event in log if event.stream == stream)
 
 

@@ -217,11 +217,14 @@ TARGET_EVENTS: list[DomainEvent] = [
         incident_id=INCIDENT, action_id="a1", action=STEP.action, outcome="failed", cooldown_until=at(400)
     ),
 ]
+CONTROL_EVENTS: list[DomainEvent] = [e.SubjectForgottenV1(subject="5f" * 16)]
 STREAMS: dict[str, list[DomainEvent]] = {
     f"incident#{INCIDENT}": INCIDENT_EVENTS,
     f"signal#{FINGERPRINT}": SIGNAL_EVENTS,
     "target#service/orders": TARGET_EVENTS,
+    "control#erasure": CONTROL_EVENTS,
 }
+SHOWN = {stream: events for stream, events in STREAMS.items() if not stream.startswith("control#")}  # in read models
 
 
 def recorded(stream: str, events: list[DomainEvent]) -> list[RecordedEvent]:

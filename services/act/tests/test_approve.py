@@ -7,11 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resilibot.act.approve import AnswerRefused, answer
-from resilibot.act.grants import mac
+from resilibot.act.grants import is_genuine, mac
 from resilibot.act.policy import Policy, Rule
 from resilibot.act.service import SERVICE
 from resilibot.contracts import events as e
 from resilibot.contracts.event import DomainEvent
+from resilibot.contracts.personal import ERASED
+from resilibot.runtime.personal import InMemorySubjectKeys, Personal
 from resilibot.runtime.testing import INCIDENT, NOON, Story, story
 from tests.support.act_world import KEY, gathered, opened, plan, ports, rollback
 
@@ -219,3 +221,28 @@ def test_no_history_of_answers_starts_more_than_one_action_nor_one_without_a_val
         else:
             told.given(e.IncidentClosedV1(why="person"))
     assert started <= 1
+
+
+@pytest.mark.feature(214)
+def test_a_grant_of_a_sealed_person_starts_the_step_and_stays_genuine_once_they_are_forgotten() -> None:
+    personal = Personal(InMemorySubjectKeys())
+    told, request = asked()
+    grant = ask_for(told, request, approver=personal.identity(PERSON))
+    assert isinstance(told.when(grant).events[0], e.ActionStartedV1)
+    personal.forget(PERSON)
+    approval = told.case.approvals[request.grant_id]
+    assert personal.reveal(approval.answered_by) == ERASED
+    assert is_genuine(KEY, INCIDENT, approval)
+    other = approval.model_copy(update={"answered_by": personal.identity("mallory@example.org")})
+    assert not is_genuine(KEY, INCIDENT, other)
+
+
+@pytest.mark.feature(214)
+def test_who_asked_cannot_answer_though_both_names_are_sealed() -> None:
+    personal = Personal(InMemorySubjectKeys())
+    told, request = asked()
+    asked_by_kim = request.model_copy(update={"grant_id": "g-kim", "requested_by": personal.identity(PERSON)})
+    told.given(asked_by_kim)
+    with pytest.raises(AnswerRefused, match="whoever asks"):
+        ask_for(told, asked_by_kim, approver=personal.identity(PERSON))
+    assert ask_for(told, asked_by_kim, approver=personal.identity("li@example.org"))

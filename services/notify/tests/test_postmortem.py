@@ -4,7 +4,8 @@ import pytest
 
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import RecordedEvent
-from resilibot.notify.postmortem import PostmortemRefused, check, write
+from resilibot.notify.postmortem import PostmortemRefused, check, escape, write
+from resilibot.runtime.personal import InMemorySubjectKeys, Personal
 from tests.support.story import INCIDENT, INCIDENT_EVENTS, recorded
 
 LOG = recorded(f"incident#{INCIDENT}", INCIDENT_EVENTS)
@@ -65,3 +66,28 @@ def test_a_very_long_text_is_cut_between_words() -> None:
 def test_any_beginning_of_the_log_can_be_told(length: int) -> None:
     events: list[RecordedEvent] = LOG[:length]
     assert write(INCIDENT, events).startswith("# Postmortem")
+
+
+@pytest.mark.feature(214)
+def test_names_stay_sealed_in_it_and_long_words_are_not_cut_in_the_middle() -> None:
+    personal = Personal(InMemorySubjectKeys())
+    kim = personal.person("kim@example.org")
+    words = "we agreed on 3 hosts; " * 60
+    granted = next(event for event in INCIDENT_EVENTS if isinstance(event, e.ApprovalGrantedV1))
+    sealed = granted.model_copy(update={"approver": kim.identity, "comment": kim.seal(words)})
+    text = write(INCIDENT, recorded(f"incident#{INCIDENT}", [INCIDENT_EVENTS[0], sealed]))
+    assert "kim@example.org" not in text
+    assert f"Approved by kim@example.org: {words}" in personal.reveal(text)
+    personal.forget("kim@example.org")
+    assert "Approved by [erased]: [erased]" in personal.reveal(text)
+
+
+@pytest.mark.feature(214)
+def test_what_a_person_wrote_is_no_markup_when_it_is_revealed() -> None:
+    personal = Personal(InMemorySubjectKeys())
+    words = personal.person("kim@example.org").seal("[click](javascript:x) <b>\n# heading")
+    closed = e.IncidentClosedV1(why="person", comment=words)
+    text = write(INCIDENT, recorded(f"incident#{INCIDENT}", [INCIDENT_EVENTS[0], closed]))
+    shown = personal.reveal(text, escape)
+    assert "\\[click\\](javascript:x) \\<b\\>" in shown
+    assert "\n# heading" not in shown

@@ -13,6 +13,7 @@ from resilibot.notify.service import SERVICE
 from resilibot.notify.settings import NotifySettings
 from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.event_store.memory import InMemoryEventStore
+from resilibot.runtime.personal import InMemorySubjectKeys, Personal
 from resilibot.runtime.testing import Story, story
 from tests.support.act_world import opened
 
@@ -123,3 +124,20 @@ def test_loopback_is_possible_when_allowed_and_only_that() -> None:
     check_target("http://127.0.0.1:9/hook", allow_loopback=True)
     with pytest.raises(UnsafeTarget):
         check_target("https://10.0.0.1/hook", allow_loopback=True)
+
+
+@pytest.mark.feature(214)
+def test_a_message_shows_names_as_they_may_be_read_at_that_moment() -> None:
+    personal = Personal(InMemorySubjectKeys())
+    channel, history = FakeChannel([Delivery("delivered", 202, "remote-1")]), InMemoryEventStore()
+    ports = Ports(NotifySettings(), channel, InMemoryBlobStore(), history, personal.reveal)
+    incident = Story(SERVICE, ports, store=history)
+    incident.given(opened())
+    detail = f"the change by {personal.identity('kim@example.org')} cannot be undone"
+    (started,) = incident.when(e.IncidentEscalatedV1(reason="step_blocked", detail=detail)).events
+    assert isinstance(started, e.NotificationStartedV1)
+    incident.run_effect(started)
+    assert "the change by kim@example.org cannot be undone" in channel.sent[0][1]["text"]
+    personal.forget("kim@example.org")
+    incident.run_effect(started)
+    assert "the change by [erased] cannot be undone" in channel.sent[1][1]["text"]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from resilibot.contracts import events as e
 from resilibot.contracts.canonical import canonical
 from resilibot.contracts.evidence import ChangeContent, MetricContent, StatusContent
+from resilibot.contracts.personal import pseudonym_of
 from resilibot.contracts.signal import MetricRef
 from resilibot.observe.ports import (
     ChangeRead,
@@ -26,6 +27,7 @@ from resilibot.observe.service import SERVICE
 from resilibot.observe.settings import ObserveSettings
 from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.event_store.items import COMMIT_BYTES
+from resilibot.runtime.personal import InMemorySubjectKeys, KeysUnavailable, Personal
 from resilibot.runtime.testing import NOON, Story, story
 from tests.support.act_world import opened
 from tests.support.story import INCIDENT_EVENTS
@@ -262,3 +264,31 @@ def test_an_incident_is_looked_at_a_bounded_number_of_times() -> None:
     (gathered,) = told.when_due("settle", cleared, after_s=180).events  # something changed: that is always looked at
     assert isinstance(gathered, e.EvidenceGatheredV1)
     assert gathered.round == 6
+
+
+@pytest.mark.feature(214)
+def test_who_made_a_change_is_sealed_before_the_evidence_is_hashed() -> None:
+    personal = Personal(InMemorySubjectKeys())
+    told = looking(FakeWorld())
+    told.ports = replace(told.ports, identity=personal.identity)
+    (gathered,) = told.when(opened()).events
+    assert isinstance(gathered, e.EvidenceGatheredV1)
+    (change,) = [item for item in gathered.items if item.kind == "change"]
+    assert change.is_intact()
+    assert change.content is not None
+    assert pseudonym_of(change.content["by"])
+    assert " by ci" not in change.summary
+    assert personal.reveal(change.summary).endswith(" by ci")
+
+
+def test_a_change_is_evidence_also_when_its_maker_cannot_be_sealed() -> None:
+    def refuse(name: str) -> str:
+        raise KeysUnavailable("the key service did not answer")
+
+    told = looking(FakeWorld())
+    told.ports = replace(told.ports, identity=refuse)
+    (gathered,) = told.when(opened()).events
+    assert isinstance(gathered, e.EvidenceGatheredV1)
+    (change,) = [item for item in gathered.items if item.kind == "change"]
+    assert change.content is not None
+    assert (change.content["after"], change.content["by"]) == ("8", None)

@@ -16,7 +16,7 @@ from resilibot.runtime.bus.message import encode
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.event_store.port import Append
 from tests.support.read_models import Database, MemoryReadModels
-from tests.support.story import STREAMS, recorded
+from tests.support.story import SHOWN, STREAMS, recorded
 
 
 def filled() -> tuple[InMemoryEventStore, dict[str, list[RecordedEvent]]]:
@@ -63,7 +63,7 @@ def test_any_shuffle_repeat_and_loss_ends_equal_to_a_rebuild(delivered: list[Rec
             upto[event.stream] = max(upto[event.stream], event.version)
         projector._ports = Ports(grown(upto), models)
         assert projector.handle(batch(part)) == {"batchItemFailures": []}
-    for stream in LOGS:
+    for stream in SHOWN:
         assert canonical(models.states(stream)) == canonical(rebuilt(STORE, stream))
 
 

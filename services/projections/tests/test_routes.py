@@ -2,13 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
+from resilibot.contracts import events as e
+from resilibot.contracts.canonical import content_hash
+from resilibot.contracts.envelope import RecordedEvent
+from resilibot.contracts.personal import ERASED, TOKEN
 from resilibot.projections.ports import Ports
 from resilibot.projections.project import Projector, fold_view
 from resilibot.projections.routes import routes
@@ -16,24 +21,31 @@ from resilibot.runtime.bus.message import encode
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.event_store.port import Append
 from resilibot.runtime.http import Principals, application, use_principals
+from resilibot.runtime.personal import InMemorySubjectKeys, Personal
 from tests.support.read_models import Database, MemoryReadModels
-from tests.support.story import FINGERPRINT, INCIDENT, STREAMS, recorded
+from tests.support.story import FINGERPRINT, INCIDENT, SHOWN, recorded
 from tests.support.synthetic import append_synthetic, incident_id, stream_of
 
 pytestmark = pytest.mark.feature(201)
 Get = Callable[..., tuple[int, Any]]
-LOGS = {stream: recorded(stream, events) for stream, events in STREAMS.items()}
+LOGS = {stream: recorded(stream, events) for stream, events in SHOWN.items()}
 TARGET = "target#service/orders"
 
 
 @pytest.fixture
 def get() -> Iterator[Get]:
     """GET path?parameters of an API over the story and two younger incidents."""
+    with api(LOGS) as get:
+        yield get
+
+
+@contextmanager
+def api(logs: Mapping[str, list[RecordedEvent]], **ports_too: Any) -> Iterator[Get]:
     digest = hashlib.sha256(b"t0ken").hexdigest()
     use_principals(Principals(lambda: json.dumps({digest: {"id": "ana@example.org", "roles": ["viewer"]}})))
     store = InMemoryEventStore()
-    ports = Ports(store, MemoryReadModels(Database()))
-    for stream, log in LOGS.items():
+    ports = Ports(store, MemoryReadModels(Database()), **ports_too)
+    for stream, log in logs.items():
         store.append([Append(stream, 0, tuple(log))])
     for number in (10, 20):  # opened at second 70 and 140
         append_synthetic(store, number, 29)
@@ -56,8 +68,10 @@ def get() -> Iterator[Get]:
         answer = app.resolve(event, SimpleNamespace())
         return answer["statusCode"], json.loads(answer["body"])
 
-    yield get
-    use_principals(None)
+    try:
+        yield get
+    finally:
+        use_principals(None)
 
 
 def shown_at(stream: str, version: int) -> dict[str, Any]:
@@ -87,7 +101,7 @@ def test_the_list_as_it_was(get: Get) -> None:
     status, page = get("/incidents", at="2026-11-24T12:02:24.500000Z")
     assert status == 200
     assert [row["incident_id"] for row in page["incidents"]] == [incident_id(20), incident_id(10), INCIDENT]
-    assert [row["version"] for row in page["incidents"]] == [5, 29, len(STREAMS[f"incident#{INCIDENT}"])]
+    assert [row["version"] for row in page["incidents"]] == [5, 29, len(SHOWN[f"incident#{INCIDENT}"])]
     _, early = get("/incidents", at="2026-11-24T12:01:09Z")
     assert [row["incident_id"] for row in early["incidents"]] == [INCIDENT]
     assert get("/incidents", at="2026-11-24T11:00:00Z") == (200, {"incidents": [], "cursor": None})
@@ -95,10 +109,10 @@ def test_the_list_as_it_was(get: Get) -> None:
 
 def test_without_at_the_read_models_answer(get: Get) -> None:
     _, page = get("/incidents")
-    assert [row["version"] for row in page["incidents"]] == [29, 29, len(STREAMS[f"incident#{INCIDENT}"])]
+    assert [row["version"] for row in page["incidents"]] == [29, 29, len(SHOWN[f"incident#{INCIDENT}"])]
     assert get(f"/incidents/{INCIDENT}") == (
         200,
-        shown_at(f"incident#{INCIDENT}", len(STREAMS[f"incident#{INCIDENT}"]))["cases"],
+        shown_at(f"incident#{INCIDENT}", len(SHOWN[f"incident#{INCIDENT}"]))["cases"],
     )
 
 
@@ -127,3 +141,49 @@ def test_what_is_asked_wrongly_is_named(
 
 def test_the_synthetic_streams_are_what_the_routes_show(get: Get) -> None:
     assert get(f"/incidents/{stream_of(10).partition('#')[2]}")[1]["version"] == 29
+
+
+KIM = "kim@example.org"
+
+
+def sealed(personal: Personal) -> dict[str, list[RecordedEvent]]:
+    """The story in which Kim, who grants and who made the change, is sealed as the writer and observe seal."""
+    kim = personal.identity(KIM)
+    events = []
+    for event in SHOWN[f"incident#{INCIDENT}"]:
+        if isinstance(event, e.ApprovalGrantedV1):
+            event = event.model_copy(update={"approver": kim})
+        if isinstance(event, e.DiagnosisReachedV1):
+            event = event.model_copy(update={"summary": f"{event.summary}, made by {kim}"})
+        if isinstance(event, e.EvidenceGatheredV1):
+            (item,) = event.items
+            content = {**item.content, "by": kim} if item.content else {}
+            made = {"content": content, "content_hash": content_hash(content), "summary": f"{item.summary}, by {kim}"}
+            event = event.model_copy(update={"items": [item.model_copy(update=made)]})
+        events.append(event)
+    return {f"incident#{INCIDENT}": recorded(f"incident#{INCIDENT}", events)}
+
+
+@pytest.mark.feature(214)
+@pytest.mark.parametrize("at", [None, "30", "2026-11-24T12:00:30Z"])
+def test_whoever_reads_is_shown_names_now_and_then_until_they_are_forgotten(at: str | None) -> None:
+    personal = Personal(InMemorySubjectKeys())
+    paths = ["", "/timeline", "/events", "/evidence/r1.change.1"]
+    when = {"at": at} if at else {}
+
+    def read() -> list[str]:
+        answers = [get(f"/incidents/{INCIDENT}{path}", **({} if "evidence" in path else when)) for path in paths]
+        answers.append(get("/incidents", **({} if at == "30" else when)))
+        for event in answers[2][1]["events"]:
+            event.pop("body")  # the exact text that is hashed
+        assert [status for status, _ in answers] == [200] * 5
+        return [json.dumps(body) for _, body in answers]
+
+    with api(sealed(personal), reveal=personal.reveal) as get:
+        before = read()
+        personal.forget(KIM)
+        after = read()
+    assert all(KIM in text for text in before)
+    assert all(ERASED in text for text in after)
+    assert not [text for text in [*before, *after] if TOKEN.search(text)]
+    assert not [text for text in after if KIM in text]

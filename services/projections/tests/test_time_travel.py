@@ -12,12 +12,12 @@ from resilibot.projections.project import fold_view
 from resilibot.projections.time_travel import NotAPlaceInTime, place, states_at
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.event_store.port import Append
-from tests.support.story import NOON, STREAMS, recorded
+from tests.support.story import NOON, SHOWN, recorded
 from tests.support.synthetic import append_synthetic, bodies, stream_of
 
 pytestmark = pytest.mark.feature(201)
 STORE = InMemoryEventStore()
-LOGS = {stream: recorded(stream, events) for stream, events in STREAMS.items()}
+LOGS = {stream: recorded(stream, events) for stream, events in SHOWN.items()}
 for name, log in LOGS.items():
     STORE.append([Append(name, 0, tuple(log))])
 LONG = append_synthetic(STORE, 1, 200)

@@ -179,3 +179,8 @@ def _(event: e.NotificationFailedV1) -> str:
 @narrate.register
 def _(event: e.PostmortemWrittenV1) -> str:
     return f"Postmortem written ({event.size_bytes} bytes)"
+
+
+@narrate.register
+def _(event: e.SubjectForgottenV1) -> str:
+    return f"A person was forgotten: the key of {event.subject} is destroyed"

@@ -15,6 +15,7 @@ from resilibot.contracts.events.acted import (
     PlanGatedV1,
     StepGate,
 )
+from resilibot.contracts.events.controlled import SubjectForgottenV1
 from resilibot.contracts.events.diagnosed import DiagnosisReachedV1, Hypothesis, IncidentResolvedV1, Reasoner
 from resilibot.contracts.events.notified import (
     NotificationFailedV1,
@@ -67,6 +68,7 @@ __all__ = [
     "SignalReceivedV1",
     "SignalReleasedV1",
     "StepGate",
+    "SubjectForgottenV1",
     "TargetClaimedV1",
     "TargetReleasedV1",
 ]

@@ -11,11 +11,13 @@ from resilibot.local.aws import home_client
 from resilibot.local.home_file import HomeFile
 from resilibot.runtime.bus.publisher import SnsPublisher
 from resilibot.runtime.clock import SystemClock
-from resilibot.runtime.environment import Runtime, client
+from resilibot.runtime.environment import Runtime, RuntimeSettings, client
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
 from resilibot.runtime.event_store.head_pages import HeadScan
 from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.head_feed import HeadFeed
+from resilibot.runtime.kms_subject_keys import KmsSubjectKeys
+from resilibot.runtime.personal import Personal
 from resilibot.runtime.relay import Relay, stored_cursors
 from resilibot.runtime.sequencer import Sequencer
 from resilibot.runtime.timers import TimerTable, tick
@@ -67,6 +69,15 @@ def make_tick(home: HomeFile) -> Callable[[], int]:
     runtime = Runtime.from_env()
     table = TimerTable(client("dynamodb"), runtime.tables)
     return lambda: tick(table, client("sqs"), home.queues, runtime.clock.now())
+
+
+def personal_of(home: HomeFile) -> Personal:
+    """Reveals names to whoever reads on this machine."""
+    s = RuntimeSettings()
+    keys = KmsSubjectKeys(
+        home_client(home, "dynamodb"), lambda: home_client(home, "kms"), s.keys_table, s.personal_key, s.pseudonym_key
+    )
+    return Personal(keys)
 
 
 def audit_home(home: HomeFile, stream: str | None = None) -> "AuditReport":

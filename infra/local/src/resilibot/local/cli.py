@@ -115,6 +115,22 @@ def _answer(incident_id: str, grant: str | None, comment: str, as_json: bool, *,
     show(answer, as_json, lambda: typer.echo(f"{'approved' if approve else 'denied'} {pending[0]}"))
 
 
+@app.command()
+def forget(
+    subject: str,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forget a person for good: what names them becomes unreadable everywhere, and stays so. See docs/erasure.md."""
+    from resilibot.local.commands.context import fail
+
+    if not yes and (as_json or not typer.confirm(f"destroy the key of {subject}? This cannot be undone")):
+        raise fail("nothing was forgotten: say yes, or --yes", "not_confirmed", as_json, BAD_USE)
+    with errors(as_json):
+        forgotten = api().post("/erasures", {"subject": subject})
+    show(forgotten, as_json, lambda: typer.echo(f"forgotten: {forgotten['subject']}"))
+
+
 def main() -> None:
     app()
 

@@ -27,6 +27,7 @@ from resilibot.local.processes import Supervisor
 from resilibot.local.roster import SERVICES
 from resilibot.runtime.bus.provision import Provisioned, provision
 from resilibot.runtime.bus.topology import Topology
+from resilibot.runtime.environment import RuntimeSettings
 from resilibot.runtime.event_store.tables import Tables
 
 OPERATOR = "operator@localhost"
@@ -187,12 +188,13 @@ def seed(client: Callable[[str], Any], state_dir: Path) -> None:
     manager = client("secretsmanager")
     token = secrets.token_urlsafe(32)
     digest = hashlib.sha256(token.encode()).hexdigest()
-    operator = {digest: {"id": OPERATOR, "roles": ["viewer", "operator", "approver"]}}
+    operator = {digest: {"id": OPERATOR, "roles": ["viewer", "operator", "approver", "privacy"]}}
     for name, value in (
         ("resilibot/act/grant-key", secrets.token_hex(32)),
         ("resilibot/principals", json.dumps(operator)),
     ):
         _put_secret(manager, name, value)
+    _make_keys(client("kms"))
     s3 = client("s3")
     for bucket in ("resilibot-blobs", "resilibot-runbooks"):
         with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
@@ -203,6 +205,18 @@ def seed(client: Callable[[str], Any], state_dir: Path) -> None:
     path = state_dir / "operator.token"
     path.touch(mode=0o600)
     path.write_text(token)
+
+
+def _make_keys(kms: Any) -> None:
+    """The KMS keys of persons' names: one wraps their data keys, one makes their pseudonyms."""
+    settings = RuntimeSettings()
+    for alias, usage, spec in (
+        (settings.personal_key, "ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT"),
+        (settings.pseudonym_key, "GENERATE_VERIFY_MAC", "HMAC_256"),
+    ):
+        key_id = kms.create_key(KeyUsage=usage, KeySpec=spec)["KeyMetadata"]["KeyId"]
+        with contextlib.suppress(kms.exceptions.AlreadyExistsException):
+            kms.create_alias(AliasName=alias, TargetKeyId=key_id)
 
 
 def _put_secret(manager: Any, name: str, value: str) -> None:

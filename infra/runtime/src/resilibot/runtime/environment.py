@@ -12,6 +12,8 @@ from resilibot.runtime.clock import Clock, SystemClock
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
 from resilibot.runtime.event_store.global_log import GlobalLog
 from resilibot.runtime.event_store.tables import Tables
+from resilibot.runtime.kms_subject_keys import KmsSubjectKeys
+from resilibot.runtime.personal import Personal
 from resilibot.runtime.s3_blobs import S3BlobStore
 from resilibot.runtime.service import Service
 from resilibot.runtime.timers import TimerTable
@@ -32,6 +34,9 @@ class RuntimeSettings(BaseSettings):
     cursors_table: str = Field(default="resilibot-cursors", description="Table of cursors: relay, log, tracking")
     log_table: str = Field(default="resilibot-log", description="Table of the derived global order")
     snapshots_table: str = Field(default="resilibot-snapshots", description="Table of the library's snapshots: a cache")
+    keys_table: str = Field(default="resilibot-keys", description="Table of persons' data keys, wrapped by KMS")
+    personal_key: str = Field(default="alias/resilibot-personal", description="KMS key that wraps persons' data keys")
+    pseudonym_key: str = Field(default="alias/resilibot-pseudonym", description="KMS HMAC key of persons' pseudonyms")
     blob_bucket: str = Field(default="resilibot-blobs", description="Bucket for large evidence and postmortems")
     build: str = Field(default="dev", description="Build recorded as producer.build on each event")
 
@@ -69,6 +74,7 @@ class Runtime:
             streams=s.streams_table,
             timers=s.timers_table,
             cursors=s.cursors_table,
+            keys=s.keys_table,
             log=s.log_table,
             snapshots=s.snapshots_table,
         )
@@ -89,8 +95,14 @@ class Runtime:
     def blobs(self) -> BlobStore:
         return S3BlobStore(client("s3"), self.settings.blob_bucket)
 
+    @cached_property
+    def personal(self) -> Personal:
+        s = self.settings
+        keys = KmsSubjectKeys(client("dynamodb"), lambda: client("kms"), s.keys_table, s.personal_key, s.pseudonym_key)
+        return Personal(keys)
+
     def writer(self, service: Service, ports: Any = None) -> Writer:
-        return Writer(self.store, service, self.clock, self.settings.build, ports)
+        return Writer(self.store, service, self.clock, self.settings.build, ports, personal=self.personal)
 
     def consumer(self, service: Service, ports: Any) -> "Consumer":
         from resilibot.runtime.consumer import Consumer

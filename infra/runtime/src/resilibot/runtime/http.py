@@ -21,6 +21,8 @@ from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from resilibot.runtime.personal import KeysUnavailable
+
 log = logging.getLogger(__name__)
 
 
@@ -163,6 +165,7 @@ def application(resolver: Any, routers: Sequence[Any], *, public: frozenset[str]
 
     resolver.exception_handler(ServiceError)(_refused)
     resolver.exception_handler([RequestValidationError, RequestUnsupportedContentType])(malformed)
+    resolver.exception_handler(KeysUnavailable)(_unsealable)
     resolver.exception_handler(Exception)(_unexpected)
     return resolver
 
@@ -182,6 +185,11 @@ def _malformed(error: RequestValidationError | RequestUnsupportedContentType) ->
 def _field(location: Sequence[str | int]) -> str:
     """The dotted path without the leading "body", "query" or "header"."""
     return ".".join(str(part) for part in location[1:]) or str(location[0])
+
+
+def _unsealable(error: KeysUnavailable) -> Response[str]:
+    log.warning("a request was refused: %s", error)
+    return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "names cannot be sealed now, so nothing was written: try again")
 
 
 def _unexpected(error: Exception) -> Response[str]:

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from resilibot.contracts.envelope import Actor, Envelope, Producer, RecordedEven
 from resilibot.contracts.event import DomainEvent
 from resilibot.runtime.clock import Clock
 from resilibot.runtime.event_store.port import Append, EventStore, Stream, Timer, VersionConflict
+from resilibot.runtime.personal import Person, Personal
 from resilibot.runtime.service import On, Service
 
 MAX_ATTEMPTS = 20  # a busy stream conflicts often; decisions are pure and cheap, so trying again is too
@@ -44,6 +45,8 @@ def new_id(at: datetime) -> str:
 class Writer:
     """Writes for one service. `ports` are handed to the service's own timer functions.
 
+    What names a person is sealed here, before the body is built, so that no door can forget to. `personal` None (tests
+    of what does not concern it): names are written as they are.
     ids(at) makes the ids of events and incidents; the simulation gives one that repeats.
     """
 
@@ -54,6 +57,7 @@ class Writer:
     ports: Any = None
     pause: Callable[[float], None] = field(default=time.sleep)
     ids: Callable[[datetime], str] = field(default=new_id)
+    personal: Personal | None = None
 
     def write(
         self,
@@ -68,8 +72,11 @@ class Writer:
         decide gets every named stream and is re-run over fresh loads after a conflict. It may append to streams
         that are not named: they are taken for new, and loaded too if that proves wrong. `loaded` saves the first
         load. Returns the events appended, [] for none.
-        Raises VersionConflict after MAX_ATTEMPTS, and whatever the store raises.
+        Raises VersionConflict after MAX_ATTEMPTS, KeysUnavailable, and whatever the store raises.
         """
+        person = self._person(origin.actor)
+        if person is not None:
+            origin = replace(origin, actor=Actor(kind="person", id=person.identity))
         current = dict(loaded or {})
         wanted = list(streams)
         for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -79,7 +86,7 @@ class Writer:
             decided = decide(current)
             if not decided:
                 return []
-            appends = self._link(decided, current, origin)
+            appends = self._link(decided, current, origin, person)
             recorded = [event for append in appends for event in append.events]
             try:
                 self.store.append(appends, self._own_timers(recorded))
@@ -92,6 +99,13 @@ class Writer:
             else:
                 return recorded
         raise AssertionError("unreachable")
+
+    def identity(self, name: str) -> str:
+        """What stands for a person in events: sealed, the same person by its pseudonym. Raises KeysUnavailable."""
+        return self.personal.identity(name) if self.personal else name
+
+    def _person(self, actor: Actor) -> Person | None:
+        return self.personal.person(actor.id) if self.personal and actor.kind == "person" else None
 
     def timers_for(self, recorded: RecordedEvent) -> list[Timer]:
         """The timers of this service that follow from an event; their ids are derived, so they repeat."""
@@ -124,18 +138,22 @@ class Writer:
             timer for event in recorded if type(event.event) in self.service.emits for timer in self.timers_for(event)
         ]
 
-    def _link(self, decided: Sequence[On], current: Mapping[str, Stream], origin: Origin) -> list[Append]:
+    def _link(
+        self, decided: Sequence[On], current: Mapping[str, Stream], origin: Origin, person: Person | None
+    ) -> list[Append]:
         grouped: dict[str, list[DomainEvent]] = {}
         for on in decided:
             grouped.setdefault(on.stream, []).append(on.event)
         incident = next((name for name in grouped if name.startswith("incident#")), next(iter(grouped)))
         correlation_id = origin.correlation_id or incident.partition("#")[2]
         return [
-            self._append(current.get(name) or Stream(name), events, origin, correlation_id)
+            self._append(current.get(name) or Stream(name), events, origin, correlation_id, person)
             for name, events in grouped.items()
         ]
 
-    def _append(self, stream: Stream, events: Sequence[DomainEvent], origin: Origin, correlation_id: str) -> Append:
+    def _append(
+        self, stream: Stream, events: Sequence[DomainEvent], origin: Origin, correlation_id: str, person: Person | None
+    ) -> Append:
         now = self.clock.now()
         if stream.events:  # time travel by clock needs recorded_at to rise within a stream, whatever the clocks say
             now = max(now, stream.events[-1].envelope.recorded_at)
@@ -155,7 +173,7 @@ class Writer:
                 command_id=origin.command_id,
                 actor=origin.actor,
                 producer=Producer(service=self.service.name, build=self.build),
-                data=event.payload(),
+                data=person.seal_fields(event.payload()) if person else event.payload(),
                 traceparent=origin.traceparent,
             )
             linked.append(RecordedEvent.after(prev_hash, envelope))

@@ -8,6 +8,7 @@ from resilibot.contracts import events as e
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.case import Approval, IncidentCase
 from resilibot.contracts.envelope import RecordedEvent
+from resilibot.contracts.personal import is_same_person
 from resilibot.runtime.service import After, Decision, Trigger
 
 SELVES = frozenset({"act", "plan", "reason", "resilibot"})
@@ -41,7 +42,7 @@ def answer(
     if approval is None:
         raise AnswerRefused(404, f"no approval {grant_id} in incident {case.incident_id}")
     request = approval.request
-    if approver in SELVES or approver == request.requested_by:
+    if approver in SELVES or is_same_person(approver, request.requested_by):
         raise AnswerRefused(403, "whoever asks cannot answer")
     if approval.state != "pending":
         raise AnswerRefused(409, f"the approval is {approval.state} already")

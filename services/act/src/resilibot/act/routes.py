@@ -8,10 +8,11 @@ from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import BaseModel, ConfigDict, Field
 
-from resilibot.act.approve import AnswerRefused, answer
+from resilibot.act.approve import SELVES, AnswerRefused, answer
 from resilibot.act.ports import Ports
 from resilibot.contracts.case import fold
 from resilibot.contracts.envelope import Actor, stream_id
+from resilibot.contracts.personal import Words
 from resilibot.runtime.event_store.port import Stream
 from resilibot.runtime.http import new_router, principal_of
 from resilibot.runtime.service import On
@@ -25,7 +26,7 @@ class Answer(BaseModel):
 
     decision: Literal["approve", "deny"]
     arguments_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
-    comment: str = Field(default="", max_length=2000)
+    comment: Words = Field(default="", max_length=2000)
 
 
 def routes(ports: Ports, writer: Writer) -> Router:
@@ -37,6 +38,8 @@ def routes(ports: Ports, writer: Writer) -> Router:
         principal = principal_of(router.current_event.raw_event)
         principal.require("approver")
         stream = stream_id("incident", incident_id)
+        # sealed before it is decided, since the grant's MAC binds what is stored; a service's name is nobody's
+        approver = principal.id if principal.id in SELVES else writer.identity(principal.id)
 
         def decide(streams: Mapping[str, Stream]) -> Sequence[On]:
             try:
@@ -45,7 +48,7 @@ def routes(ports: Ports, writer: Writer) -> Router:
                     grant_id,
                     is_approval=body.decision == "approve",
                     arguments_hash=body.arguments_hash,
-                    approver=principal.id,
+                    approver=approver,
                     comment=body.comment,
                     trigger_now=writer.clock.now(),
                     key=ports.grant_key(),
@@ -54,7 +57,7 @@ def routes(ports: Ports, writer: Writer) -> Router:
                 raise ServiceError(refused.status, str(refused)) from refused
             return [On(stream, event)]
 
-        origin = Origin(Actor(kind="person", id=principal.id), incident_id)
+        origin = Origin(Actor(kind="person", id=approver), incident_id)
         written = writer.write([stream], decide, origin)
         return {"incident_id": incident_id, "grant_id": grant_id, "version": written[-1].version}
 

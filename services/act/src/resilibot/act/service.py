@@ -50,5 +50,8 @@ SERVICE = Service(
         "ssm:ListCommandInvocations",
         "ssm:DescribeInstanceInformation",
         "secretsmanager:GetSecretValue",
+        "kms:GenerateDataKey",
+        "kms:Decrypt",
+        "kms:GenerateMac",
     ),
 )

@@ -10,6 +10,7 @@ from ulid import ULID
 from resilibot.contracts import events as e
 from resilibot.contracts.case import Status, fold
 from resilibot.contracts.envelope import Actor, stream_id
+from resilibot.contracts.personal import Words
 from resilibot.contracts.signal import ResourceRef, Severity, Signal
 from resilibot.ingest.cloudwatch import fingerprint
 from resilibot.ingest.intake import Intake
@@ -17,6 +18,8 @@ from resilibot.ingest.ports import Ports
 from resilibot.runtime.http import Conflict, NotFound, new_router, principal_of
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
+
+ERASURES = stream_id("control", "erasure")
 
 
 class OpenIncident(BaseModel):
@@ -30,10 +33,18 @@ class OpenIncident(BaseModel):
     description: str = Field(default="", max_length=2048)
 
 
+class Erasure(BaseModel):
+    """The name as the person's token of access carries it. In the body: an address may stand in access logs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject: str = Field(min_length=1, max_length=256)
+
+
 class CloseIncident(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    comment: str = Field(default="", max_length=2000)
+    comment: Words = Field(default="", max_length=2000)
 
 
 def routes(ports: Ports, writer: Writer) -> Router:
@@ -74,6 +85,25 @@ def routes(ports: Ports, writer: Writer) -> Router:
         origin = Origin(Actor(kind="person", id=principal.id), incident_id)
         written = writer.write([stream], decide, origin)
         return {"incident_id": incident_id, "version": written[-1].version}
+
+    @router.post("/erasures")
+    def forget(body: Annotated[Erasure, Body()]) -> dict[str, Any]:
+        """Forget a person for good: destroy the key that what names them was sealed with. Again changes nothing."""
+        principal = principal_of(router.current_event.raw_event)
+        principal.require("privacy")
+        if writer.personal is None:
+            raise Conflict("nothing is sealed here: names stand in the log as they are")
+        pseudonym = writer.personal.forget(body.subject)
+        if pseudonym is None:
+            raise NotFound("nobody of exactly this name is known")
+        forgotten = e.SubjectForgottenV1(subject=pseudonym)
+
+        def decide(streams: Any) -> list[On]:
+            is_recorded = any(recorded.event == forgotten for recorded in streams[ERASURES].events)
+            return [] if is_recorded else [On(ERASURES, forgotten)]
+
+        writer.write([ERASURES], decide, Origin(Actor(kind="person", id=principal.id)))
+        return {"subject": pseudonym}
 
     return router
 

@@ -15,6 +15,7 @@ SERVICE = Service(
             e.IncidentClosedV1,
             e.SignalReceivedV1,
             e.SignalReleasedV1,
+            e.SubjectForgottenV1,
         }
     ),
     reactions={
@@ -23,6 +24,6 @@ SERVICE = Service(
     },
     timers={e.IncidentResolvedV1: quiet_timer},
     due={"quiet_period": Reaction(close_after_quiet)},
-    routes=("POST /incidents", "POST /incidents/{incident_id}/close"),
-    needs=("secretsmanager:GetSecretValue",),  # who calls
+    routes=("POST /incidents", "POST /incidents/{incident_id}/close", "POST /erasures"),
+    needs=("secretsmanager:GetSecretValue", "kms:GenerateDataKey", "kms:Decrypt", "kms:GenerateMac"),
 )

@@ -19,7 +19,7 @@ def _consumer() -> Any:
 
         secret = settings.webhook_secret.get_secret_value()
         channel = WebhookChannel(settings.webhook_url, secret, settings.webhook_allow_loopback)
-    return runtime.consumer(SERVICE, Ports(settings, channel, runtime.blobs, runtime.store))
+    return runtime.consumer(SERVICE, Ports(settings, channel, runtime.blobs, runtime.store, runtime.personal.reveal))
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:

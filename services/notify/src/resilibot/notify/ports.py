@@ -4,7 +4,7 @@ A delivery is a value, not an exception: Delivered, Refused (never again), Unava
 may have arrived).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -37,3 +37,4 @@ class Ports:
     channel: Channel | None  # None: no channel is configured
     blobs: BlobStore
     history: EventStore
+    reveal: Callable[[Any], Any] = lambda message: message  # names as people may read them; only for what is sent

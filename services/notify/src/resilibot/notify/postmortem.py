@@ -1,5 +1,7 @@
 """postmortem: the incident as a document in which every sentence names the events it rests on. Pure.
 
+Names stay sealed in it, so that a person who is forgotten is so in the documents too: whoever shows it reveals them
+with escape(), since what a person wrote is no Markdown.
 Same log, same bytes. check() refuses a sentence without an event of this log, and one with a figure that the events
 it names do not hold.
 """
@@ -14,6 +16,7 @@ from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.narrate import narrate_recorded
+from resilibot.contracts.personal import TOKEN
 
 CITED = re.compile(r"\[((?:[0-9A-HJKMNP-TV-Z]{26})(?:, [0-9A-HJKMNP-TV-Z]{26})*)\]$")
 FIGURE = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w])")
@@ -57,7 +60,7 @@ def check(text: str, events: Sequence[RecordedEvent]) -> None:
 
 def _document(case: IncidentCase, events: Sequence[RecordedEvent]) -> Iterable[str]:
     opened = _first(events, e.IncidentOpenedV1)
-    yield f"# Postmortem: {_escape(case.title)}"
+    yield f"# Postmortem: {escape(_short(case.title))}"
     yield "\n## Summary\n"
     if opened:
         yield _line(f"{case.severity} incident on {case.resource.name if case.resource else 'unknown'}", [opened])
@@ -164,16 +167,23 @@ def _absent(events: Sequence[RecordedEvent], sentence: str) -> Iterable[str]:
 
 def _line(sentence: str, events: Sequence[RecordedEvent]) -> str:
     ids = ", ".join(dict.fromkeys(event.id for event in events))
-    return f"- {_escape(sentence)}. [{ids}]"
+    return f"- {escape(_short(sentence))}. [{ids}]"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """One line of plain Markdown text: no markup, no links, no control characters."""
-    plain = "".join(c if c.isprintable() else " " for c in text).strip()
-    if len(plain) > TEXT_CHARS:  # cut between words: half a figure would be another figure
+    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", _plain(text))
+
+
+def _short(text: str) -> str:
+    plain = _plain(text).strip()
+    if len(TOKEN.sub("", plain)) > TEXT_CHARS:  # cut between words: half a figure would be another figure
         plain = plain[:TEXT_CHARS].rpartition(" ")[0] + " …"
-    plain = plain.rstrip(".")
-    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", plain)
+    return plain.rstrip(".")
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _unescape(text: str) -> str:

@@ -19,5 +19,5 @@ SERVICE = Service(
     effects={e.NotificationStartedV1: Effect(tell.run, tell.recover, tell.is_settled)},
     timers={e.NotificationFailedV1: tell.backoff},
     due={"retry": Reaction(tell.retry, tell.configured)},
-    needs=("s3:PutObject",),
+    needs=("s3:PutObject", "kms:Decrypt"),
 )

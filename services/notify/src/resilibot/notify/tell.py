@@ -107,7 +107,7 @@ def message(case: IncidentCase, started: e.NotificationStartedV1, ports: Ports) 
         "title": case.title,
         "severity": case.severity,
         "status": case.status,
-        "text": _text(case, started, ports)[:TEXT_CHARS],
+        "text": ports.reveal(_text(case, started, ports))[:TEXT_CHARS],
         "may_duplicate": started.may_duplicate,
         "about": started.about,
     }

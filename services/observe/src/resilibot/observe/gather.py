@@ -1,5 +1,6 @@
 """gather: ask every source at once, each within its deadline; what fails becomes a gap, never silence."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +21,10 @@ from resilibot.observe.patterns import mine
 from resilibot.observe.ports import Ports, Reason, Series, SourceFailed
 from resilibot.observe.rounds import Look, metric_signal, next_look
 from resilibot.observe.runbook_search import best
+from resilibot.runtime.personal import KeysUnavailable
 from resilibot.runtime.service import Decision, Trigger
+
+log = logging.getLogger(__name__)
 
 POINTS = {True: 120, False: 30}  # points kept of the alarm's own metric, and of any other
 RUN_UP_S = 60  # log lines before the onset, to compare with
@@ -229,11 +233,21 @@ class _Round:
         end = self._look.now
         start = self._signal.fired_at - timedelta(seconds=self._settings.change_window_s)
         found = Found("change", source.name, window=Window(start=start, end=end))
-        for read in source.changes(self._service, start, end):
-            change = read.change
+        reads = source.changes(self._service, start, end)
+        makers = {name: self._identity(name) for name in {read.change.by for read in reads}}
+        for read in reads:
+            change = read.change.model_copy(update={"by": makers[read.change.by]})
             summary = f"{change.what}: {change.before} -> {change.after} at {format_time(change.at)} by {change.by}"
             found.contents.append((change, read.query, summary))
         return found
+
+    def _identity(self, name: str | None) -> str | None:
+        """Who made a change, sealed before it is hashed; left out if that fails: what changed matters more than who."""
+        try:
+            return self._ports.identity(name) if name else None
+        except KeysUnavailable as error:
+            log.warning("who made a change is left out: %s", error)
+            return None
 
     def _runbook(self) -> Found:
         found = Found("runbook", self._ports.runbooks.name)

@@ -24,7 +24,7 @@ def _consumer() -> Any:
     hosts = SsmHosts(client("ssm"), s.health_document, s.service_tag, s.health_probe_s, s.health_wait_s)
     logs, metrics = CloudWatchLogs(client("logs")), CloudWatchMetrics(client("cloudwatch"))
     runbooks = S3Runbooks(client("s3"), s.runbook_bucket)
-    ports = Ports(s, metrics, logs, hosts, tuple(changes), runbooks, runtime.blobs)
+    ports = Ports(s, metrics, logs, hosts, tuple(changes), runbooks, runtime.blobs, runtime.personal.identity)
     return runtime.consumer(SERVICE, ports)
 
 

@@ -3,7 +3,7 @@
 SourceFailed(reason: no_permission | no_data | timeout | error | not_supported | not_configured)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -115,3 +115,4 @@ class Ports:
     changes: tuple[ChangeSource, ...]
     runbooks: RunbookSource
     blobs: BlobStore
+    identity: Callable[[str], str] = lambda name: name  # seals who made a change; raises KeysUnavailable

@@ -36,5 +36,8 @@ SERVICE = Service(
         "s3:ListBucket",
         "s3:GetObject",
         "s3:PutObject",
+        "kms:GenerateDataKey",
+        "kms:Decrypt",
+        "kms:GenerateMac",
     ),
 )

@@ -15,7 +15,7 @@ from resilibot.runtime.environment import Runtime, client
 def _ports() -> Ports:
     runtime = Runtime.from_env()
     names = LiveNames(client("dynamodb"), runtime.tables.cursors)
-    return Ports(runtime.store, DynamoReadModels(client("dynamodb"), names))
+    return Ports(runtime.store, DynamoReadModels(client("dynamodb"), names), runtime.personal.reveal)
 
 
 @cache

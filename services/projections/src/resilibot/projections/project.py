@@ -35,7 +35,7 @@ class Projector:
     def project(self, stream: str, messages: Sequence[EventMessage]) -> None:
         """Bring the read models of one stream at least to the newest of these messages. Raises ReadModelError."""
         if empty_view(stream) is None:
-            log.warning("stream of an unknown category", extra={"stream": stream})
+            log.info("nothing is shown of this category", extra={"stream": stream})
             return
         upto = max(message.version for message in messages)
         for attempt in range(ATTEMPTS):

@@ -48,7 +48,8 @@ def routes(ports: Ports) -> Router:
             raise BadRequest(str(error)) from error
         if moment is not None:
             rows = [_row_at(ports, row, moment) for row in rows]
-        return {"incidents": [r for r in rows if status in (None, r["status"])], "cursor": after}
+        shown = ports.reveal([r for r in rows if status in (None, r["status"])])
+        return {"incidents": shown, "cursor": after}
 
     @router.get("/incidents/<incident_id>")
     def get_incident(incident_id: str, at: At = None) -> dict[str, Any]:
@@ -63,22 +64,27 @@ def routes(ports: Ports) -> Router:
 
     @router.get("/incidents/<incident_id>/events")
     def get_events(incident_id: str, at: At = None) -> dict[str, Any]:
-        """The stored events with their place in the chain; `body` is the exact text that is hashed."""
+        """The stored events with their place in the chain.
+
+        `body` is the exact text that is hashed, names sealed; `envelope` is the same as a person may read it.
+        """
         stream = stream_id("incident", incident_id)
         events: Sequence[RecordedEvent]
         events = ports.store.load(stream).events if at is None else events_at(ports.history, stream, _place(at))
         if not events:
             raise NotFound(_absent(stream, at))
-        return {"events": [_stored(event) for event in events]}
+        envelopes = ports.reveal([json.loads(event.body) for event in events])
+        return {"events": [_stored(event, envelope) for event, envelope in zip(events, envelopes, strict=True)]}
 
     @router.get("/incidents/<incident_id>/evidence/<evidence_id>")
     def get_evidence(incident_id: str, evidence_id: str) -> dict[str, Any]:
-        """One piece of evidence with its content, as it was recorded."""
+        """One piece of evidence with its content, as it was recorded, names as a person may read them."""
         events = ports.store.load(stream_id("incident", incident_id)).events
         item = fold(incident_id, events).evidence().get(evidence_id)
         if item is None:
             raise NotFound(f"no evidence {evidence_id} in incident {incident_id}")
-        return item.model_dump(mode="json")
+        shown: dict[str, Any] = ports.reveal(item.model_dump(mode="json"))
+        return shown
 
     @router.get("/signals/<fingerprint>")
     def get_signal(fingerprint: str, at: At = None) -> dict[str, Any]:
@@ -105,7 +111,7 @@ def routes(ports: Ports) -> Router:
 
 
 def _shown(ports: Ports, model: str, stream: str, at: str | None) -> Any:
-    """The state of a read model, now or `at`. Raises NotFound, BadRequest."""
+    """The state of a read model, now or `at`, names revealed. Raises NotFound, BadRequest."""
     if at is None:
         state = ports.models.get(model, stream)
     else:
@@ -113,7 +119,7 @@ def _shown(ports: Ports, model: str, stream: str, at: str | None) -> Any:
         state = states[model] if states else None
     if state is None:
         raise NotFound(_absent(stream, at))
-    return state
+    return ports.reveal(state)
 
 
 def _row_at(ports: Ports, row: dict[str, Any], moment: datetime) -> dict[str, Any]:
@@ -146,9 +152,9 @@ def _absent(stream: str, at: str | None) -> str:
     return f"no {category} {key}" if at is None else f"there was no {category} {key} at {at}"
 
 
-def _stored(event: RecordedEvent) -> dict[str, Any]:
+def _stored(event: RecordedEvent, envelope: dict[str, Any]) -> dict[str, Any]:
     return {
-        "envelope": json.loads(event.body),
+        "envelope": envelope,
         "body": event.body.decode(),
         "prev_hash": event.prev_hash,
         "hash": event.hash,

@@ -37,6 +37,7 @@ SERVICE = Service(
             e.NotificationSentV1,
             e.NotificationFailedV1,
             e.PostmortemWrittenV1,
+            e.SubjectForgottenV1,
         }
     ),
     routes=(
@@ -50,5 +51,5 @@ SERVICE = Service(
         "GET /targets",
         "GET /audit",
     ),
-    needs=("secretsmanager:GetSecretValue",),  # who calls
+    needs=("secretsmanager:GetSecretValue", "kms:Decrypt"),  # who calls; whose names
 )

@@ -198,9 +198,13 @@ def _postmortem(file: HomeFile, case: dict[str, Any]) -> str | None:
     if not case["postmortem"]:
         return None
     from resilibot.local.aws import home_client
+    from resilibot.local.backbone import personal_of
+    from resilibot.notify.postmortem import escape
     from resilibot.runtime.s3_blobs import S3BlobStore
 
-    return S3BlobStore(home_client(file, "s3"), "").get(case["postmortem"]["ref"]).decode()
+    text = S3BlobStore(home_client(file, "s3"), "").get(case["postmortem"]["ref"]).decode()
+    shown: str = personal_of(file).reveal(text, escape)
+    return shown
 
 
 def _verified(file: HomeFile) -> Any:

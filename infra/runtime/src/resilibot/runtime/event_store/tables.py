@@ -15,6 +15,7 @@ class Tables:
     streams: str = "resilibot-streams"
     timers: str = "resilibot-timers"
     cursors: str = "resilibot-cursors"
+    keys: str = "resilibot-keys"  # one data key per person: precious, and no backup may outlive a destroyed one
     log: str = "resilibot-log"
     snapshots: str = "resilibot-snapshots"
 
@@ -31,6 +32,7 @@ class Tables:
             _table(self.streams, ("stream", "S"), StreamSpecification=feed),
             _table(self.timers, ("bucket", "S"), ("due", "S")),
             _table(self.cursors, ("name", "S")),
+            _table(self.keys, ("subject", "S")),
             _table(self.log, ("log", "S"), ("position", "N")),
             _table(self.snapshots, ("stream", "S"), ("version", "N")),
         ]
