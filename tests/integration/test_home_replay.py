@@ -1,5 +1,7 @@
 """Replay in a running home: as it was, rebuilt while alarms come in, and nothing stuck afterwards."""
 
+from typing import Any
+
 import pytest
 
 from resilibot.contracts.canonical import canonical
@@ -64,3 +66,17 @@ def test_status_tells_what_is_live_and_that_nothing_is_stuck(house: House, opene
     assert "0 stuck" in told.stdout
     assert "dead letters: none" in told.stdout
     assert "incidents v" in told.stdout
+
+
+def test_the_feed_tells_every_event_of_every_stream_once_in_one_order(house: House) -> None:
+    incident_id = house.cli_json("incident", "open", "feed me", "--service", "feeding")["incident_id"]
+
+    def told() -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        while page := house.cli_json("audit", "feed", "--after", str(rows[-1]["position"] if rows else 0))["entries"]:
+            rows += page
+        return rows
+
+    rows = until(lambda: (r := told()) and any(x["stream"].endswith(incident_id) for x in r) and r, 20, "the incident")
+    assert [row["position"] for row in rows] == list(range(1, len(rows) + 1))
+    assert len({(row["stream"], row["version"]) for row in rows}) == len(rows)

@@ -13,11 +13,12 @@ from functools import cache
 from resilibot.contracts.canonical import GENESIS, canonical
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import DomainEvent, format_time
+from resilibot.contracts.events import IncidentClosedV1
 from resilibot.runtime.event_store.port import Append, EventStore, Stream
 from tests.support.story import INCIDENT, INCIDENT_EVENTS, NOON, recorded
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-CYCLE = INCIDENT_EVENTS[:-1]  # without the closing, so that it can go on
+CYCLE = [event for event in INCIDENT_EVENTS if not isinstance(event, IncidentClosedV1)]  # so that it can go on
 EVENT_ID = "@@@@@@@@@@@@@@@@@@@@@@@@@@"
 OPENED_EVERY_S = 7
 

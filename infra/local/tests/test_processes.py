@@ -44,6 +44,14 @@ def test_a_killed_child_is_started_again_and_stop_ends_it(tmp_path: Path) -> Non
         os.kill(second, 0)
 
 
+def test_children_that_die_while_others_are_started_are_started_again(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path, tmp_path, {})
+    for number in range(12):
+        supervisor.start(f"short-{number}", [sys.executable, "-c", ""])
+    until(lambda: all(supervisor.restarts().values()))
+    supervisor.stop()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's own")
 def test_children_do_not_outlive_a_parent_that_was_killed(tmp_path: Path) -> None:
     program = (

@@ -18,6 +18,7 @@ from resilibot.projections.ports import Ports
 from resilibot.projections.project import Projector, fold_view
 from resilibot.projections.routes import routes
 from resilibot.runtime.bus.message import encode
+from resilibot.runtime.event_store.log_entries import Sequenced
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.event_store.port import Append
 from resilibot.runtime.http import Principals, application, use_principals
@@ -187,3 +188,32 @@ def test_whoever_reads_is_shown_names_now_and_then_until_they_are_forgotten(at: 
     assert all(ERASED in text for text in after)
     assert not [text for text in [*before, *after] if TOKEN.search(text)]
     assert not [text for text in after if KIM in text]
+
+
+class MemoryLog:
+    """All events of all logs, one stream after the other: an order as good as any for a reader."""
+
+    def __init__(self) -> None:
+        events = [event for log in LOGS.values() for event in log]
+        self.entries = [Sequenced(position, event) for position, event in enumerate(events, start=1)]
+
+    def read(self, after: int = 0, limit: int = 100) -> list[Sequenced]:
+        return self.entries[after : after + limit]
+
+
+@pytest.mark.feature(213)
+def test_the_feed_is_read_on_from_where_it_was_and_tells_each_event_once() -> None:
+    log = MemoryLog()
+    with api(LOGS, log=log) as get:
+        seen: list[dict[str, Any]] = []
+        after = 0
+        while page := get("/feed", after=str(after), limit="7")[1]["entries"]:
+            seen += page
+            after = page[-1]["position"]
+        assert get("/feed", after=str(after))[1] == {"entries": [], "last": after}
+    assert [row["position"] for row in seen] == list(range(1, len(log.entries) + 1))
+    assert [(row["stream"], row["version"]) for row in seen] == [(x.event.stream, x.event.version) for x in log.entries]
+
+
+def test_a_home_without_an_order_over_all_streams_says_so(get: Get) -> None:
+    assert get("/feed")[0] == 404

@@ -85,12 +85,14 @@ class Supervisor:
         self._env = env
         self._children: dict[str, _Child] = {}
         self._stopping = threading.Event()
+        self._lock = threading.Lock()  # who starts a child, and who says that none is started any more
         self._thread = threading.Thread(target=self._watch, daemon=True, name="supervisor")
 
     def start(self, name: str, argv: Sequence[str]) -> None:
-        self._children[name] = _Child(argv, self._spawn(name, argv))
-        if not self._thread.is_alive():
-            self._thread.start()
+        with self._lock:
+            self._children[name] = _Child(argv, self._spawn(name, argv))
+            if self._thread.ident is None:
+                self._thread.start()
 
     def pid(self, name: str) -> int:
         return self._children[name].process.pid
@@ -99,7 +101,8 @@ class Supervisor:
         return {name: child.restarts for name, child in self._children.items()}
 
     def stop(self) -> None:
-        self._stopping.set()
+        with self._lock:
+            self._stopping.set()
         for child in self._children.values():
             if child.process.poll() is None:
                 child.process.terminate()
@@ -115,14 +118,19 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._stopping.wait(0.1):
-            for name, child in self._children.items():
-                if child.process.poll() is None:
-                    continue
-                lived_s = time.monotonic() - child.started_at
-                pause_s = 0.0 if lived_s > 10 else min(0.2 * child.restarts, 5.0)
-                if lived_s < pause_s:
-                    continue
-                log.warning("%s ended with %s, starting it again", name, child.process.returncode)
-                child.restarts += 1
-                child.started_at = time.monotonic()
-                child.process = self._spawn(name, child.argv)
+            with self._lock:
+                if not self._stopping.is_set():
+                    self._revive()
+
+    def _revive(self) -> None:
+        for name, child in self._children.items():
+            if child.process.poll() is None:
+                continue
+            lived_s = time.monotonic() - child.started_at
+            pause_s = 0.0 if lived_s > 10 else min(0.2 * child.restarts, 5.0)
+            if lived_s < pause_s:
+                continue
+            log.warning("%s ended with %s, starting it again", name, child.process.returncode)
+            child.restarts += 1
+            child.started_at = time.monotonic()
+            child.process = self._spawn(name, child.argv)

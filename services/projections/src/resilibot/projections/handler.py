@@ -15,7 +15,8 @@ from resilibot.runtime.environment import Runtime, client
 def _ports() -> Ports:
     runtime = Runtime.from_env()
     names = LiveNames(client("dynamodb"), runtime.tables.cursors)
-    return Ports(runtime.store, DynamoReadModels(client("dynamodb"), names), runtime.personal.reveal)
+    models = DynamoReadModels(client("dynamodb"), names)
+    return Ports(runtime.store, models, runtime.personal.reveal, runtime.log)
 
 
 @cache

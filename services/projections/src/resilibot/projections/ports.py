@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
+from resilibot.runtime.event_store.log_entries import Sequenced
 from resilibot.runtime.event_store.port import EventStore
 from resilibot.runtime.event_store.recall import History, Recall
 
@@ -115,11 +116,20 @@ class RebuildTables(Protocol):
         ...
 
 
+class Log(Protocol):
+    """The derived order over the events of all streams: positions from 1, without gaps."""
+
+    def read(self, after: int = 0, limit: int = 100) -> Sequence[Sequenced]:
+        """At most `limit` events with a position above `after`, in order. Raises StoreError."""
+        ...
+
+
 @dataclass(frozen=True)
 class Ports:
     store: EventStore
     models: ReadModels
     reveal: Callable[[Any], Any] = lambda state: state  # names as people may read them; only for what is shown
+    log: Log | None = None  # None: this home keeps no order over all streams
 
     @cached_property
     def history(self) -> History:

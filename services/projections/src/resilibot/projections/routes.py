@@ -15,6 +15,7 @@ from resilibot.contracts.case import Status, fold
 from resilibot.contracts.envelope import RecordedEvent, stream_id
 from resilibot.projections.ports import Ports
 from resilibot.projections.time_travel import NotAPlaceInTime, events_at, place, states_at
+from resilibot.projections.views import entry
 from resilibot.runtime.event_store.verify import AuditedStore, audit
 from resilibot.runtime.http import BadRequest, NotFound, new_router
 
@@ -97,6 +98,17 @@ def routes(ports: Ports) -> Router:
         """The action that is open on a target, and those before. `name` is the step's target: service/checkout."""
         found: dict[str, Any] = _shown(ports, "targets", stream_id("target", name), at)
         return found
+
+    @router.get("/feed")
+    def get_feed(
+        after: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE
+    ) -> dict[str, Any]:
+        """Every event of every stream, once, in one order. Ask again with `after` = the last position to catch up."""
+        if ports.log is None:
+            raise NotFound("this home keeps no order over all streams")
+        found = ports.log.read(after, limit)
+        entries = [{"position": one.position, "stream": one.event.stream, **entry(one.event)} for one in found]
+        return {"entries": ports.reveal(entries), "last": found[-1].position if found else after}
 
     @router.get("/audit")
     def get_audit(stream: Annotated[str | None, Query(max_length=512)] = None) -> dict[str, Any]:

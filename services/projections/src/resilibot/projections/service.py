@@ -49,6 +49,7 @@ SERVICE = Service(
         "GET /incidents/{incident_id}/evidence/{evidence_id}",
         "GET /signals/{fingerprint}",
         "GET /targets",
+        "GET /feed",
         "GET /audit",
     ),
     needs=("secretsmanager:GetSecretValue", "kms:Decrypt"),  # who calls; whose names

@@ -63,6 +63,27 @@ def verify(
         raise typer.Exit(FAILED)
 
 
+@app.command("feed")
+def feed(
+    after: Annotated[int, typer.Option(min=0, help="position to go on from")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 100,
+    as_json: Json = False,
+) -> None:
+    """Every event of every stream, once, in one order; go on after the last position shown."""
+    with errors(as_json):
+        page = api().get("/feed", after=after, limit=limit)
+
+    def text() -> None:
+        for row in page["entries"]:
+            actor = f"{row['actor']['kind']} {row['actor']['id']}"
+            out.print(
+                f"[dim]{row['position']:>6}  {clock_time(row['at'])}[/dim]  {escape(row['stream']):<36} "
+                f"[bold]{row['type']:<24}[/bold] {escape(row['sentence'])} [dim]({escape(actor)})[/dim]"
+            )
+
+    show(page, as_json, text)
+
+
 def replay(
     incident_id: str,
     at: Annotated[str | None, typer.Option(help="stream version or RFC 3339 time: the case as it was")] = None,
