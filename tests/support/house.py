@@ -21,7 +21,7 @@ from resilibot.local.home_file import HomeFile
 from resilibot.local.world.client import WorldClient
 from tests.support.receiver import SECRET, Receiver, receiving
 
-WARM_UP_S = 16  # healthy seconds before a fault: enough for a baseline
+WARM_UP_S = 18  # healthy seconds before a fault: as far as the baseline reaches before its alarm
 
 
 @dataclass

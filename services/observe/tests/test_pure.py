@@ -106,3 +106,12 @@ def test_the_runbook_whose_words_fit_is_found_and_else_none() -> None:
     assert found is not None
     assert found.content.key == "b.md"
     assert best("certificate expires soon", books) is None
+
+
+def test_one_bad_second_in_a_healthy_minute_does_not_hide_what_comes() -> None:
+    values = [0.0] * 40
+    values[7] = 50.0
+    baseline = summarise(points(values))
+    assert baseline is not None
+    assert (baseline.low, baseline.high) == (0.0, 0.0)
+    assert is_outside(45.0, baseline)

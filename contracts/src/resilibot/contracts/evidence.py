@@ -47,8 +47,8 @@ class Baseline(Value):
 
     median: float
     mad: float
-    low: float  # smallest value seen
-    high: float  # largest value seen
+    low: float  # the range seen while healthy, without the most extreme twentieth at each end
+    high: float
     count: int
 
 

@@ -17,6 +17,7 @@ MAD_TO_SIGMA = 1.4826
 FLOOR_RATIO = 0.05  # of the median: smaller moves are never called deviations
 DEVIATES = 4.0  # scales
 EXCURSION = 3  # points
+EXTREME = 20  # one value in so many is left out of the range, at each end
 MARGIN = timedelta(seconds=2)  # what rises into trouble, and falls out of it
 
 
@@ -73,7 +74,8 @@ def _statistics(values: Sequence[float]) -> Baseline | None:
         return None
     middle = median(values)
     mad = median(abs(value - middle) for value in values)
-    return Baseline(median=middle, mad=mad, low=min(values), high=max(values), count=len(values))
+    ranked, cut = sorted(values), len(values) // EXTREME  # one bad second in a healthy hour is no healthy value
+    return Baseline(median=middle, mad=mad, low=ranked[cut], high=ranked[-1 - cut], count=len(values))
 
 
 def scale(baseline: Baseline) -> float:
