@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from resilibot.observe.baseline import calm, onset, summarise, troubled
+from resilibot.observe.baseline import calm, is_outside, onset, summarise, troubled
 from resilibot.observe.patterns import level, mine, template
 from resilibot.observe.ports import LogLine, LogRead, Runbook
 from resilibot.observe.runbook_search import best
@@ -111,7 +111,7 @@ def test_the_runbook_whose_words_fit_is_found_and_else_none() -> None:
 def test_one_bad_second_in_a_healthy_minute_does_not_hide_what_comes() -> None:
     values = [0.0] * 40
     values[7] = 50.0
-    baseline = summarise(points(values))
+    baseline = summarise(series(values))
     assert baseline is not None
     assert (baseline.low, baseline.high) == (0.0, 0.0)
     assert is_outside(45.0, baseline)
