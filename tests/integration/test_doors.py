@@ -1,6 +1,7 @@
 """Every door: what comes in badly is named, kept and survived; what comes in well is one incident."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -60,6 +61,18 @@ def test_a_body_that_is_no_json_is_a_bad_request(house: House) -> None:
 def test_nobody_unknown_reads_anything(house: House, header: str | None, path: str) -> None:
     headers = {"Authorization": header} if header else {}
     assert httpx.get(f"{house.file.api}{path}", headers=headers, trust_env=False).status_code == 401
+
+
+def test_a_crowd_is_answered_and_everybody_as_themselves(house: House) -> None:
+    """Half of them are known, half are not: nobody waits for ever, and nobody is taken for somebody else."""
+    token = house.file.token_file.read_text()
+
+    def ask(number: int) -> int:
+        headers = {"Authorization": f"Bearer {token if number % 2 else 'nonsense'}"}
+        return httpx.get(f"{house.file.api}/incidents", headers=headers, trust_env=False, timeout=30).status_code
+
+    with ThreadPoolExecutor(40) as pool:
+        assert list(pool.map(ask, range(60))) == [401, 200] * 30
 
 
 def test_an_unknown_incident_and_a_bad_moment_are_named(house: House, opened: str) -> None:

@@ -37,6 +37,9 @@ class Ledger:
     def heads(self) -> Iterator[Head]:
         return iter(list(self.raw_heads.values()))
 
+    def streams(self) -> set[str]:
+        return {stream for stream, commits in self.raw_commits.items() if commits}
+
     def head(self, stream: str) -> Head | None:
         return self.raw_heads.get(stream)
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import RecordedEvent
-from resilibot.contracts.event import DomainEvent, UnknownEventType, UtcTime, Value
+from resilibot.contracts.event import DomainEvent, UtcTime, Value
 from resilibot.contracts.evidence import EvidenceItem
 from resilibot.contracts.signal import ResourceRef, Severity, Signal
 
@@ -101,7 +101,7 @@ class IncidentCase(Value):
     escalations: list[Escalation] = Field(default_factory=list)
     notifications: dict[str, Notification] = Field(default_factory=dict)
     postmortem: e.PostmortemWrittenV1 | None = None
-    unknown_events: list[str] = Field(default_factory=list)  # wire types this build does not know
+    unknown_events: list[str] = Field(default_factory=list)  # wire types of events that could not be read here
 
     @property
     def exists(self) -> bool:
@@ -176,10 +176,9 @@ def fold(incident_id: str, events: Iterable[RecordedEvent]) -> IncidentCase:
 
 
 def evolve(case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
-    """The case after one more event."""
-    try:
-        event = recorded.event
-    except UnknownEventType:
+    """The case after one more event. One that cannot be read, or belongs on another stream, is named, no more."""
+    event = recorded.readable
+    if event is None or event.category != "incident":
         after = _with(case, unknown_events=[*case.unknown_events, recorded.type])
     else:
         after = _apply(event, case, recorded)

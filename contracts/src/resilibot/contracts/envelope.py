@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from resilibot.contracts.canonical import canonical, link
-from resilibot.contracts.event import DomainEvent, UtcTime, Value, parse_event
+from resilibot.contracts.event import DomainEvent, UnknownEventType, UtcTime, Value, parse_event
 
 ULID = r"^[0-9A-HJKMNP-TV-Z]{26}$"
 
@@ -76,6 +76,14 @@ class RecordedEvent:
     def event(self) -> DomainEvent:
         """The typed event, in its newest version. Raises UnknownEventType or pydantic.ValidationError."""
         return parse_event(self.envelope.type, self.envelope.data)
+
+    @property
+    def readable(self) -> DomainEvent | None:
+        """The typed event; None when this build does not know the type, or the data does not fit it."""
+        try:
+            return self.event
+        except (UnknownEventType, ValidationError):
+            return None
 
     @property
     def id(self) -> str:

@@ -7,15 +7,13 @@ from functools import singledispatch
 
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import RecordedEvent
-from resilibot.contracts.event import DomainEvent, UnknownEventType
+from resilibot.contracts.event import DomainEvent
 
 
 def narrate_recorded(recorded: RecordedEvent) -> str:
-    """The sentence of a stored event; an unknown type is named."""
-    try:
-        return narrate(recorded.event)
-    except UnknownEventType:
-        return f"An event of a type this build does not know: {recorded.type}"
+    """The sentence of a stored event; one of an unknown type, or that does not fit its type, is named."""
+    event = recorded.readable
+    return narrate(event) if event else f"An event that this build cannot read: {recorded.type}"
 
 
 @singledispatch

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from resilibot.local.door import Door
 from resilibot.local.home_file import HomeFile
 from resilibot.local.requests import RequestCounter
 from resilibot.local.structured_logs import configure_logging
@@ -34,7 +35,12 @@ def main(home: HomeFile) -> None:
     (home.run_dir / "api.ready").write_text(str(os.getpid()))
     address = urlsplit(home.api)
     uvicorn.run(
-        build(), host=address.hostname or "127.0.0.1", port=address.port or 0, log_config=None, access_log=False
+        Door(build()),
+        host=address.hostname or "127.0.0.1",
+        port=address.port or 0,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=3,
     )
 
 

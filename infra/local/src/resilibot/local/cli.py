@@ -82,10 +82,11 @@ def approve(
     incident_id: str,
     grant: Annotated[str | None, typer.Option(help="grant id; needed when several are pending")] = None,
     comment: Annotated[str, typer.Option()] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="do not show it and ask")] = False,
     as_json: Json = False,
 ) -> None:
     """Approve the pending step, for exactly the arguments shown."""
-    _answer(incident_id, grant, comment, as_json, approve=True)
+    _answer(incident_id, grant, comment, as_json, approve=True, is_sure=yes)
 
 
 @app.command()
@@ -99,7 +100,9 @@ def deny(
     _answer(incident_id, grant, comment, as_json, approve=False)
 
 
-def _answer(incident_id: str, grant: str | None, comment: str, as_json: bool, *, approve: bool) -> None:
+def _answer(
+    incident_id: str, grant: str | None, comment: str, as_json: bool, *, approve: bool, is_sure: bool = True
+) -> None:
     from resilibot.local.commands.context import fail
 
     with errors(as_json):
@@ -111,7 +114,12 @@ def _answer(incident_id: str, grant: str | None, comment: str, as_json: bool, *,
         if len(pending) != 1:
             what = "no pending approval" if not pending else f"several are pending, name one: {', '.join(pending)}"
             raise fail(f"{incident_id}: {what}", "no_single_approval", as_json, BAD_USE)
-        answer = decide(client, incident_id, approvals[pending[0]]["request"], approve=approve, comment=comment)
+        request = approvals[pending[0]]["request"]
+        if not is_sure and not as_json:
+            render.approval(request)
+            if not typer.confirm("approve exactly this?"):
+                raise fail("nothing was answered; deny says no", "not_confirmed", as_json, BAD_USE)
+        answer = decide(client, incident_id, request, approve=approve, comment=comment)
     show(answer, as_json, lambda: typer.echo(f"{'approved' if approve else 'denied'} {pending[0]}"))
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resilibot.contracts.envelope import Actor, RecordedEvent
-from resilibot.contracts.event import UnknownEventType
 from resilibot.runtime.bus.batch import Batch, Response, handle_each
 from resilibot.runtime.bus.message import EventMessage, TimerMessage, decode
 from resilibot.runtime.event_store.port import Stream, Timer
@@ -61,11 +60,17 @@ class Consumer:
         recorded = _at(stream, message.version)
         if recorded.hash != message.hash:
             raise ForgedMessage(f"{message.stream}:{message.version} has another hash in the store")
-        try:
-            event_type = type(recorded.event)
-        except UnknownEventType:
-            log.warning("unknown event type skipped", extra={"type": recorded.type, "stream": message.stream})
+        if recorded.readable is None:
+            log.error(
+                "an event that cannot be read is skipped",
+                extra={
+                    "code": "unreadable_event",
+                    "type": recorded.type,
+                    "place": f"{message.stream}:{message.version}",
+                },
+            )
             return
+        event_type = type(recorded.event)
         if event_type in self.service.timers and event_type not in self.service.emits:
             self.timers.schedule(self.writer.timers_for(recorded))
         reaction = self.service.reactions.get(event_type)

@@ -184,7 +184,9 @@ def _malformed(error: RequestValidationError | RequestUnsupportedContentType) ->
 
 def _field(location: Sequence[str | int]) -> str:
     """The dotted path without the leading "body", "query" or "header"."""
-    return ".".join(str(part) for part in location[1:]) or str(location[0])
+    return ".".join(str(part) for part in location[1:] if not isinstance(part, int) or len(location) > 2) or str(
+        location[0]
+    )
 
 
 def _unsealable(error: KeysUnavailable) -> Response[str]:

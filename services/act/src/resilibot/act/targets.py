@@ -29,7 +29,7 @@ def targets_of(step: e.PlanStep | e.ActionStartedV1) -> list[str]:
 def fold_target(events: Sequence[RecordedEvent]) -> Target:
     target = Target()
     for recorded in events:
-        event = recorded.event
+        event = recorded.readable
         if isinstance(event, e.TargetClaimedV1):
             target = Target(event.action_id, target.cooldown_until, event.action)
         elif isinstance(event, e.TargetReleasedV1):

@@ -28,7 +28,7 @@ def fold_signals(events: Sequence[RecordedEvent]) -> SignalHistory:
     history = SignalHistory()
     seen = set()
     for recorded in events:
-        event = recorded.event
+        event = recorded.readable
         if isinstance(event, e.SignalReceivedV1):
             seen.add(event.signal.source_id)
             if event.incident_id:

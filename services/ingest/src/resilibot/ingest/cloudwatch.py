@@ -241,6 +241,8 @@ def _time(value: str, field: str) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         raise MalformedSignal(f"{field}: {value[:60]!r} is no time") from error
+    if not 2000 <= at.year < 2100:
+        raise MalformedSignal(f"{field}: {value[:60]!r} is no time of an alarm")
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 

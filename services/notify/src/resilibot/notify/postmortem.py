@@ -77,7 +77,7 @@ def _document(case: IncidentCase, events: Sequence[RecordedEvent]) -> Iterable[s
     yield from _follow_ups(case, events)
     yield "\n## Timeline\n"
     for event in events:
-        if not isinstance(event.event, SILENT):
+        if not isinstance(event.readable, SILENT):
             yield _line(f"{_clock(event.envelope.recorded_at)} {narrate_recorded(event)}", [event])
 
 
@@ -89,7 +89,7 @@ def _duration(events: Sequence[RecordedEvent]) -> Iterable[str]:
 
 
 def _cause(events: Sequence[RecordedEvent]) -> Iterable[str]:
-    diagnosed = [event for event in events if isinstance(event.event, e.DiagnosisReachedV1)]
+    diagnosed = [event for event in events if isinstance(event.readable, e.DiagnosisReachedV1)]
     if not diagnosed:
         yield from _absent(events, "No diagnosis was reached before the service recovered")
     for recorded in diagnosed[:1]:
@@ -105,7 +105,7 @@ def _cause(events: Sequence[RecordedEvent]) -> Iterable[str]:
 def _deeds(events: Sequence[RecordedEvent]) -> Iterable[str]:
     told = (e.ApprovalGrantedV1, e.ApprovalDeniedV1, e.ActionStartedV1, e.ActionSucceededV1)
     failed = (e.ActionFailedV1, e.ActionOutcomeUnknownV1, e.IncidentEscalatedV1, e.ApprovalExpiredV1)
-    deeds = [event for event in events if isinstance(event.event, told + failed)]
+    deeds = [event for event in events if isinstance(event.readable, told + failed)]
     for event in deeds:
         yield _line(narrate_recorded(event), [event])
     if not deeds:
@@ -205,8 +205,8 @@ def _figures(events: Iterable[RecordedEvent]) -> set[float]:
 
 
 def _first(events: Sequence[RecordedEvent], kind: type[DomainEvent]) -> RecordedEvent | None:
-    return next((event for event in events if isinstance(event.event, kind)), None)
+    return next((event for event in events if isinstance(event.readable, kind)), None)
 
 
 def _last(events: Sequence[RecordedEvent], kind: type[DomainEvent]) -> RecordedEvent | None:
-    return next((event for event in reversed(events) if isinstance(event.event, kind)), None)
+    return next((event for event in reversed(events) if isinstance(event.readable, kind)), None)

@@ -20,6 +20,7 @@ from resilibot.runtime.event_store.verify import AuditedStore, audit
 from resilibot.runtime.http import BadRequest, NotFound, new_router
 
 PAGE = 100
+NAME = 512  # the longest name of a stream
 At = Annotated[str | None, Query(max_length=64)]
 
 
@@ -70,6 +71,8 @@ def routes(ports: Ports) -> Router:
         `body` is the exact text that is hashed, names sealed; `envelope` is the same as a person may read it.
         """
         stream = stream_id("incident", incident_id)
+        if len(stream) > NAME:
+            raise NotFound(f"no stream has a name of {len(stream)} characters")
         events: Sequence[RecordedEvent]
         events = ports.store.load(stream).events if at is None else events_at(ports.history, stream, _place(at))
         if not events:
@@ -111,11 +114,13 @@ def routes(ports: Ports) -> Router:
         return {"entries": ports.reveal(entries), "last": found[-1].position if found else after}
 
     @router.get("/audit")
-    def get_audit(stream: Annotated[str | None, Query(max_length=512)] = None) -> dict[str, Any]:
+    def get_audit(stream: Annotated[str | None, Query(min_length=1, max_length=512)] = None) -> dict[str, Any]:
         """Recompute the hash chain of one stream, or of all."""
         store: Any = ports.store
         audited: AuditedStore = store
         report = audit(audited, stream)
+        if stream is not None and not report.events and report.ok:
+            raise NotFound(f"no stream {stream}")
         faults = [{"stream": f.stream, "version": f.version, "kind": f.kind, "detail": f.detail} for f in report.faults]
         return {"ok": report.ok, "streams": report.streams, "events": report.events, "faults": faults}
 
@@ -124,6 +129,8 @@ def routes(ports: Ports) -> Router:
 
 def _shown(ports: Ports, model: str, stream: str, at: str | None) -> Any:
     """The state of a read model, now or `at`, names revealed. Raises NotFound, BadRequest."""
+    if len(stream) > NAME:
+        raise NotFound(f"no stream has a name of {len(stream)} characters")
     if at is None:
         state = ports.models.get(model, stream)
     else:

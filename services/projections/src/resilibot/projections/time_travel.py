@@ -1,7 +1,7 @@
 """time_travel: any read model as it was, at a version of its stream or at a moment: folded anew from the store."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from resilibot.contracts.envelope import RecordedEvent
@@ -15,11 +15,13 @@ class NotAPlaceInTime(ValueError):
 
 def place(at: str) -> int | datetime:
     """A version ("7") or a moment (RFC 3339, with a zone). Raises NotAPlaceInTime."""
-    if at.isdecimal():
+    if at.isascii() and at.isdecimal():
         return int(at)
     try:
         moment = datetime.fromisoformat(at)
-    except ValueError:
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise NotAPlaceInTime(f"at: {at!r} is neither a version nor an RFC 3339 time") from None
     if moment.tzinfo is None:
         raise NotAPlaceInTime(f"at: {at!r} needs a zone")

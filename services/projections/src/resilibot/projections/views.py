@@ -10,7 +10,7 @@ from typing import Any
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase, empty_case, evolve
 from resilibot.contracts.envelope import RecordedEvent
-from resilibot.contracts.event import UnknownEventType, format_time
+from resilibot.contracts.event import format_time
 from resilibot.contracts.narrate import narrate_recorded
 
 
@@ -179,7 +179,4 @@ def duration_s(case: IncidentCase) -> float | None:
 
 
 def _event(recorded: RecordedEvent) -> Any:
-    try:
-        return recorded.event
-    except UnknownEventType:
-        return None
+    return recorded.readable

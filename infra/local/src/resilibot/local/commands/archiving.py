@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from resilibot.local.audit_trail import trail_of
 from resilibot.local.commands.context import BAD_USE, FAILED, errors, fail, home, out, show
+from resilibot.local.commands.text import safe
 from resilibot.runtime.audit.verify_bundle import verify
 
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
@@ -51,7 +51,7 @@ def export(
 
     def text() -> None:
         for fault in report.faults:
-            out.print(f"[red]{fault.kind}[/red] at {escape(fault.place)}: {escape(fault.detail)}")
+            out.print(f"[red]{fault.kind}[/red] at {safe(fault.place)}: {safe(fault.detail)}")
         out.print(f"{path}: {report.events} events in {report.streams} streams, sha256 {bundle.sha256}")
         out.print(f"verify it anywhere: python3 verify.py {path.name} --key {trail.key_id}")
 
@@ -71,7 +71,7 @@ def archive(
     def text() -> None:
         for one in done:
             out.print(
-                f"{one.state:<12} {one.incident_id} {escape(one.detail) or (one.entry.sha256 if one.entry else '')}"
+                f"{one.state:<12} {one.incident_id} {safe(one.detail) or (one.entry.sha256 if one.entry else '')}"
             )
         out.print(f"{sum(one.state == 'archived' for one in done)} archived, of {len(done)} closed")
 
@@ -87,7 +87,7 @@ def restore(incident_id: str, as_json: Json = False) -> None:
 
     def text() -> None:
         for one in done:
-            out.print(f"{one.state:<9} {escape(one.stream)} {one.commits} commits {escape(one.detail)}")
+            out.print(f"{one.state:<9} {safe(one.stream)} {one.commits} commits {safe(one.detail)}")
 
     show([asdict(one) for one in done], as_json, text)
     if any(one.state == "behind" for one in done):

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from resilibot.contracts.event import format_time
 from resilibot.local.commands import archiving, render
-from resilibot.local.commands.context import FAILED, api, clock_time, errors, home, out, show
+from resilibot.local.commands.context import BAD_USE, FAILED, api, clock_time, errors, fail, home, out, show
+from resilibot.local.commands.text import safe
 
 app = typer.Typer(no_args_is_help=True, help="Prove that nothing stored was changed.")
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
@@ -34,6 +34,8 @@ def verify(
     with errors(as_json), trail_of(home()) as trail:
         covered = trail.verify(f"incident#{incident_id}" if incident_id else None)
     report, coverage = covered.audit, covered.coverage
+    if incident_id and report.ok and not report.events:
+        raise fail(f"no incident {incident_id}", "not_found", as_json, BAD_USE)
     data: dict[str, Any] = {
         "ok": report.ok,
         "streams": report.streams,
@@ -52,9 +54,9 @@ def verify(
 
     def text() -> None:
         for fault in data["faults"]:
-            out.print(f"[red]{fault['kind']}[/red] at {fault['stream']}:{fault['version']}: {escape(fault['detail'])}")
+            out.print(f"[red]{fault['kind']}[/red] at {fault['stream']}:{fault['version']}: {safe(fault['detail'])}")
         for line in render.coverage(data["checkpoints"]):
-            out.print(escape(line))
+            out.print(safe(line))
         verdict = "[green]ok[/green]" if report.ok else "[red]FAILED[/red]"
         out.print(f"audit verify: {verdict} ({report.events} events in {report.streams} streams)")
 
@@ -77,8 +79,8 @@ def feed(
         for row in page["entries"]:
             actor = f"{row['actor']['kind']} {row['actor']['id']}"
             out.print(
-                f"[dim]{row['position']:>6}  {clock_time(row['at'])}[/dim]  {escape(row['stream']):<36} "
-                f"[bold]{row['type']:<24}[/bold] {escape(row['sentence'])} [dim]({escape(actor)})[/dim]"
+                f"[dim]{row['position']:>6}  {clock_time(row['at'])}[/dim]  {safe(row['stream']):<36} "
+                f"[bold]{row['type']:<24}[/bold] {safe(row['sentence'])} [dim]({safe(actor)})[/dim]"
             )
 
     show(page, as_json, text)
@@ -109,12 +111,12 @@ def replay(
             out.print(
                 f"[dim]v{envelope['version']:<3} {clock_time(envelope['recorded_at'])} "
                 f"+{(when - started).total_seconds():7.3f} s[/dim]  [bold]{envelope['type']:<24}[/bold] "
-                f"{escape(sentences.get(envelope['version'], ''))}"
+                f"{safe(sentences.get(envelope['version'], ''))}"
             )
             because = f" because of {envelope['causation_id']}" if envelope["causation_id"] else ""
             out.print(
                 f"       [dim]{envelope['id']} by {envelope['producer']['service']} "
-                f"({envelope['actor']['kind']} {escape(envelope['actor']['id'])}){because}  {event['hash'][:16]}…[/dim]"
+                f"({envelope['actor']['kind']} {safe(envelope['actor']['id'])}){because}  {event['hash'][:16]}…[/dim]"
             )
 
     show(events, as_json, text)

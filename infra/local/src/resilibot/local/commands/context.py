@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from resilibot.local.client import ApiClient, ApiError, ApiRefused
+from resilibot.local.commands.text import safe
 from resilibot.local.dead_letters import UnknownQueue
 from resilibot.local.drill import DrillTimedOut
 from resilibot.local.emulators import EmulatorError
@@ -51,7 +52,7 @@ def fail(message: str, code: str, as_json: bool, exit_code: int = FAILED) -> typ
     if as_json:
         err.print_json(json.dumps({"error": {"code": code, "message": message}}))
     else:
-        err.print(f"[red]error[/red] {_plain(message)}")
+        err.print(f"[red]error[/red] {safe(message)}")
     return typer.Exit(exit_code)
 
 
@@ -74,7 +75,7 @@ def errors(as_json: bool) -> Iterator[None]:
 def show(data: Any, as_json: bool, text: Callable[[], None]) -> None:
     """Print `data` as JSON, or call `text`."""
     if as_json:
-        typer.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+        typer.echo(json.dumps(data, indent=2, default=str))
     else:
         text()
 
@@ -82,7 +83,3 @@ def show(data: Any, as_json: bool, text: Callable[[], None]) -> None:
 def clock_time(text: str) -> str:
     """HH:MM:SS.mmm of a stored time, in UTC."""
     return datetime.fromisoformat(text).strftime("%H:%M:%S.%f")[:-3]
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")

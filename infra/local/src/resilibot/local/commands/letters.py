@@ -4,9 +4,9 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from resilibot.local.commands.context import errors, home, out, show
+from resilibot.local.commands.text import safe
 from resilibot.local.dead_letters import DeadLetters
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, redrive.")
@@ -43,7 +43,7 @@ def show_letters(queue: str, limit: Annotated[int, typer.Option(min=1)] = 10, as
     def text() -> None:
         for row in rows:
             out.print(f"[bold]{row['message_id']}[/bold] received {row['received']} times, group {row['group']}")
-            out.print("  " + escape(row["body"][:2000]))
+            out.print("  " + safe(row["body"][:2000]))
         if not rows:
             out.print("no dead letters")
 

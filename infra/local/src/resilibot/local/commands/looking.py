@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from resilibot.local.commands import render
 from resilibot.local.commands.context import api, errors, out, show
+from resilibot.local.commands.text import safe
 
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 At = Annotated[str | None, typer.Option(help="stream version or RFC 3339 time: as it was")]
@@ -31,10 +31,10 @@ def signal(fingerprint: str, at: At = None, as_json: Json = False) -> None:
 
     def text() -> None:
         what = ", ".join(f"{number} {word}" for word, number in found["dispositions"].items())
-        out.print(f"received {found['received']} times: {escape(what)}")
+        out.print(f"received {found['received']} times: {safe(what)}")
         out.print(f"incidents: {', '.join(found['incidents']) or 'none'}")
         if found["last"]:
-            out.print(f"last: {escape(found['last']['name'])} is {found['last']['state']} since {found['last']['at']}")
+            out.print(f"last: {safe(found['last']['name'])} is {found['last']['state']} since {found['last']['at']}")
 
     show(found, as_json, text)
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from resilibot.local.commands.context import clock_time, out
+from resilibot.local.commands.text import safe
 
 STYLE = {
     "OPEN": "yellow",
@@ -22,58 +22,71 @@ STYLE = {
 def entry(row: Mapping[str, Any]) -> None:
     """One line of the timeline."""
     kind = row["type"].split(".")[0]
-    out.print(f"  [dim]{clock_time(row['at'])}[/dim]  [bold]{kind:<22}[/bold] {escape(row['sentence'])}")
+    out.print(f"  [dim]{clock_time(row['at'])}[/dim]  [bold]{kind:<22}[/bold] {safe(row['sentence'])}")
 
 
 def incidents(rows: list[Mapping[str, Any]]) -> None:
-    table = Table("incident", "status", "severity", "opened (UTC)", "title", "diagnosis", box=None)
+    table = Table(box=None)
+    for name in ("incident", "status", "severity", "opened (UTC)"):
+        table.add_column(name, no_wrap=True, min_width=26 if name == "incident" else None)
+    for name in ("title", "diagnosis"):
+        table.add_column(name)
     for row in rows:
         escalated = " [red]escalated[/red]" if row.get("escalated") else ""
         status = f"[{STYLE.get(row['status'], 'white')}]{row['status']}[/]{escalated}"
         opened, diagnosis = str(row["opened_at"])[:19], row.get("diagnosis") or "-"
-        table.add_row(row["incident_id"], status, row["severity"], opened, escape(row["title"]), escape(diagnosis))
+        table.add_row(row["incident_id"], status, row["severity"], opened, safe(row["title"]), safe(diagnosis))
     out.print(table if rows else "no incidents")
 
 
 def case(case: Mapping[str, Any]) -> None:
     style = STYLE.get(case["status"], "white")
     escalated = "  [red]escalated[/red]" if case["escalated"] else ""
-    out.print(f"\n[bold]{escape(case['title'])}[/bold]")
+    out.print(f"\n[bold]{safe(case['title'])}[/bold]")
     out.print(f"{case['incident_id']}  [{style}]{case['status']}[/]  {case['severity']}  v{case['version']}{escalated}")
     for escalation in case["escalations"]:
-        out.print(f"  [red]escalated[/red] {escape(escalation['reason'])}: {escape(escalation['detail'])}")
+        out.print(f"  [red]escalated[/red] {safe(escalation['reason'])}: {safe(escalation['detail'])}")
     if case["diagnoses"]:
         diagnosis(case["diagnoses"][0], case)
+    for given in case["approvals"].values():
+        if given["state"] == "pending":
+            approval(given["request"])
+            out.print(f"  answer it: resilibot approve {case['incident_id']}, or deny")
+        else:
+            by = f" by {safe(given['answered_by'])}" if given["answered_by"] else ""
+            said = f": {safe(given['comment'])}" if given["comment"] else ""
+            step = safe(given["request"]["step"]["action"])
+            out.print(f"\n[bold]approval[/bold] of {step}: {given['state']}{by}{said}")
     for action in case["actions"].values():
         started = action["started"]
         out.print(
-            f"\n[bold]action[/bold] {escape(started['action'])} on {escape(started['target'])}: {action['state']}"
-            f" (by {started['basis']}, provider id {escape(str(action['provider_id']))})"
+            f"\n[bold]action[/bold] {safe(started['action'])} on {safe(started['target'])}: {action['state']}"
+            f" (by {started['basis']}, provider id {safe(str(action['provider_id']))})"
         )
     if case["resolution"]:
-        out.print("\n[bold green]recovery[/bold green] " + escape(case["resolution"]["summary"]))
+        out.print("\n[bold green]recovery[/bold green] " + safe(case["resolution"]["summary"]))
         findings(case["resolution"]["findings"], case)
 
 
 def diagnosis(diagnosis: Mapping[str, Any], case: Mapping[str, Any]) -> None:
     out.print(f"\n[bold]diagnosis[/bold] {diagnosis['outcome']}, confidence {diagnosis['confidence']:.2f}")
-    out.print(f"  {escape(diagnosis['summary'])}")
+    out.print(f"  {safe(diagnosis['summary'])}")
     findings(diagnosis["findings"], case)
     for hypothesis in diagnosis["hypotheses"]:
         out.print(
-            f"  [bold]{hypothesis['verdict']:<9}[/bold] {escape(hypothesis['statement'])}"
+            f"  [bold]{hypothesis['verdict']:<9}[/bold] {safe(hypothesis['statement'])}"
             f" [dim]({hypothesis['cause']}, {hypothesis['confidence']:.2f})[/dim]"
         )
         findings(hypothesis["support"], case, "    [green]+[/green]")
         findings(hypothesis["refutation"], case, "    [red]-[/red]")
     for gap in diagnosis["gaps"]:
-        out.print(f"    [yellow]gap[/yellow] {gap['kind']} from {escape(gap['source'])}: {escape(gap['detail'])}")
+        out.print(f"    [yellow]gap[/yellow] {gap['kind']} from {safe(gap['source'])}: {safe(gap['detail'])}")
 
 
 def findings(findings: list[Mapping[str, Any]], case: Mapping[str, Any], lead: str = "    ·") -> None:
     for finding in findings:
         cited = ", ".join(citation["evidence_id"] for citation in finding["citations"])
-        out.print(f"{lead} {escape(finding['text'])} [dim]\\[{cited}][/dim]")
+        out.print(f"{lead} {safe(finding['text'])} [dim]\\[{cited}][/dim]")
 
 
 def approval(request: Mapping[str, Any]) -> None:
@@ -92,7 +105,7 @@ def approval(request: Mapping[str, Any]) -> None:
         ("arguments hash", request["arguments_hash"]),
         ("policy", request["policy_version"]),
     ):
-        table.add_row(f"[bold]{name}[/bold]", escape(str(value)))
+        table.add_row(f"[bold]{name}[/bold]", safe(str(value)))
     out.print("\n[magenta]approval needed[/magenta]")
     out.print(table)
 

@@ -14,6 +14,7 @@ from rich.rule import Rule
 from resilibot.local.client import ApiClient
 from resilibot.local.commands import render
 from resilibot.local.commands.context import BAD_USE, FAILED, errors, fail, home, out, show, state_dir
+from resilibot.local.commands.text import safe
 from resilibot.local.drill import DrillReport, Watcher, follow, known_incidents
 from resilibot.local.home import OPERATOR, Home, HomePlan
 from resilibot.local.home_file import HomeFile
@@ -178,7 +179,7 @@ def _conclude(file: HomeFile, report: DrillReport, verified: Any, as_json: bool)
         postmortem = _postmortem(file, report.case)
         if postmortem:
             out.print(Rule("postmortem"))
-            out.print(Markdown(postmortem))
+            out.print(Markdown(postmortem) if out.is_terminal else safe(postmortem))
         out.print(Rule())
         out.print(f"[bold]{report.incident_id}[/bold] {report.status}")
         for label, seconds in (

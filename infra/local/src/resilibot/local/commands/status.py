@@ -4,9 +4,9 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from resilibot.local.commands.context import FAILED, errors, home, out, show
+from resilibot.local.commands.text import safe
 from resilibot.local.dead_letters import DeadLetters
 from resilibot.local.home_file import STUCK_S
 
@@ -27,7 +27,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="machine-readabl
         for one in found.stuck:
             shown = "not shown" if one.shown is None else f"shown at {one.shown}"
             out.print(
-                f"  [red]stuck[/red] {escape(one.stream)}: HEAD at {one.version}, {shown}, published to {one.published}"
+                f"  [red]stuck[/red] {safe(one.stream)}: HEAD at {one.version}, {shown}, published to {one.published}"
             )
         buried = {name: depth for name, depth in letters.items() if depth}
         out.print(f"dead letters: {', '.join(f'{name} {depth}' for name, depth in buried.items()) or 'none'}")

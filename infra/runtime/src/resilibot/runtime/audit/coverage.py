@@ -69,7 +69,7 @@ def audit_covered(store: AuditedStore, opened: Opened, stream: str | None = None
     `opened` must have been read before: a stream may go on meanwhile, and is never behind a checkpoint.
     """
     signed = anchors(opened.genuine)
-    names = {stream} if stream else {head.stream for head in store.heads()} | set(signed)
+    names = {stream} if stream else {head.stream for head in store.heads()} | store.streams() | set(signed)
     faults: list[Fault] = []
     windows: list[Window] = []
     events = 0

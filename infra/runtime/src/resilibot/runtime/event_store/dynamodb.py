@@ -114,6 +114,16 @@ class DynamoEventStore:
         answer = self._client.get_item(TableName=self._tables.streams, Key=key, ConsistentRead=True)
         return head_of(answer["Item"]) if "Item" in answer else None
 
+    def streams(self) -> set[str]:
+        """A scan of the whole table, names only."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._tables.events,
+            ProjectionExpression="#stream",
+            ExpressionAttributeNames={"#stream": "stream"},
+            ConsistentRead=True,
+        )
+        return {item["stream"]["S"] for page in pages for item in page["Items"]}
+
     def commits(self, stream: str) -> list[Commit]:
         """Raw commits in key order, as they lie there, whatever was done to them."""
         return [commit_of(item) for item in self._pages(stream, 1, None)]

@@ -42,6 +42,10 @@ class InMemoryEventStore:
         with self._lock:
             return iter(list(self._heads.values()))
 
+    def streams(self) -> set[str]:
+        with self._lock:
+            return set(self._commits)
+
     def head(self, stream: str) -> Head | None:
         with self._lock:
             return self._heads.get(stream)

@@ -62,9 +62,13 @@ class AuditReport:
 
 
 class AuditedStore(Protocol):
-    """What an audit reads: every HEAD, one HEAD, and the raw commits of a stream in key order."""
+    """What an audit reads: every HEAD, one HEAD, which streams have commits, and those of one in key order."""
 
     def heads(self) -> Iterator[Head]: ...
+
+    def streams(self) -> set[str]:
+        """Names of all streams that hold a commit, whether they have a HEAD or not."""
+        ...
 
     def head(self, stream: str) -> Head | None: ...
 
@@ -72,8 +76,8 @@ class AuditedStore(Protocol):
 
 
 def audit(store: AuditedStore, stream: str | None = None) -> AuditReport:
-    """Verify every stream that has a HEAD, or one. A stream without HEAD is reported as one that differs from it."""
-    names = [stream] if stream is not None else sorted(head.stream for head in store.heads())
+    """Verify every stream, or one. A stream without HEAD is reported as one that differs from it."""
+    names = [stream] if stream is not None else sorted({head.stream for head in store.heads()} | store.streams())
     faults: list[Fault] = []
     events = 0
     for name in names:

@@ -17,6 +17,7 @@ from resilibot.projections.ports import ReadModelBehind, ReadModelUnavailable
 from resilibot.projections.tables import BY_OPENED, MODELS, table_name
 
 CATEGORY = "incident"
+KEYS = ("stream", "category", "opened_at")  # of the index that lists incidents
 BATCH_GET = 100
 ATTEMPTS = 5
 
@@ -155,6 +156,9 @@ def _write_cursor(key: Mapping[str, Any]) -> str:
 def _read_cursor(cursor: str) -> dict[str, Any]:
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return {name: {"S": str(key[name])} for name in ("stream", "category", "opened_at")}
+        fields = [key[name] for name in KEYS]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError("cursor: not one that this API gave out") from error
+    if len(key) != len(KEYS) or key["category"] != CATEGORY or not all(isinstance(f, str) and f for f in fields):
+        raise ValueError("cursor: not one that this API gave out")
+    return {name: {"S": key[name]} for name in KEYS}
