@@ -41,6 +41,10 @@ class _Heard:
     version: int
     envelope: _Envelope
 
+    @property
+    def readable(self) -> DomainEvent:
+        return self.event
+
 
 class Incident(Aggregate):
     """The case as an aggregate: each of its events carries one of ours."""
