@@ -65,7 +65,10 @@ def test_a_channel_that_is_down_for_a_moment_is_told_in_the_end(house: House) ->
 def test_a_false_alarm_is_abstained_from(house: House) -> None:
     starts = len(house.starts())
     report = house.drill("false-alarm")
-    assert report.outcome == "no_fault"
+    outcomes = [diagnosis["outcome"] for diagnosis in report.case["diagnoses"]]
+    assert outcomes, "it says what it saw"
+    assert "conclusive" not in outcomes, "a first look may come too early to tell; it never finds a cause"
+    assert "without any action" in report.case["resolution"]["summary"]
     assert report.case["actions"] == {}
     assert "PlanProposed" not in types(report)
     assert report.status in ("RESOLVED", "CLOSED")

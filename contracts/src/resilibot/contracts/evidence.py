@@ -47,7 +47,7 @@ class Baseline(Value):
 
     median: float
     mad: float
-    low: float  # the range seen while healthy, without the most extreme twentieth at each end
+    low: float  # the range seen while healthy, without the most extreme fortieth at each end
     high: float
     count: int
 

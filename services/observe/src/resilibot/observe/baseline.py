@@ -17,7 +17,7 @@ MAD_TO_SIGMA = 1.4826
 FLOOR_RATIO = 0.05  # of the median: smaller moves are never called deviations
 DEVIATES = 4.0  # scales
 EXCURSION = 3  # points
-EXTREME = 20  # one value in so many is left out of the range, at each end
+EXTREME = 40  # one value in so many is left out of the range, at each end
 MARGIN = timedelta(seconds=2)  # what rises into trouble, and falls out of it
 
 
