@@ -82,7 +82,7 @@ def wanda(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ap
     manager, name = house.client("secretsmanager"), "resilibot/principals"
     known = json.loads(manager.get_secret_value(SecretId=name)["SecretString"])
     digest = hashlib.sha256(b"wanda-token").hexdigest()
-    known[digest] = {"id": WANDA, "roles": ["viewer", "operator", "approver"]}
+    known[digest] = {"id": WANDA, "roles": ["viewer", "responder", "approver"]}
     manager.put_secret_value(SecretId=name, SecretString=json.dumps(known))
     folder = tmp_path_factory.mktemp("wanda")
     (folder / "operator.token").write_text("wanda-token")
@@ -217,7 +217,7 @@ def test_forgetting_again_changes_nothing_and_a_stranger_is_told_apart(house: Ho
 
 
 def test_only_who_may_forget_does(wanda: ApiClient) -> None:
-    with pytest.raises(ApiRefused, match="privacy") as refused:
+    with pytest.raises(ApiRefused, match="admin") as refused:
         wanda.post("/erasures", {"subject": "operator@localhost"})
     assert refused.value.status == 403
 

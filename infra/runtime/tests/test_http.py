@@ -24,7 +24,7 @@ class Order(BaseModel):
 def app() -> Iterator[Any]:
     known = {
         hashlib.sha256(b"t0ken").hexdigest(): {"id": "ana@example.org", "roles": ["viewer"]},
-        hashlib.sha256(b"r0bot").hexdigest(): {"id": "deploy-hook", "roles": ["operator"]},
+        hashlib.sha256(b"r0bot").hexdigest(): {"id": "deploy-hook", "roles": ["responder"]},
     }
     use_principals(Principals(lambda: json.dumps(known)))
     router = new_router()
@@ -39,7 +39,7 @@ def app() -> Iterator[Any]:
 
     @router.post("/operate")
     def operate() -> dict[str, str]:
-        principal_of(router.current_event.raw_event).require("operator")
+        principal_of(router.current_event.raw_event).require("responder")
         return {}
 
     @router.get("/orders")
@@ -94,7 +94,7 @@ def test_an_unknown_caller_is_turned_away_before_the_body_is_read(app: Any, toke
 def test_a_known_caller_without_the_role_is_forbidden(app: Any) -> None:
     status, problem = call(app, "{}", "/operate")
     assert status == 403
-    assert "operator" in problem["detail"]
+    assert "responder" in problem["detail"]
 
 
 def test_an_unexpected_error_shows_an_id_and_nothing_else(app: Any) -> None:

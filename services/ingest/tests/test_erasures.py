@@ -40,7 +40,7 @@ def house() -> Iterator[House]:
     ports = Ports(IngestSettings(), clock)
     writer = Writer(store, SERVICE, clock, ports=ports, personal=personal)
     personal.identity(ANN)  # she has done something
-    with known(("ann", ANN, {"operator"}), ("pat", PAT, {"privacy"})):
+    with known(("ann", ANN, {"responder"}), ("pat", PAT, {"admin"})):
         yield House(store, personal, Door(routes(ports, writer)))
 
 

@@ -188,7 +188,7 @@ def seed(client: Callable[[str], Any], state_dir: Path) -> None:
     manager = client("secretsmanager")
     token = secrets.token_urlsafe(32)
     digest = hashlib.sha256(token.encode()).hexdigest()
-    operator = {digest: {"id": OPERATOR, "roles": ["viewer", "operator", "approver", "privacy"]}}
+    operator = {digest: {"id": OPERATOR, "roles": ["viewer", "responder", "approver", "admin"]}}
     for name, value in (
         ("resilibot/act/grant-key", secrets.token_hex(32)),
         ("resilibot/principals", json.dumps(operator)),

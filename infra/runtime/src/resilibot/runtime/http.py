@@ -1,7 +1,7 @@
 """HTTP: who is calling, and one ASGI/Lambda application out of the services' routers.
 
 Callers are known by a bearer token. Only sha256 digests of tokens are kept, in the secret named by
-RESILIBOT_PRINCIPALS_SECRET: {"<sha256 of token>": {"id": "...", "roles": ["viewer", "operator", "approver"]}}.
+RESILIBOT_PRINCIPALS_SECRET: {"<sha256 of token>": {"id": "...", "roles": ["viewer", "responder", "approver"]}}.
 """
 
 import hashlib

@@ -58,7 +58,7 @@ def routes(ports: Ports, writer: Writer) -> Router:
     ) -> dict[str, Any]:
         """Open an incident. The same Idempotency-Key gives the same incident."""
         principal = principal_of(router.current_event.raw_event)
-        principal.require("operator")
+        principal.require("responder")
         signal = _manual_signal(body, ports, idempotency_key or str(ULID()))
         key = fingerprint(signal)
         written = intake.accept(key, [signal], Actor(kind="person", id=principal.id), idempotency_key)
@@ -71,7 +71,7 @@ def routes(ports: Ports, writer: Writer) -> Router:
     def close_incident(incident_id: str, body: Annotated[CloseIncident, Body()]) -> dict[str, Any]:
         """Close an incident for good."""
         principal = principal_of(router.current_event.raw_event)
-        principal.require("operator")
+        principal.require("responder")
         stream = stream_id("incident", incident_id)
 
         def decide(streams: Any) -> list[On]:
@@ -90,7 +90,7 @@ def routes(ports: Ports, writer: Writer) -> Router:
     def forget(body: Annotated[Erasure, Body()]) -> dict[str, Any]:
         """Forget a person for good: destroy the key that what names them was sealed with. Again changes nothing."""
         principal = principal_of(router.current_event.raw_event)
-        principal.require("privacy")
+        principal.require("admin")
         if writer.personal is None:
             raise Conflict("nothing is sealed here: names stand in the log as they are")
         pseudonym = writer.personal.forget(body.subject)
