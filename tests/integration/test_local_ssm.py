@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
+from resilibot.act.adapters.ssm_automation import SsmAutomation
+from resilibot.act.catalogue import Arguments, RollbackArguments
 from resilibot.local.aws import clients_at
 from resilibot.local.ports import free_port
 from resilibot.local.world.control import ControlServer, World
@@ -28,6 +31,7 @@ pytestmark = pytest.mark.integration
 
 RESTART = "ResiliBot-RestartService"
 ROLLBACK = "ResiliBot-RollbackRelease"
+IN_TIME = {"NotAfter": ["4102444800"]}  # 2100
 
 
 @dataclass
@@ -85,7 +89,7 @@ def test_only_tagged_hosts_are_found(fleet: Fleet) -> None:
 def test_an_automation_restarts_the_real_process_of_the_host_that_was_named(fleet: Fleet) -> None:
     one, other = fleet.hosts
     pids = (one.pid, other.pid)
-    parameters = {"InstanceIds": [one.instance_id], "Unit": [UNIT]}
+    parameters = {"InstanceIds": [one.instance_id], "Unit": [UNIT], **IN_TIME}
     started = fleet.ssm.start_automation_execution(DocumentName=RESTART, Parameters=parameters)
     done = fleet.finished(started["AutomationExecutionId"])
     assert done["AutomationExecutionStatus"] == "Success"
@@ -96,7 +100,7 @@ def test_an_automation_restarts_the_real_process_of_the_host_that_was_named(flee
 
 def test_a_client_token_starts_once_and_refuses_other_parameters(fleet: Fleet) -> None:
     token = str(uuid4())
-    parameters = {"InstanceIds": [fleet.hosts[0].instance_id], "Unit": [UNIT]}
+    parameters = {"InstanceIds": [fleet.hosts[0].instance_id], "Unit": [UNIT], **IN_TIME}
     ids = {
         fleet.ssm.start_automation_execution(DocumentName=RESTART, Parameters=parameters, ClientToken=token)[
             "AutomationExecutionId"
@@ -117,7 +121,10 @@ def test_send_command_has_no_token_and_runs_each_time(fleet: Fleet) -> None:
     ids = []
     for _ in range(2):
         sent = fleet.ssm.send_command(
-            DocumentName=f"{RESTART}Command", InstanceIds=[host], Parameters={"Unit": [UNIT]}, Comment="why"
+            DocumentName=f"{RESTART}Command",
+            InstanceIds=[host],
+            Parameters={"Unit": [UNIT], **IN_TIME},
+            Comment="why",
         )
         ids.append(sent["Command"]["CommandId"])
         waiter.wait(CommandId=ids[-1], InstanceId=host, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
@@ -129,7 +136,7 @@ def test_send_command_has_no_token_and_runs_each_time(fleet: Fleet) -> None:
 def test_a_rollback_goes_to_the_named_release_and_running_it_again_changes_nothing(fleet: Fleet) -> None:
     host = fleet.hosts[0]
     host.deploy(BAD_RELEASE, "deploy")
-    parameters = {"InstanceIds": [host.instance_id], "Unit": [UNIT], "Release": [HEALTHY_RELEASE]}
+    parameters = {"InstanceIds": [host.instance_id], "Unit": [UNIT], "Release": [HEALTHY_RELEASE], **IN_TIME}
     ids = []
     for _ in range(2):
         started = fleet.ssm.start_automation_execution(DocumentName=ROLLBACK, Parameters=parameters)
@@ -144,11 +151,32 @@ def test_a_rollback_goes_to_the_named_release_and_running_it_again_changes_nothi
 
 
 def test_a_script_that_fails_is_a_failed_automation_with_its_own_words(fleet: Fleet) -> None:
-    parameters = {"InstanceIds": [fleet.hosts[0].instance_id], "Unit": ["nginx.service"]}
+    parameters = {"InstanceIds": [fleet.hosts[0].instance_id], "Unit": ["nginx.service"], **IN_TIME}
     started = fleet.ssm.start_automation_execution(DocumentName=RESTART, Parameters=parameters)
     done = fleet.finished(started["AutomationExecutionId"])
     assert done["AutomationExecutionStatus"] == "Failed"
     assert "nginx.service" in done["FailureMessage"]
+
+
+def test_a_host_begins_nothing_after_the_deadline_and_says_so_through_the_real_adapter(fleet: Fleet) -> None:
+    host = fleet.hosts[0]
+    before = (host.pid, host.release)
+    automation = SsmAutomation(fleet.ssm, fleet.ssm)
+    for document, given in (
+        (RESTART, Arguments(instance_ids=[host.instance_id], unit=UNIT)),
+        (ROLLBACK, RollbackArguments(instance_ids=[host.instance_id], unit=UNIT, release=HEALTHY_RELEASE)),
+    ):
+        just_over = datetime.now(UTC) - timedelta(seconds=2)
+        execution_id = automation.start(document, "$DEFAULT", given, str(uuid4()), just_over)
+        fleet.finished(execution_id)
+        assert automation.read(execution_id).state == "late"
+        assert fleet.restarts_by(execution_id) == []
+    assert (host.pid, host.release) == before
+    in_time = Arguments(instance_ids=[host.instance_id], unit=UNIT)
+    soon = datetime.now(UTC) + timedelta(seconds=60)
+    execution_id = automation.start(RESTART, "$DEFAULT", in_time, str(uuid4()), soon)
+    fleet.finished(execution_id)
+    assert automation.read(execution_id).state == "succeeded"
 
 
 SNEAKY = ["checkout.service; touch /tmp/pwned", "$(id).service", "checkout.service\nid", "../checkout.service"]
@@ -163,7 +191,7 @@ SNEAKY = ["checkout.service; touch /tmp/pwned", "$(id).service", "checkout.servi
 )
 def test_parameters_against_the_document_start_nothing(fleet: Fleet, parameters: Any, named: str) -> None:
     before = json.dumps([[line.__dict__ for line in host.journal()] for host in fleet.hosts])
-    given = {"InstanceIds": [fleet.hosts[0].instance_id], **parameters}
+    given = {"InstanceIds": [fleet.hosts[0].instance_id], **IN_TIME, **parameters}
     with pytest.raises(ClientError, match=named) as refused:
         fleet.ssm.start_automation_execution(DocumentName=RESTART, Parameters=given)
     assert refused.value.response["Error"]["Code"] == "InvalidAutomationExecutionParametersException"
@@ -180,7 +208,9 @@ def test_parameters_against_the_document_start_nothing(fleet: Fleet, parameters:
         ),
         (
             lambda ssm: ssm.send_command(
-                DocumentName=f"{RESTART}Command", InstanceIds=["i-0123456789abcdef0"], Parameters={"Unit": [UNIT]}
+                DocumentName=f"{RESTART}Command",
+                InstanceIds=["i-0123456789abcdef0"],
+                Parameters={"Unit": [UNIT], **IN_TIME},
             ),
             "InvalidInstanceId",
         ),

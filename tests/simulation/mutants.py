@@ -6,6 +6,7 @@ Each is a context manager that swaps a piece of production code (or of the worke
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -70,7 +71,9 @@ def effect_without_claim() -> AbstractContextManager[None]:
     def gather(case: Any, trigger: Any, ports: Any) -> Any:
         step = trigger.event.steps[0]
         if step.action == "ssm.restart_service":
-            ports.automation.start("ResiliBot-RestartService", "1", arguments_of(step.action, step.arguments), "t")
+            ports.automation.start(
+                "ResiliBot-RestartService", "1", arguments_of(step.action, step.arguments), "t", trigger.now
+            )
         return original.gather(case, trigger, ports)
 
     original: Any = act.SERVICE.reactions[e.PlanProposedV1]
@@ -135,6 +138,15 @@ def recover_retries_with_a_new_token() -> AbstractContextManager[None]:
 
     effect = Effect(execute.run, retry, execute.is_settled)
     return _swapped(act.SERVICE.effects, e.ActionStartedV1, effect)  # type: ignore[arg-type]
+
+
+def call_without_deadline() -> AbstractContextManager[None]:
+    def dispatch(started: Any, ports: Any) -> Any:
+        far = started.not_after + timedelta(days=1)
+        return original(started.model_copy(update={"not_after": far}), ports)
+
+    original = execute._dispatch
+    return _swapped(execute, "_dispatch", dispatch)
 
 
 def recover_calls_a_refused_repeat_failed() -> AbstractContextManager[None]:
@@ -279,6 +291,7 @@ MUTANTS: dict[str, Mutant] = {
         projection_ignores_versions,
         projection_skips_gaps,
         recover_retries_with_a_new_token,
+        call_without_deadline,
         recover_calls_a_refused_repeat_failed,
         causation_not_checked,
         mac_not_checked,

@@ -17,16 +17,16 @@ RUNS_S = 8  # how long an execution takes
 
 @dataclass
 class Executed:
-    """One execution that the provider began. `dispatched_at`: the time of the caller's clock."""
+    """One execution that the provider began. `is_late`: the hosts refused it after its deadline."""
 
     id: str
     token: str
     document: str
     arguments: Arguments
     began_at: datetime
-    dispatched_at: datetime
     ends_at: datetime | None
     is_success: bool
+    is_late: bool
 
 
 @dataclass
@@ -38,15 +38,19 @@ class SimAutomation:
     executed: list[Executed] = field(default_factory=list)
     name: str = "ssm"
 
-    def start(self, document: str, version: str, arguments: Arguments, client_token: str) -> str:
-        # a call has a deadline of seconds: standing still here for minutes is beyond what a client can guard against
-        self.process.boundary(f"before start {document}", may_stall=False)
+    @property
+    def ran(self) -> list[Executed]:
+        """What the hosts really did."""
+        return [one for one in self.executed if not one.is_late]
+
+    def start(self, document: str, version: str, arguments: Arguments, client_token: str, not_after: datetime) -> str:
+        self.process.boundary(f"before start {document}")
         strikes = self.process.adversary.strikes
         if strikes("refused", document):
             raise DispatchRefused("the provider says no")
         if strikes("down", document):
             raise DispatchUndecided("no answer")
-        execution = self._known(client_token) or self._begin(document, arguments, client_token)
+        execution = self._known(client_token) or self._begin(document, arguments, client_token, not_after)
         self.process.boundary(f"after start {document}")
         if strikes("answer_lost", document):
             raise DispatchUndecided("it ran, but the answer was lost")
@@ -59,23 +63,24 @@ class SimAutomation:
         found = next(one for one in self.executed if one.id == provider_id)
         if found.ends_at is None or self.world.clock.now() < found.ends_at:
             return Execution(provider_id, "running")
+        if found.is_late:
+            return Execution(provider_id, "late", "not begun")
         return Execution(provider_id, "succeeded" if found.is_success else "failed", "done")
 
     def _known(self, token: str) -> Executed | None:
         since = self.world.clock.now() - timedelta(seconds=TOKEN_S)
         return next((one for one in self.executed if one.token == token and one.began_at >= since), None)
 
-    def _begin(self, document: str, arguments: Arguments, token: str) -> Executed:
+    def _begin(self, document: str, arguments: Arguments, token: str, not_after: datetime) -> Executed:
         now = self.world.clock.now()
+        is_late = now > not_after
         is_endless = self.process.adversary.strikes("endless", document)
         is_broken = self.process.adversary.strikes("broken", document)
         ends_at = None if is_endless else now + timedelta(seconds=RUNS_S)
         number = len(self.executed) + 1
-        execution = Executed(
-            f"exec-{number}", token, document, arguments, now, self.process.now(), ends_at, not is_broken
-        )
+        execution = Executed(f"exec-{number}", token, document, arguments, now, ends_at, not is_broken, is_late)
         self.executed.append(execution)
-        if ends_at and not is_broken:
+        if ends_at and not is_broken and not is_late:
             self.world.act(document, arguments, ends_at)
         return execution
 

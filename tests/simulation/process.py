@@ -41,7 +41,7 @@ class Process:
     def now(self) -> datetime:
         return self.true_clock.now() + self.skew
 
-    def boundary(self, place: str, *, may_stall: bool = True) -> None:
+    def boundary(self, place: str) -> None:
         """A place between two steps. May raise Crashed, let others run, or stand still."""
         where = f"{self.name} {place}"
         if self.adversary.strikes("crash", where):
@@ -49,7 +49,7 @@ class Process:
         self.overtaken(place)
         if self.adversary.strikes("race", where):
             self.others.race()
-        if may_stall and self.adversary.strikes("stall", where):
+        if self.adversary.strikes("stall", where):
             self.others.elapse(STALLS_S[self.adversary.pick(f"stall {where}", len(STALLS_S))])
 
     def overtaken(self, place: str) -> None:

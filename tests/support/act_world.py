@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from resilibot.act.catalogue import Arguments, HostFact
 from resilibot.act.policy import DEFAULT, Policy
@@ -131,9 +131,11 @@ class FakeAutomation:
     name: str = "ssm"
     started: dict[str, Arguments] = field(default_factory=dict)
     calls: int = 0
+    not_after: datetime | None = None
 
-    def start(self, document: str, version: str, arguments: Arguments, client_token: str) -> str:
+    def start(self, document: str, version: str, arguments: Arguments, client_token: str, not_after: datetime) -> str:
         self.calls += 1
+        self.not_after = not_after
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer == "refused":
             raise DispatchRefused("no such document")

@@ -128,6 +128,7 @@ def _started(action: str, grant: str | None) -> e.ActionStartedV1:
         grant_id=grant,
         policy_version="p1",
         client_token="0d0c5a1e-5f5e-5b0e-8f6e-1c2d3e4f5a6b",
+        not_after=at(600),
         lease_s=60,
     )
 

@@ -8,6 +8,7 @@ import pytest
 from resilibot.local.world.ssm_documents import DocumentMissing, Library, ParametersInvalid
 
 HOST = "i-0a1b2c3d4e5f60001"
+IN_TIME = {"NotAfter": ["1764028800"]}
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def library() -> Library:
 
 
 def test_declared_parameters_are_bound(library: Library) -> None:
-    given = {"InstanceIds": [HOST], "Unit": ["checkout.service"]}
+    given = {"InstanceIds": [HOST], "Unit": ["checkout.service"], **IN_TIME}
     assert library.get("ResiliBot-RestartService", is_automation=True).bind(given) == given
 
 
@@ -30,15 +31,17 @@ def test_declared_parameters_are_bound(library: Library) -> None:
         ({"InstanceIds": [HOST], "Unit": ["a.service; reboot"]}, "Unit"),
         ({"InstanceIds": [HOST], "Unit": ["a.service\n"]}, "Unit"),
         ({"InstanceIds": ["*"], "Unit": ["a.service"]}, "InstanceIds"),
+        ({"InstanceIds": [HOST], "Unit": ["a.service"], "NotAfter": []}, "NotAfter"),
+        ({"InstanceIds": [HOST], "Unit": ["a.service"], "NotAfter": ["0"]}, "NotAfter"),
     ],
 )
 def test_anything_else_is_refused_by_name(library: Library, given: dict[str, list[str]], named: str) -> None:
     with pytest.raises(ParametersInvalid, match=named):
-        library.get("ResiliBot-RestartService", is_automation=True).bind(given)
+        library.get("ResiliBot-RestartService", is_automation=True).bind({**IN_TIME, **given})
 
 
 def test_a_rollback_names_a_release_that_is_no_path(library: Library) -> None:
-    given = {"InstanceIds": [HOST], "Unit": ["checkout.service"], "Release": ["1.4.1"]}
+    given = {"InstanceIds": [HOST], "Unit": ["checkout.service"], "Release": ["1.4.1"], **IN_TIME}
     document = library.get("ResiliBot-RollbackRelease", is_automation=True)
     assert document.bind(given) == given
     for sneaky in ("../1.4.1", "1.4.1/..", "-rf", "", "1.4.1\n"):

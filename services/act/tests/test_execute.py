@@ -1,5 +1,6 @@
 """Execution: once per claim, read back after a crash, unknown when it cannot be told."""
 
+from datetime import timedelta
 from typing import Any
 
 from resilibot.act.approve import answer
@@ -100,6 +101,34 @@ def test_after_the_tokens_time_nobody_asks_again_and_a_person_is_told() -> None:
     assert automation.calls == 1
 
 
+def test_a_call_that_the_hosts_found_late_is_unknown_because_an_earlier_one_may_have_run() -> None:
+    """Found by the simulation: a process stood still right before its call, and the provider forgot the token."""
+    automation = FakeAutomation(answers=["lost", "ok"], states=["late"])
+    told, started = claimed(automation)
+    assert told.run_effect(started) == []
+    assert names(told.recover_effect(started))[1] == [
+        "ActionOutcomeUnknownV1",
+        "IncidentEscalatedV1",
+        "TargetReleasedV1",
+    ]
+
+
+def test_the_deadline_goes_with_the_call_and_is_the_end_of_the_token() -> None:
+    automation = FakeAutomation()
+    told, started = claimed(automation)
+    told.run_effect(started)
+    assert automation.not_after == started.not_after == told.clock.now() + timedelta(seconds=600)
+
+
+def test_a_forged_deadline_is_not_believed_by_recover() -> None:
+    automation = FakeAutomation(answers=["down"])
+    told, started = claimed(automation)
+    forged = started.model_copy(update={"not_after": started.not_after + timedelta(days=1)})
+    told.given(forged)
+    assert names(told.recover_effect(forged, after_s=601))[0][0] == "ActionOutcomeUnknownV1"
+    assert automation.calls == 0
+
+
 def test_a_claim_that_act_would_not_have_made_is_not_dispatched_by_recover() -> None:
     """Whoever can write to the store can write a claim, and a timer for its lease."""
     automation = FakeAutomation()
@@ -166,6 +195,7 @@ def test_a_grant_that_expired_while_nobody_knew_begins_nothing() -> None:
     )
     started = told.when(granted).events[0]
     assert isinstance(started, e.ActionStartedV1)
+    assert started.not_after <= request.expires_at
     told.given(started)
     assert names(told.recover_effect(started, after_s=901))[0][0] == "ActionOutcomeUnknownV1"
     assert automation.calls == 0

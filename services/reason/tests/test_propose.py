@@ -138,5 +138,6 @@ def _started(step: e.PlanStep) -> e.ActionStartedV1:
         grant_id=None,
         policy_version="p",
         client_token="t",
+        not_after=NOON,
         lease_s=60,
     )

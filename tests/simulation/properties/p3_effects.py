@@ -14,7 +14,7 @@ Outcome = e.ActionSucceededV1 | e.ActionFailedV1 | e.ActionOutcomeUnknownV1
 
 
 def at_most_once_or_known(run: Run) -> Iterator[str]:
-    begun = Counter(one.token for one in run.house.automation.executed)
+    begun = Counter(one.token for one in run.house.automation.ran)
     yield from (f"token {token} ran {times} times" for token, times in begun.items() if times > 1)
     told = Counter(key for key, _ in run.house.channel.delivered)
     yield from (f"notification {key} was delivered {times} times" for key, times in told.items() if times > 1)
@@ -32,7 +32,7 @@ def _action_ends(run: Run, events: tuple[RecordedEvent, ...], started: e.ActionS
     if len(ends) != 1:
         yield f"action {started.action_id} has {len(ends)} outcomes"
         return
-    ran = [one for one in run.house.automation.executed if one.token == started.client_token]
+    ran = [one for one in run.house.automation.ran if one.token == started.client_token]
     did_succeed = any(one.is_success and one.ends_at is not None for one in ran)
     (end,) = ends
     if isinstance(end, e.ActionSucceededV1) and not did_succeed:

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from resilibot.contracts import events as e
@@ -27,27 +27,22 @@ def nothing_without_permission(run: Run) -> Iterator[str]:
                 why_not = _why_not_allowed(stream.partition("#")[2], events[:place], recorded)
                 if why_not:
                     yield f"{stream}:{recorded.version} {recorded.event.action}: {why_not}"
-    for execution in run.house.automation.executed:
+    for execution in run.house.automation.ran:
         yield from _matches(run, execution, claims.get(execution.token))
 
 
 def _matches(run: Run, execution: Executed, claim: tuple[RecordedEvent, e.ActionStartedV1] | None) -> Iterator[str]:
-    """What really ran is what was claimed, and a grant had not expired when it was sent off.
-
-    The claim uses the grant up; the call that follows may come until the claim's lease ends, and never later.
-    """
+    """What really ran is what was claimed, and its grant had not expired when the hosts began."""
     if claim is None:
         yield f"{execution.id} ran {execution.document} without any claim"
         return
     recorded, started = claim
     if execution.arguments.model_dump() != started.arguments:
         yield f"{execution.id} ran with {execution.arguments.model_dump()}, claimed was {started.arguments}"
-    lease_ends = recorded.envelope.recorded_at + timedelta(seconds=started.lease_s)
     for request in _of(run.events(recorded.stream), e.ApprovalRequestedV1):
-        too_late = max(request.expires_at, lease_ends)
-        if request.grant_id == started.grant_id and execution.dispatched_at >= too_late:
-            late_s = (execution.dispatched_at - request.expires_at).total_seconds()
-            yield f"{execution.id} was sent off {late_s:.1f} s after its grant had expired"
+        if request.grant_id == started.grant_id and execution.began_at > request.expires_at:
+            late_s = (execution.began_at - request.expires_at).total_seconds()
+            yield f"{execution.id} began {late_s:.1f} s after its grant had expired"
 
 
 def _why_not_allowed(incident_id: str, before: tuple[RecordedEvent, ...], claim: RecordedEvent) -> str | None:

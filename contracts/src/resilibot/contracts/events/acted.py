@@ -91,6 +91,7 @@ class ActionStartedV1(DomainEvent):
     grant_id: str | None
     policy_version: str
     client_token: str  # UUIDv5 of action_id; the provider's idempotency token
+    not_after: UtcTime  # the host begins nothing after it: a call that comes later than its token is remembered
     lease_s: float  # seconds until recover() reads back what happened
 
 

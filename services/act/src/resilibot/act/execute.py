@@ -2,15 +2,17 @@
 
 Why nothing runs twice: only the winner of the claim dispatches; the provider gets a client token derived from the
 claim, with the same document and arguments each time, so that asking again finds the execution instead of starting
-another. Asking again may also be the first time that the call arrives: so nobody asks after the token's time, after
-the grant's expiry, or once the incident is over. Then the outcome is unknown and a person settles it.
+another. Asking again may also be the first time that the call arrives: so nobody asks after the claim's deadline (the
+token's time, the grant's expiry) or once the incident is over. A process may stand still between that check and its
+call, for any time: so the deadline goes with the call, and the hosts begin nothing after it. Then the outcome is
+unknown and a person settles it.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from resilibot.act.catalogue import Arguments, HostFact, Refused, arguments_of, spec_of
-from resilibot.act.gate import GateFacts, gate_step, service_of
+from resilibot.act.gate import GateFacts, deadline, gate_step, service_of
 from resilibot.act.grants import is_genuine
 from resilibot.act.ports import DispatchRefused, DispatchUndecided, Execution, Ports
 from resilibot.act.targets import target_stream, targets_of
@@ -59,7 +61,7 @@ def recover(case: IncidentCase, claim: RecordedEvent, ports: Ports, now: datetim
     provider_id = action.provider_id
     try:
         if provider_id is None:
-            too_late = _unlawful(case, started, ports) or _too_late(case, started, age_s, now, ports)
+            too_late = _unlawful(case, started, ports) or _too_late(case, claim, now, ports)
             if too_late:
                 why = f"it cannot be told whether the call arrived, and it is not made again: {too_late}"
                 yield _unknown(case, started, why, now, ports)
@@ -109,16 +111,14 @@ def _planned(case: IncidentCase, started: e.ActionStartedV1) -> e.PlanStep | Non
     return next((s for s in case.plan.steps if s.id == started.step_id), None) if case.plan and is_current else None
 
 
-def _too_late(case: IncidentCase, started: e.ActionStartedV1, age_s: float, now: datetime, ports: Ports) -> str | None:
-    """Why the call may not be repeated, even with its token; or None."""
-    if age_s > ports.settings.token_valid_s:
-        return f"its token is older than {ports.settings.token_valid_s:.0f} s"
-    if case.is_over:
-        return f"the incident is {case.status}"
+def _too_late(case: IncidentCase, claim: RecordedEvent, now: datetime, ports: Ports) -> str | None:
+    """Why the call may not be repeated, even with its token; or None. A claim's own deadline may be a forged one."""
+    started = _started(claim)
     approval = case.approvals.get(started.grant_id or "")
-    if approval is not None and now >= approval.request.expires_at:
-        return "its grant has expired"
-    return None
+    latest = min(started.not_after, deadline(claim.envelope.recorded_at, approval, ports.settings))
+    if now >= latest:
+        return f"its token or its grant ended at {latest:%H:%M:%S}"
+    return f"the incident is {case.status}" if case.is_over else None
 
 
 def _follow(
@@ -141,7 +141,9 @@ def _follow(
 def _dispatch(started: e.ActionStartedV1, ports: Ports) -> str:
     spec = spec_of(started.action)
     arguments = arguments_of(started.action, started.arguments)
-    return ports.automation.start(spec.document, ports.settings.document_version, arguments, started.client_token)
+    return ports.automation.start(
+        spec.document, ports.settings.document_version, arguments, started.client_token, started.not_after
+    )
 
 
 def _refusal(case: IncidentCase, started: e.ActionStartedV1, ports: Ports) -> str | None:
@@ -170,6 +172,9 @@ def _ended(
 ) -> Decision:
     if execution.state == "failed":
         return _failed(case, started, execution.output or "failed", now, ports, execution.provider_id)
+    if execution.state == "late":
+        reason = f"this call came after its deadline and did nothing; an earlier one may have run: {execution.output}"
+        return _unknown(case, started, reason, now, ports)
     succeeded = e.ActionSucceededV1(
         action_id=started.action_id, provider_id=execution.provider_id, output=execution.output[:OUTPUT_CHARS]
     )

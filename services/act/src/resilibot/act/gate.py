@@ -5,7 +5,7 @@ stricter), cooldown and open action. Whatever is unknown is blocked.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
 from resilibot.act.catalogue import Arguments, HostFact, Refused, RollbackArguments, arguments_of, spec_of
@@ -15,7 +15,7 @@ from resilibot.act.settings import ActSettings
 from resilibot.act.targets import fold_target, target_stream, targets_of, why_busy
 from resilibot.contracts import events as e
 from resilibot.contracts.canonical import content_hash
-from resilibot.contracts.case import IncidentCase
+from resilibot.contracts.case import Approval, IncidentCase
 from resilibot.contracts.evidence import ChangeContent, StatusContent
 from resilibot.runtime.service import Decision, On, Trigger
 
@@ -116,10 +116,17 @@ def start(
         grant_id=grant,
         policy_version=facts.policy.version,
         client_token=str(uuid5(NAMESPACE_URL, f"resilibot:token:{action_id}")),
+        not_after=deadline(trigger.now, case.approvals.get(grant or ""), facts.settings),
         lease_s=facts.settings.action_lease_s,
     )
     claimed = e.TargetClaimedV1(incident_id=case.incident_id, action_id=action_id, action=step.action)
     return [started, *(On(target_stream(target), claimed) for target in targets_of(step))]
+
+
+def deadline(claimed_at: datetime, approval: Approval | None, settings: ActSettings) -> datetime:
+    """When the action may begin at the latest: while the provider knows its token, and its grant holds."""
+    latest = claimed_at + timedelta(seconds=settings.token_valid_s)
+    return min(latest, approval.request.expires_at) if approval else latest
 
 
 def why_not_now(trigger: Trigger, step: e.PlanStep) -> str | None:

@@ -7,6 +7,7 @@ DispatchError
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Literal, Protocol
 
 from resilibot.act.catalogue import Arguments, HostFact
@@ -28,18 +29,20 @@ class DispatchUndecided(DispatchError):
 
 @dataclass(frozen=True)
 class Execution:
-    """A provider's execution. `output` is untrusted text."""
+    """A provider's execution. `output` is untrusted text. `late`: a host refused to begin it after its deadline."""
 
     provider_id: str
-    state: Literal["running", "succeeded", "failed"]
+    state: Literal["running", "succeeded", "failed", "late"]
     output: str = ""
 
 
 class Automation(Protocol):
     name: str
 
-    def start(self, document: str, version: str, arguments: Arguments, client_token: str) -> str:
+    def start(self, document: str, version: str, arguments: Arguments, client_token: str, not_after: datetime) -> str:
         """Start, or find what was started with this token and these arguments. Returns the provider's id.
+
+        The hosts begin nothing after `not_after`, by their own clocks.
 
         Raises DispatchRefused, DispatchUndecided.
         """

@@ -1,6 +1,7 @@
 """SSM Automation: our own pinned documents, started with a client token; and the managed hosts they run on."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from resilibot.act.catalogue import Arguments, HostFact
@@ -8,6 +9,7 @@ from resilibot.act.ports import DispatchRefused, DispatchUndecided, Execution
 
 SUCCEEDED = frozenset({"Success", "CompletedWithSuccess"})
 FAILED = frozenset({"Failed", "TimedOut", "Cancelled", "CompletedWithFailure", "Rejected", "Exited"})
+LATE = "resilibot: not begun after its deadline"  # printed by our documents
 REFUSALS = frozenset(
     {
         "AutomationDefinitionNotFoundException",
@@ -30,14 +32,14 @@ class SsmAutomation:
         self._client = client
         self._reading = reading_client
 
-    def start(self, document: str, version: str, arguments: Arguments, client_token: str) -> str:
+    def start(self, document: str, version: str, arguments: Arguments, client_token: str, not_after: datetime) -> str:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             answer = self._client.start_automation_execution(
                 DocumentName=document,
                 DocumentVersion=version,
-                Parameters=arguments.parameters(),
+                Parameters={**arguments.parameters(), "NotAfter": [str(int(not_after.timestamp()))]},
                 ClientToken=client_token,
             )
         except ClientError as error:
@@ -62,7 +64,8 @@ class SsmAutomation:
         if status in SUCCEEDED:
             return Execution(provider_id, "succeeded", output)
         if status in FAILED:
-            return Execution(provider_id, "failed", execution.get("FailureMessage") or output or status)
+            told = execution.get("FailureMessage") or output or status
+            return Execution(provider_id, "late" if LATE in f"{told}\n{output}" else "failed", told)
         return Execution(provider_id, "running")
 
 
