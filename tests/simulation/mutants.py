@@ -19,8 +19,9 @@ from resilibot.contracts.evidence import Citation, Finding
 from resilibot.ingest import attach, intake
 from resilibot.ingest import service as ingest
 from resilibot.ingest.release import signal_stream
+from resilibot.observe import rounds
 from resilibot.projections.project import Projector
-from resilibot.reason import citations, recover, scene
+from resilibot.reason import citations, quantities, recover, scene
 from resilibot.reason import service as reason
 from resilibot.runtime import consumer, writer
 from resilibot.runtime.event_store import memory, verify
@@ -192,8 +193,11 @@ def lease_timer_lost() -> AbstractContextManager[None]:
     return _swapped(writer.Writer, "_own_timers", without)
 
 
-def lease_ends_unnoticed() -> AbstractContextManager[None]:
-    return _swapped(writer.Writer, "lease_is_over", lambda self, claim: False)
+@contextmanager
+def lease_ends_unnoticed() -> Iterator[None]:
+    """And no deadline: each of the two fences holds by itself."""
+    with _swapped(writer.Writer, "lease_is_over", lambda self, claim: False), call_without_deadline():
+        yield
 
 
 def outcome_not_settled() -> AbstractContextManager[None]:
@@ -204,6 +208,14 @@ def outcome_not_settled() -> AbstractContextManager[None]:
 def source_id_forgotten() -> AbstractContextManager[None]:
     original = attach.fold_signals
     return _swapped(intake, "fold_signals", lambda events: replace(original(events), seen=frozenset()))
+
+
+@contextmanager
+def blind_look_sets_the_baseline() -> Iterator[None]:
+    """And the range of such a baseline excuses what the alarm calls bad."""
+    blind = _swapped(rounds, "_saw_metrics", lambda gathered: True)
+    with blind, _swapped(quantities, "breaches", lambda content, value: False):
+        yield
 
 
 def resolved_by_success() -> AbstractContextManager[None]:
@@ -310,3 +322,6 @@ MUTANTS: dict[str, Mutant] = {
         audit_reads_no_bytes,
     )
 }
+
+# Found once in ten thousand seeds: not hunted, but kept as stories.
+RARE: dict[str, Mutant] = {"blind_look_sets_the_baseline": blind_look_sets_the_baseline}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.simulation.mutants import MUTANTS, hunt
+from tests.simulation.mutants import MUTANTS, RARE, hunt
 from tests.simulation.properties import PROPERTIES, violations
 from tests.simulation.run import Run
 from tests.simulation.runner import run_seeds
@@ -24,6 +24,19 @@ REGRESSIONS = {
         ["answer_lost @ ResiliBot-RestartService #1", "refused @ ResiliBot-RestartService #2"],
     ),
     "late_release_closes_the_door": (294, ["delay @ ingest IncidentResolved #1"]),
+    "call_without_deadline": (
+        20192,
+        [
+            "answer_lost @ ResiliBot-RestartService #1",
+            "answer_lost @ ResiliBot-RestartService #2",
+            "race @ act before start ResiliBot-RestartService #3",
+            "stall @ act before append ActionSucceeded+TargetReleased #1",
+        ],
+    ),
+    "blind_look_sets_the_baseline": (
+        8233,
+        ["delay @ intake ALARM #1", "delay @ intake ALARM #2", "gap @ metrics of orders #1"],
+    ),
 }
 
 
@@ -46,7 +59,7 @@ def test_no_property_breaks(first: int) -> None:
 def test_what_was_once_found_is_mended(name: str) -> None:
     seed, faults = REGRESSIONS[name]
     assert violations(Run(seed, only=faults).play()) == []
-    with MUTANTS[name]():
+    with {**MUTANTS, **RARE}[name]():
         assert violations(Run(seed, only=faults).play()) != [], "the story no longer reaches the place of the bug"
 
 

@@ -232,6 +232,17 @@ def test_a_verify_look_asks_only_what_tells_whether_it_works_again() -> None:
     assert "runbooks" not in world.asked
 
 
+def test_an_onset_that_was_guessed_without_metrics_is_found_anew_when_they_answer() -> None:
+    blind = first_look(FakeWorld(failing={"metrics": SourceFailed("timeout", "no answer")}))
+    world = FakeWorld()
+    told = looking(world).given(opened(), blind)
+    attached = e.SignalAttachedV1(signal=opened().signal, why="new_kind", occurrences=2)
+    told.given(attached)
+    (second,) = told.when_due("settle", attached, after_s=180).events
+    assert isinstance(second, e.EvidenceGatheredV1)
+    assert second.onset == first_look(FakeWorld()).onset != blind.onset
+
+
 def test_nothing_is_looked_at_while_an_action_runs_or_after_the_end() -> None:
     told = looking(FakeWorld())
     told.given(opened(), first_look(FakeWorld()))

@@ -1,7 +1,7 @@
 """drill: a real fault in the drill's world, followed from the alarm to the end. Decides nothing itself: it watches.
 
-Durations are seconds between recorded events: from the signal's IncidentOpened to DiagnosisReached, and to
-IncidentResolved.
+Durations are seconds between recorded events: from the signal's IncidentOpened (or IncidentReopened, when the last
+drill's incident was resolved a moment ago) to DiagnosisReached, and to IncidentResolved.
 """
 
 import time
@@ -10,9 +10,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from resilibot.local.client import ApiClient, ApiUnavailable
+from resilibot.local.client import ApiClient, ApiRefused, ApiUnavailable
 
 END_STATES = ("RESOLVED", "CLOSED")
+
+
+class DrillRefused(Exception):
+    """The drill would break into an incident that is open: its alarms would be counted there."""
+
+    code = "drill_refused"
 
 
 class DrillTimedOut(Exception):
@@ -46,8 +52,18 @@ class DrillReport:
     timeline: list[dict[str, Any]]
 
 
-def known_incidents(api: ApiClient) -> set[str]:
-    return {row["incident_id"] for row in api.get("/incidents", limit=100)["incidents"]}
+def known_incidents(api: ApiClient) -> dict[str, int]:
+    """The newest incidents with their versions."""
+    return {row["incident_id"]: row["version"] for row in api.get("/incidents", limit=100)["incidents"]}
+
+
+def check_free(api: ApiClient, service: str) -> None:
+    """Raises DrillRefused when an incident of the service is open."""
+    for row in api.get("/incidents", limit=100)["incidents"]:
+        if row["service"] == service and row["status"] not in END_STATES:
+            found = row["incident_id"]
+            why = f"incident {found} of {service} is open ({row['status']}), so this drill's alarms would belong to it"
+            raise DrillRefused(f"{why}: end it first, resilibot incident close {found}")
 
 
 def follow(
@@ -55,21 +71,23 @@ def follow(
     watcher: Watcher,
     *,
     drill: str,
-    before: set[str],
+    before: dict[str, int],
     injected_at: datetime,
     timeout_s: float,
     until_postmortem: bool = True,
 ) -> DrillReport:
-    """Wait for the incident that is not in `before`, follow it to its end and report. Raises DrillTimedOut."""
+    """Wait for the incident that opens or reopens after `before`, follow it to its end. Raises DrillTimedOut."""
     deadline = time.monotonic() + timeout_s
     case: dict[str, Any] = {"status": "unknown"}
     timeline: list[dict[str, Any]] = []
     incident_id = _await_incident(api, before, deadline, watcher)
+    since = before.get(incident_id, 0)
     seen = 0
     asked: set[str] = set()
     while time.monotonic() < deadline:
         try:
-            timeline = api.get(f"/incidents/{incident_id}/timeline")["entries"]
+            entries = api.get(f"/incidents/{incident_id}/timeline")["entries"]
+            timeline = [entry for entry in entries if entry["version"] > since]
             for entry in timeline[seen:]:
                 watcher.on_event(entry)
             seen = len(timeline)
@@ -86,12 +104,15 @@ def follow(
     raise DrillTimedOut(f"incident {incident_id} is still {case['status']} after {timeout_s:.0f} s: {last}")
 
 
-def _await_incident(api: ApiClient, before: set[str], deadline: float, watcher: Watcher) -> str:
+def _await_incident(api: ApiClient, before: dict[str, int], deadline: float, watcher: Watcher) -> str:
     while time.monotonic() < deadline:
+        new: list[str] = []
         try:
-            new = known_incidents(api) - before
+            for row in api.get("/incidents", limit=100)["incidents"]:
+                is_live_again = row["version"] > before.get(row["incident_id"], 0) and row["status"] not in END_STATES
+                if row["incident_id"] not in before or is_live_again:
+                    new.append(row["incident_id"])
         except ApiUnavailable as error:
-            new = set()
             watcher.on_waiting(str(error))
         if new:
             return min(new)
@@ -107,8 +128,12 @@ def _answer_approvals(
             continue
         asked.add(grant_id)
         answer = watcher.approve(approval["request"], case)
-        if answer is not None:
+        if answer is None:
+            continue
+        try:
             decide(api, incident_id, approval["request"], approve=answer, comment="answered during the drill")
+        except ApiRefused as refused:  # somebody else was quicker, or it expired: the timeline tells
+            watcher.on_waiting(f"the answer was not taken: {refused}")
 
 
 def decide(api: ApiClient, incident_id: str, request: dict[str, Any], *, approve: bool, comment: str) -> Any:
@@ -134,18 +159,18 @@ def _report(
     at: dict[str, datetime] = {}
     for entry in timeline:
         at.setdefault(entry["type"].split(".")[0], datetime.fromisoformat(entry["at"]))
-    opened = at["IncidentOpened"]
+    opened = at.get("IncidentReopened") or at["IncidentOpened"]
 
     def since_alarm(name: str) -> float | None:
         return (at[name] - opened).total_seconds() if name in at else None
 
-    diagnoses = case["diagnoses"]
+    outcomes = [diagnosis["outcome"] for diagnosis in case["diagnoses"]]
     return DrillReport(
         drill=drill,
         incident_id=incident_id,
         status=case["status"],
         escalated=bool(case["escalated"]),
-        outcome=diagnoses[0]["outcome"] if diagnoses else None,
+        outcome=next((o for o in reversed(outcomes) if o == "conclusive"), outcomes[-1] if outcomes else None),
         fault_to_alarm_s=(opened - injected_at).total_seconds(),
         alarm_to_diagnosis_s=since_alarm("DiagnosisReached"),
         alarm_to_recovery_s=since_alarm("IncidentResolved"),

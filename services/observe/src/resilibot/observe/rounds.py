@@ -48,9 +48,10 @@ def next_look(case: IncidentCase, trigger: Trigger, max_rounds: int) -> Look | N
     if case.looks == 0:  # opened or reopened: nothing known before counts
         return Look(case.round + 1, "diagnose", trigger.now, None, None, None)
     first = next((r for r in reversed(case.rounds) if r.purpose == "diagnose"), case.rounds[0])
+    onset, baseline = (first.onset, first.baseline) if _saw_metrics(first) else (None, None)
     if _is_undecided(case):  # nothing was done and nothing is known: a longer window may tell
-        return Look(case.round + 1, "diagnose", trigger.now, None, first.onset, first.baseline)
-    return Look(case.round + 1, "verify", trigger.now, _fresh_since(case), first.onset, first.baseline)
+        return Look(case.round + 1, "diagnose", trigger.now, None, onset, baseline)
+    return Look(case.round + 1, "verify", trigger.now, _fresh_since(case), onset, baseline)
 
 
 def firing_signal(case: IncidentCase) -> Signal | None:
@@ -63,6 +64,11 @@ def metric_signal(case: IncidentCase) -> Signal | None:
     """Like firing_signal, but one that names a metric if any does."""
     named = [s for s in case.signals.values() if s.signal.metric is not None]
     return max(named, key=lambda s: (s.is_firing, s.signal.fired_at)).signal if named else firing_signal(case)
+
+
+def _saw_metrics(gathered: e.EvidenceGatheredV1) -> bool:
+    """Without metrics a round only guessed when the trouble began: its baseline may hold some of it."""
+    return any(item.kind == "metric" for item in gathered.items)
 
 
 def _acted_since(case: IncidentCase, trigger: Trigger) -> bool:

@@ -65,9 +65,23 @@ def scale(content: MetricContent, baseline: Baseline) -> float:
     return max(MAD_TO_SIGMA * baseline.mad, floor, 1e-9)
 
 
+def breaches(content: MetricContent, value: float) -> bool:
+    """Beyond the alarm's threshold, on the side that the alarm calls bad. False when it does not say."""
+    if content.threshold is None or content.comparison is None:
+        return False
+    if content.comparison.startswith("GreaterThan"):
+        return value > content.threshold
+    return content.comparison.startswith("LessThan") and value < content.threshold
+
+
 def badness(content: MetricContent, value: float, baseline: Baseline) -> float:
-    """Scales by which `value` lies on the bad side of the healthy median; 0 inside the range seen while healthy."""
-    if baseline.low <= value <= baseline.high:
+    """Scales by which `value` lies on the bad side of the healthy median; 0 inside the range seen while healthy.
+
+    That range may hold the first moments of the trouble: it excuses nothing that the alarm itself calls bad, unless
+    the healthy median is beyond the threshold too.
+    """
+    is_alarming = breaches(content, value) and not breaches(content, baseline.median)
+    if baseline.low <= value <= baseline.high and not is_alarming:
         return 0.0
     moved = (value - baseline.median) / scale(content, baseline)
     quantity = quantity_of(content.name)

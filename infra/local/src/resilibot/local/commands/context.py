@@ -17,7 +17,7 @@ from rich.console import Console
 from resilibot.local.client import ApiClient, ApiError, ApiRefused
 from resilibot.local.commands.text import safe
 from resilibot.local.dead_letters import UnknownQueue
-from resilibot.local.drill import DrillTimedOut
+from resilibot.local.drill import DrillRefused, DrillTimedOut
 from resilibot.local.emulators import EmulatorError
 from resilibot.local.home_file import HomeBusy, HomeFailed, HomeFile, NoHome
 from resilibot.projections.ports import ReadModelError
@@ -64,7 +64,7 @@ def errors(as_json: bool) -> Iterator[None]:
     except ApiRefused as error:
         bad_use = error.status in (400, 404, 422)
         raise fail(str(error), error.code, as_json, BAD_USE if bad_use else FAILED) from error
-    except UnknownQueue as error:
+    except (UnknownQueue, DrillRefused) as error:
         raise fail(str(error), error.code, as_json, BAD_USE) from error
     except (ApiError, NoHome, HomeBusy, HomeFailed, DrillTimedOut, EmulatorError) as error:
         raise fail(str(error), error.code, as_json) from error

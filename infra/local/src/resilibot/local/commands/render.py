@@ -46,8 +46,10 @@ def case(case: Mapping[str, Any]) -> None:
     out.print(f"{case['incident_id']}  [{style}]{case['status']}[/]  {case['severity']}  v{case['version']}{escalated}")
     for escalation in case["escalations"]:
         out.print(f"  [red]escalated[/red] {safe(escalation['reason'])}: {safe(escalation['detail'])}")
+    for earlier in case["diagnoses"][:-1]:
+        out.print(f"[dim]round {earlier['round']}: {earlier['outcome']}: {safe(earlier['summary'])}[/dim]")
     if case["diagnoses"]:
-        diagnosis(case["diagnoses"][0], case)
+        diagnosis(case["diagnoses"][-1], case)
     for given in case["approvals"].values():
         if given["state"] == "pending":
             approval(given["request"])

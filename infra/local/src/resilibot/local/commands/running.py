@@ -1,5 +1,6 @@
 """resilibot up, demo and drill: run the house, and put a real fault into it."""
 
+import json
 import signal
 import threading
 import time
@@ -13,12 +14,13 @@ from rich.rule import Rule
 
 from resilibot.local.client import ApiClient
 from resilibot.local.commands import render
-from resilibot.local.commands.context import BAD_USE, FAILED, errors, fail, home, out, show, state_dir
+from resilibot.local.commands.context import BAD_USE, FAILED, err, errors, fail, home, out, show, state_dir
 from resilibot.local.commands.text import safe
-from resilibot.local.drill import DrillReport, Watcher, follow, known_incidents
+from resilibot.local.drill import DrillReport, Watcher, check_free, follow, known_incidents
 from resilibot.local.home import OPERATOR, Home, HomePlan
 from resilibot.local.home_file import HomeFile
 from resilibot.local.world.client import WorldClient
+from resilibot.local.world.hosts import SERVICE
 
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 PORT = 8787
@@ -108,6 +110,7 @@ def drill(
 
 def _drill(file: HomeFile, name: str, yes: bool, timeout_s: float, as_json: bool) -> DrillReport:
     client = ApiClient(file)
+    check_free(client, SERVICE)
     world = WorldClient(str(file.world))
     before = known_incidents(client)
     if not as_json:
@@ -150,11 +153,24 @@ def _watcher(yes: bool, as_json: bool) -> Watcher:
             if not as_json:
                 out.print(f"approved by --yes as {OPERATOR}\n")
             return True
-        if as_json:
-            return None  # somebody else answers: resilibot approve
-        return typer.confirm("approve exactly this?")
+        if as_json:  # somebody else answers
+            typer.echo(json.dumps({"waiting_for": "approval", "answer": _how(case)}), err=True)
+            return None
+        try:
+            return typer.confirm("approve exactly this?")
+        except typer.Abort:  # nobody is there to ask
+            out.print(f"nobody answered here; elsewhere: {_how(case)}")
+            return None
 
-    return Watcher(on_event, approve)
+    def on_waiting(why: str) -> None:
+        if not as_json:
+            err.print(f"[dim]{safe(why)}[/dim]")
+
+    return Watcher(on_event, approve, on_waiting)
+
+
+def _how(case: dict[str, Any]) -> str:
+    return f"resilibot approve {case['incident_id']}"
 
 
 def _conclude(file: HomeFile, report: DrillReport, verified: Any, as_json: bool) -> None:
@@ -167,6 +183,7 @@ def _conclude(file: HomeFile, report: DrillReport, verified: Any, as_json: bool)
         "fault_to_alarm_s": report.fault_to_alarm_s,
         "alarm_to_diagnosis_s": report.alarm_to_diagnosis_s,
         "alarm_to_recovery_s": report.alarm_to_recovery_s,
+        "reason": _why_ended(report),
         "audit_ok": verified.ok if verified else None,
     }
 
@@ -181,7 +198,8 @@ def _conclude(file: HomeFile, report: DrillReport, verified: Any, as_json: bool)
             out.print(Rule("postmortem"))
             out.print(Markdown(postmortem) if out.is_terminal else safe(postmortem))
         out.print(Rule())
-        out.print(f"[bold]{report.incident_id}[/bold] {report.status}")
+        why = _why_ended(report)
+        out.print(f"[bold]{report.incident_id}[/bold] {report.status}" + (f": {safe(why)}" if why else ""))
         for label, seconds in (
             ("fault to alarm", report.fault_to_alarm_s),
             ("alarm to diagnosis", report.alarm_to_diagnosis_s),
@@ -193,6 +211,12 @@ def _conclude(file: HomeFile, report: DrillReport, verified: Any, as_json: bool)
             out.print(f"audit verify: {verdict} ({verified.events} events in {verified.streams} streams)")
 
     show(data, as_json, text)
+
+
+def _why_ended(report: DrillReport) -> str | None:
+    """What the log says of a denial: then it waits for a person, or for the service to recover by itself."""
+    denied = [row["sentence"] for row in report.timeline if row["type"].startswith("ApprovalDenied.")]
+    return denied[-1] if report.status == "DENIED" and denied else None
 
 
 def _postmortem(file: HomeFile, case: dict[str, Any]) -> str | None:
