@@ -13,6 +13,7 @@ from resilibot.runtime.service import Trigger
 from resilibot.runtime.testing import NOON, story
 from tests.support.act_world import opened
 from tests.support.scene_builder import World
+from tests.support.story import INCIDENT_EVENTS
 
 A, B = "i-00000000000000001", "i-00000000000000002"
 KEY_ERROR = "ERROR checkout failed release=8 KeyError"
@@ -190,6 +191,33 @@ def test_a_verify_round_that_is_not_healthy_is_diagnosed_again() -> None:
     told = story(SERVICE).given(opened(), BAD_RELEASE.gathered())
     (again,) = told.when(BAD_RELEASE.gathered(2, "verify")).events
     assert isinstance(again, e.DiagnosisReachedV1)
+
+
+def without_changes(gathered: e.EvidenceGatheredV1) -> e.EvidenceGatheredV1:
+    """As a verify look gathers it: it does not ask for changes."""
+    return gathered.model_copy(update={"items": [item for item in gathered.items if item.kind != "change"]})
+
+
+def test_a_second_look_at_the_same_trouble_keeps_the_cause_and_cites_the_change_where_it_was_seen() -> None:
+    told = story(SERVICE).given(opened(), BAD_RELEASE.gathered())
+    (again,) = told.when(without_changes(BAD_RELEASE.gathered(2, "verify"))).events
+    assert isinstance(again, e.DiagnosisReachedV1)
+    best = leading(again)
+    assert best is not None
+    assert best.cause == "bad_release"
+    cited = {c.evidence_id for f in best.support for c in f.citations}
+    assert any(evidence.startswith("r1.change.") for evidence in cited)
+    assert any(evidence.startswith("r2.") for evidence in cited)
+
+
+def test_after_an_action_an_earlier_change_explains_nothing_any_more() -> None:
+    first = BAD_RELEASE.gathered()
+    told = story(SERVICE).given(opened(), first)
+    started = next(event for event in INCIDENT_EVENTS if isinstance(event, e.ActionStartedV1))
+    told.given(started, e.ActionSucceededV1(action_id=started.action_id, provider_id="x"))
+    (again,) = told.when(without_changes(BAD_RELEASE.gathered(2, "verify"))).events
+    assert isinstance(again, e.DiagnosisReachedV1)
+    assert leading(again) is None
 
 
 def test_an_old_round_is_not_judged_again() -> None:

@@ -12,7 +12,7 @@ from resilibot.contracts.evidence import Finding
 from resilibot.reason.citations import checked
 from resilibot.reason.hypotheses import Candidate, candidates, findings
 from resilibot.reason.quantities import DEVIATES
-from resilibot.reason.scene import Scene, read_scene
+from resilibot.reason.scene import Scene, items_of, read_scene
 
 CONCLUSIVE = 0.6
 LEAD = 0.15
@@ -26,7 +26,7 @@ def diagnose(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> e.DiagnosisR
     """The verdict of one round; what cites nothing that is recorded has been dropped and is named."""
     scene = read_scene(case, gathered)
     ranked = sorted(candidates(scene), key=lambda c: (-round(c.score, 6), c.cause, c.component))
-    hypotheses, dropped = checked(_hypotheses(ranked, scene), gathered.items)
+    hypotheses, dropped = checked(_hypotheses(ranked, scene), items_of(case, gathered))
     healthy, dropped_healthy = checked_findings(healthy_findings(scene), gathered)
     leading = next((h for h in hypotheses if h.verdict == "leading"), None)
     if leading is not None:

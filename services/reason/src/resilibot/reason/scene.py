@@ -123,7 +123,7 @@ class Scene:
 
 def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
     """Read the evidence of one round. Content kept by reference, or no longer matching its hash, becomes a gap."""
-    readable, unread = _readable(gathered.items)
+    readable, unread = _readable(items_of(case, gathered))
     service = case.resource.service if case.resource and case.resource.service else ""
     service = service or (case.resource.name if case.resource else "")
     measured = [_measured(i) for i in readable if i.kind == "metric"]
@@ -147,6 +147,19 @@ def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
         kinds_seen=frozenset(item.kind for item in readable),
         all_clear=not any(summary.is_firing for summary in case.signals.values()),
     )
+
+
+def items_of(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> list[EvidenceItem]:
+    """What a round may be judged by: its own items, and the changes that an earlier look found.
+
+    A verify round does not ask for changes again: without them a second alarm would make the first look's cause vanish,
+    and the approval that rests on it. After an action they are no longer what is.
+    """
+    own = list(gathered.items)
+    if gathered.purpose == "diagnose" or case.current_actions:
+        return own
+    earlier = [r for r in case.rounds if r.purpose == "diagnose" and case.episode_round < r.round < gathered.round]
+    return [*own, *(item for item in (earlier[-1].items if earlier else ()) if item.kind == "change")]
 
 
 def _readable(items: Sequence[EvidenceItem]) -> tuple[list[EvidenceItem], list[EvidenceGap]]:
