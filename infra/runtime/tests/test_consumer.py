@@ -9,9 +9,9 @@ import pytest
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import Actor, RecordedEvent
-from resilibot.runtime.bus.message import encode, encode_timer
+from resilibot.runtime.bus.message import MalformedMessage, decode, encode, encode_timer
 from resilibot.runtime.clock import ManualClock
-from resilibot.runtime.consumer import Consumer
+from resilibot.runtime.consumer import Consumer, ForgedMessage
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.event_store.port import Append, Timer, VersionConflict
 from resilibot.runtime.service import After, Decision, Effect, On, Reaction, Service, Trigger
@@ -172,6 +172,21 @@ def test_a_forged_message_does_nothing_and_is_refused() -> None:
     assert bench.deliver(json.dumps(forged)) == ["m0"]
     assert bench.deliver(json.dumps(beyond)) == ["m0"]
     assert bench.sender.runs == 0
+
+
+def test_a_forged_lease_of_an_event_that_is_no_claim_is_refused() -> None:
+    bench = Bench()
+    forged = Timer("t", "notify", "lease", STREAM, bench.opened.id, NOON)
+    assert bench.deliver(encode_timer(forged)) == ["m0"]
+    with pytest.raises(ForgedMessage, match="no claim"):
+        bench.consumer.on_timer(forged)
+
+
+@pytest.mark.parametrize("changed", [{"stream": ""}, {"stream": "incident#"}, {"stream": "x" * 600}, {"version": 0}])
+def test_a_message_of_a_place_that_cannot_be_is_malformed_and_names_the_field(changed: dict[str, Any]) -> None:
+    message = json.loads(encode(Bench().opened)) | changed
+    with pytest.raises(MalformedMessage, match=next(iter(changed))):
+        decode(json.dumps(message))
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", '{"stream": 1}', '{"timer": {}}'])

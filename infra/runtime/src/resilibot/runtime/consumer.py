@@ -84,6 +84,8 @@ class Consumer:
         if cause is None:
             raise ForgedMessage(f"timer {timer.id}: {timer.stream} holds no event {timer.cause}")
         if timer.kind == "lease":
+            if type(cause.readable) not in self.service.effects:
+                raise ForgedMessage(f"timer {timer.id}: {cause.type} is no claim of {self.service.name}")
             self._recover(timer, cause, stream)
         elif timer.kind in self.service.due:
             self._react(self.service.due[timer.kind], Trigger(cause, self.writer.clock.now(), timer), stream)

@@ -8,15 +8,16 @@ Timer:  {"timer": {"id", "owner", "kind", "stream", "cause", "due_at"}}
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import format_time
 from resilibot.runtime.event_store.port import Timer
 
 INLINE_BYTES = 64_000
+StreamId = Annotated[str, StringConstraints(pattern=r"^[a-z]+#.+$", max_length=512)]  # as the envelope has it
 
 
 class MalformedMessage(Exception):
@@ -27,8 +28,8 @@ class MalformedMessage(Exception):
 
 @dataclass(frozen=True)
 class EventMessage:
-    stream: str
-    version: int
+    stream: StreamId
+    version: Annotated[int, Field(ge=1)]
     type: str
     hash: str
     prev_hash: str
