@@ -48,10 +48,10 @@ def _decoded(raw: bytes | str, max_bytes: int) -> str:
             return raw.decode("utf-8-sig")
         if len(raw.encode("utf-8")) > max_bytes:
             raise NotStrictJson(f"more than {max_bytes} bytes")
-    except UnicodeError as error:
-        raise NotStrictJson(
-            f"not UTF-8 ({error.reason if isinstance(error, UnicodeDecodeError) else 'lone surrogate'})"
-        )
+    except UnicodeDecodeError as error:
+        raise NotStrictJson(f"not UTF-8 ({error.reason})") from None
+    except UnicodeEncodeError:
+        raise NotStrictJson("not UTF-8 (a lone surrogate)") from None
     return raw.removeprefix("\ufeff")
 
 

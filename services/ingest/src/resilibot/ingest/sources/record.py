@@ -1,0 +1,70 @@
+"""record: one thing that came in, and what can come of it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from resilibot.contracts.canonical import content_hash
+from resilibot.contracts.signal import Signal
+from resilibot.ingest.sources.fields import clean
+
+
+@dataclass(frozen=True)
+class Record:
+    """A JSON object, peeled out of its envelopes.
+
+    message_id: of the innermost envelope that has one. place: where it stood, for error texts ("Records.3.").
+    """
+
+    body: dict[str, Any]
+    received_at: datetime
+    message_id: str = ""
+    place: str = ""
+
+    @property
+    def own_id(self) -> str:
+        """What makes a redelivery recognisable where the record itself has no id."""
+        return self.message_id or f"sha256:{content_hash(self.body)}"
+
+    def within(self, body: dict[str, Any], place: str) -> "Record":
+        return replace(self, body=body, place=f"{self.place}{place}.")
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """Well-formed, and nothing to act on."""
+
+    source: str
+    kind: str
+    reason: str
+    source_id: str
+    received_at: datetime = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One record of several that cannot be read; `reason` names the field."""
+
+    reason: str
+
+
+Item = Signal | Ignored | Refused
+
+
+@dataclass(frozen=True)
+class Source:
+    """A sender of signals: how its records are told from all others, and what they say.
+
+    recognises(body): cheap, decides by shape, never raises. read(record): yields at least one item, or raises
+    MalformedSignal naming the field; what was yielded before counts.
+    """
+
+    name: str
+    recognises: Callable[[dict[str, Any]], bool]
+    read: Callable[[Record], Iterator[Item]]
+
+
+def ignored(record: Record, source: str, kind: str, reason: str, source_id: str = "") -> Ignored:
+    bounded_id = clean(source_id or record.own_id, 200)
+    return Ignored(source, clean(kind, 200), clean(reason, 500), bounded_id, record.received_at)
