@@ -84,10 +84,12 @@ def _integer(digits: str) -> int:
 
 def _check(value: Any) -> None:
     """Depth, finite numbers and encodable text, without recursion."""
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH + 1):
+    level, depth = [value], 0
+    while level:
         below: list[Any] = []
         for item in level:
+            if isinstance(item, dict | list) and depth == MAX_DEPTH:
+                raise NotStrictJson(f"nested deeper than {MAX_DEPTH}")
             if isinstance(item, dict):
                 for key in item:
                     _check_text(key)
@@ -98,10 +100,7 @@ def _check(value: Any) -> None:
                 _check_text(item)
             elif isinstance(item, float) and not math.isfinite(item):
                 raise NotStrictJson("a number beyond the range of a double")
-        if not below:
-            return
-        level = below
-    raise NotStrictJson(f"nested deeper than {MAX_DEPTH}")
+        level, depth = below, depth + 1
 
 
 def _check_text(text: str) -> None:

@@ -42,7 +42,7 @@ def read(record: Record) -> Iterator[Item]:
     if not isinstance(alerts, list) or not alerts:
         raise MalformedSignal(f"{record.place}alerts: a list with something in it is needed")
     for number, alert in enumerate(alerts):
-        placed = record.within(body, f"alerts.{number}")
+        placed = record.within(f"alerts.{number}")
         try:
             if not isinstance(alert, dict):
                 raise MalformedSignal(f"{placed.place}: an object is needed, not {type(alert).__name__}")

@@ -56,7 +56,7 @@ def _list(values: list[Any], record: Record, depth: int) -> Iterator[Peeled]:
     if not values:
         yield Refused(f"{record.place}message: an empty list")
     for number, value in enumerate(values):
-        placed = replace(record, place=f"{record.place}{number}.")
+        placed = record.within(str(number))
         if isinstance(value, dict):
             yield from peel(value, placed, depth + 1)
         else:
@@ -87,7 +87,7 @@ def _records(values: Any, record: Record, depth: int) -> Iterator[Peeled]:
         yield Refused(f"{record.place}Records: a list with something in it is needed")
         return
     for number, value in enumerate(values):
-        placed = replace(record, place=f"{record.place}Records.{number}.")
+        placed = record.within(f"Records.{number}")
         if not isinstance(value, dict):
             yield Refused(f"{placed.place}: an object is needed, not {type(value).__name__}")
             continue
@@ -100,13 +100,8 @@ def _records(values: Any, record: Record, depth: int) -> Iterator[Peeled]:
 
 
 def _sqs(value: dict[str, Any], record: Record, depth: int) -> Iterator[Peeled]:
-    message_id = value.get("messageId")
     sent_at = value["attributes"].get("SentTimestamp") if isinstance(value.get("attributes"), dict) else None
-    inner = replace(
-        record,
-        message_id=message_id if isinstance(message_id, str) else record.message_id,
-        received_at=moment(sent_at, record.received_at),
-    )
+    inner = replace(record.carried_by(value.get("messageId")), received_at=moment(sent_at, record.received_at))
     yield from _text(value.get("body"), inner, "body", depth)
 
 
@@ -114,8 +109,7 @@ def _sns(value: Any, record: Record, depth: int) -> Iterator[Peeled]:
     if not isinstance(value, dict):
         yield Refused(f"{record.place}: an object is needed, not {type(value).__name__}")
         return
-    message_id = value.get("MessageId")
-    inner = replace(record, message_id=message_id if isinstance(message_id, str) and message_id else record.message_id)
+    inner = record.carried_by(value.get("MessageId"))
     kind = value.get("Type", sns.NOTIFICATION)
     if kind in (sns.SUBSCRIPTION, sns.UNSUBSCRIBED):
         yield ignored(replace(inner, body=value), "sns", kind, "answered by the HTTP door, for topics of its own")

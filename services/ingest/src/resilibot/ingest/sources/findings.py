@@ -89,7 +89,7 @@ def _read_securityhub(record: Record) -> Iterator[Item]:
         yield ignored(record, "securityhub", told, "no findings in it", event_id(record))
         return
     for number, finding in enumerate(findings):
-        placed = record.within(record.body, f"detail.findings.{number}")
+        placed = record.within(f"detail.findings.{number}")
         try:
             yield _finding(placed, finding, f"{event_id(record)}/{number}")
         except MalformedSignal as error:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from resilibot.contracts.signal import SignalState
+from resilibot.contracts.signal import Severity, SignalState
 from resilibot.ingest.sources import build
 from resilibot.ingest.sources.errors import MalformedSignal
 from resilibot.ingest.sources.fields import at, pairs, words
@@ -60,6 +60,7 @@ class Mapped(BaseModel):
     resource: Paths = ()
     service: Paths = ()
     severity: Paths = ()
+    severities: dict[str, Severity] = Field(default_factory=dict)  # its own words, in lower case, before the usual ones
     reason: Paths = ()
     fired_at: Paths = ()
     environment: Paths = ()
@@ -103,13 +104,17 @@ class Mapped(BaseModel):
             state=state,
             title=told(self.title) or name,
             reason=told(self.reason),
-            severity=by_word(self.source, "severity", told(self.severity)),
+            severity=self._severity(told(self.severity)),
             fired_at=next((v for path in self.fired_at if (v := at(body, path)) is not None), None),
             resource=build.resource_ref(name=told(self.resource) or name, service=told(self.service)),
             environment=told(self.environment),
             tags=labels,
             links=[at(body, path) for path in self.links],
         )
+
+    def _severity(self, word: str) -> tuple[Severity, str]:
+        own = self.severities.get(word.lower())
+        return (own, f"{self.source}:severity={word[:40]}") if own else by_word(self.source, "severity", word)
 
     def _state(self, word: str, record: Record) -> SignalState | None:
         if word in self.firing or (self.always_firing and not word):

@@ -37,7 +37,7 @@ def read(record: Record) -> Iterator[Item]:
         yield _event(record)
     elif "messages" in body:
         for number, message in enumerate(body["messages"]):
-            placed = record.within(body, f"messages.{number}")
+            placed = record.within(f"messages.{number}")
             try:
                 if not isinstance(message, dict):
                     raise MalformedSignal(f"{placed.place}: an object is needed, not {type(message).__name__}")

@@ -14,21 +14,29 @@ from resilibot.ingest.sources.fields import clean
 class Record:
     """A JSON object, peeled out of its envelopes.
 
-    message_id: of the innermost envelope that has one. place: where it stood, for error texts ("Records.3.").
+    message_id: of the innermost envelope that has one. part: which of several records of that message it is ("3.").
+    place: where it stood, for error texts ("Records.3.Message.").
     """
 
     body: dict[str, Any]
     received_at: datetime
     message_id: str = ""
+    part: str = ""
     place: str = ""
 
     @property
     def own_id(self) -> str:
         """What makes a redelivery recognisable where the record itself has no id."""
-        return self.message_id or f"sha256:{content_hash(self.body)}"
+        own = self.message_id or f"sha256:{content_hash(self.body)}"
+        return f"{own}/{self.part}" if self.part else own
 
-    def within(self, body: dict[str, Any], place: str) -> "Record":
-        return replace(self, body=body, place=f"{self.place}{place}.")
+    def within(self, place: str) -> "Record":
+        """One of several of this record: told apart by its place."""
+        return replace(self, part=f"{self.part}{place}.", place=f"{self.place}{place}.")
+
+    def carried_by(self, message_id: object) -> "Record":
+        """What is inside a message with an id of its own, if it has one."""
+        return replace(self, message_id=message_id, part="") if isinstance(message_id, str) and message_id else self
 
 
 @dataclass(frozen=True)

@@ -84,13 +84,13 @@ def _hinted(opened: object, hint: str, sources: Sequence[Source], record: Record
         raise MalformedSignal(f"source: {hint[:40]!a} is none of {', '.join(names(sources))}")
     items: list[Item] = []
     for number, body in enumerate(opened if isinstance(opened, list) else [opened]):
-        place = f"{number}." if isinstance(opened, list) else ""
+        placed = record.within(str(number)) if isinstance(opened, list) else record
         if not isinstance(body, dict):
-            items.append(Refused(f"{place}message: an object is needed, not {type(body).__name__}"))
+            items.append(Refused(f"{placed.place}message: an object is needed, not {type(body).__name__}"))
         elif not any(source.recognises(body) for source in wanted):
-            items.append(Refused(f"{place}message: not in the form of {hint} (it has {_shape(body)})"))
+            items.append(Refused(f"{placed.place}message: not in the form of {hint} (it has {_shape(body)})"))
         else:
-            items += _of(replace(record, body=body, place=place), wanted)
+            items += _of(replace(placed, body=body), wanted)
     return items
 
 
