@@ -155,6 +155,17 @@ def test_the_senders_own_bytes_are_kept_one_blob_per_batch() -> None:
         assert raw.size_bytes == len(message.encode())
 
 
+def test_what_may_hold_a_credential_of_its_sender_is_named_and_not_kept() -> None:
+    door = Door()
+    request = json.dumps({"requestContext": {}, "headers": {"authorization": "Bearer abc"}})
+    slack = json.dumps({"type": "shortcut", "token": "abc", "team": {}})
+    assert door.take(request, slack, alarm("a")) == []
+    assert [event.raw for event in door.events(e.SignalIgnoredV1)] == [None, None]
+    (received,) = door.events(e.SignalReceivedV1)
+    assert received.signal.raw.index == 0
+    assert b"abc" not in door.blobs.get(received.signal.raw.ref)
+
+
 def test_nothing_is_recorded_when_the_bytes_cannot_be_kept_and_the_queue_brings_them_again() -> None:
     door = Door()
     door.blobs.is_down = True
@@ -181,6 +192,17 @@ def test_a_message_by_another_door_is_recorded_before_it_is_answered() -> None:
     assert receipt.refused == ("1.: an object is needed, not int",)
     with pytest.raises(MalformedSignal, match="not JSON"):
         door.intake.receive(b'{"half')
+
+
+def test_a_queue_knows_its_senders_and_another_door_asks_where_sns_signs() -> None:
+    """An emulator signs from its own host; what comes by HTTP may not."""
+    envelope = {"Type": "Notification", "MessageId": "m", "Message": alarm("a"), "Signature": "x"}
+    emulated = json.dumps(envelope | {"SigningCertURL": "http://localhost:4566/a.pem"})
+    door = Door()
+    with pytest.raises(MalformedSignal, match="SigningCertURL"):
+        door.intake.receive(emulated)
+    assert door.take(emulated) == []
+    assert len(door.events(e.IncidentOpenedV1)) == 1
 
 
 def test_who_has_datadogs_secret_speaks_for_datadog_alone() -> None:

@@ -16,11 +16,13 @@ from resilibot.ingest.kept import Kept
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.sources import Ignored, MalformedSignal, Refused
 from resilibot.ingest.sources.fields import moment
+from resilibot.ingest.sources.registry import QUEUE
 from resilibot.runtime.bus.batch import Batch, Response, handle_grouped
 from resilibot.runtime.event_store.port import Stream
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
 
+NOT_KEPT = frozenset({"http", "slack", "sns"})  # ignored, and may hold what lets one in: a token, a cookie, a header
 AT_ONCE = 10  # signals in one commit: an item of the store holds some hundred kilobytes
 
 
@@ -30,7 +32,11 @@ class Arrived:
 
     item: Signal | Ignored
     kept: Kept
-    index: int
+    index: int | None  # None: the message is not kept
+
+    @property
+    def raw(self) -> RawRef | None:
+        return None if self.index is None else self.kept.ref(self.index)
 
 
 @dataclass(frozen=True)
@@ -51,15 +57,13 @@ class Intake:
 
     def handle(self, batch: Batch) -> Response:
         """An SQS batch as Lambda delivers it. Returns the partial-batch response."""
-        records = batch["Records"]
-        kept = Kept(self._ports.blobs, [record["body"] for record in records])
-        places = {record["messageId"]: index for index, record in enumerate(records)}
+        kept = Kept(self._ports.blobs)
 
         def read(record: Mapping[str, Any]) -> Iterator[tuple[str, Arrived]]:
-            message_id, now = record["messageId"], self._ports.clock.now()
+            now = self._ports.clock.now()
             sent_at = moment(record.get("attributes", {}).get("SentTimestamp"), now)  # the same at each redelivery
-            items = self._ports.read(record["body"], received_at=sent_at, message_id=message_id)
-            yield from _keyed(items, kept, places[message_id])
+            items = self._ports.read(record["body"], QUEUE, received_at=sent_at, message_id=record["messageId"])
+            yield from _keyed(items, kept, record["body"])
             if refused := _refused(items):
                 raise MalformedSignal("; ".join(refused)[:2000])
 
@@ -74,7 +78,7 @@ class Intake:
         received_at: datetime = self._ports.clock.now()
         items = self._ports.read(raw, hint, received_at=received_at, message_id=message_id)
         groups: dict[str, list[Arrived]] = {}
-        for key, arrived in _keyed(items, Kept(self._ports.blobs, [raw]), 0):
+        for key, arrived in _keyed(items, Kept(self._ports.blobs), raw):
             groups.setdefault(key, []).append(arrived)
         recorded = [event for key, group in groups.items() for event in self._take(key, group)]
         return Receipt(tuple(recorded), tuple(_refused(items)))
@@ -83,7 +87,7 @@ class Intake:
         """Record what came in under one key: signals of one fingerprint, or what is ignored of one source and day."""
         recorded: list[RecordedEvent] = []
         for start in range(0, len(arrived), AT_ONCE):
-            part = [(a.item, a.kept.ref(a.index)) for a in arrived[start : start + AT_ONCE]]
+            part = [(a.item, a.raw) for a in arrived[start : start + AT_ONCE]]
             signals = [item.model_copy(update={"raw": raw}) for item, raw in part if isinstance(item, Signal)]
             ignored = [(item, raw) for item, raw in part if isinstance(item, Ignored)]
             if signals:
@@ -117,7 +121,7 @@ class Intake:
 
         return self._writer.write(streams, decide, Origin(actor, command_id=command_id), loaded=loaded)
 
-    def _note(self, key: str, ignored: Sequence[tuple[Ignored, RawRef]]) -> list[RecordedEvent]:
+    def _note(self, key: str, ignored: Sequence[tuple[Ignored, RawRef | None]]) -> list[RecordedEvent]:
         """Record what nothing is done about, each source id once. Raises StoreError."""
         name, source = stream_id("signal", key), ignored[0][0].source
         known = self._ignored.get(source)
@@ -145,7 +149,7 @@ class Intake:
 
 
 def _decide_ignored(
-    name: str, ignored: Sequence[tuple[Ignored, RawRef]], current: Mapping[str, Stream]
+    name: str, ignored: Sequence[tuple[Ignored, RawRef | None]], current: Mapping[str, Stream]
 ) -> Sequence[On]:
     events = (recorded.readable for recorded in current[name].events)
     seen = {event.source_id for event in events if isinstance(event, e.SignalIgnoredV1)}
@@ -156,11 +160,16 @@ def _decide_ignored(
     ]
 
 
-def _keyed(items: Sequence[Signal | Ignored | Refused], kept: Kept, index: int) -> Iterator[tuple[str, Arrived]]:
-    for item in items:
+def _keyed(
+    items: Sequence[Signal | Ignored | Refused], kept: Kept, message: bytes | str
+) -> Iterator[tuple[str, Arrived]]:
+    told = [item for item in items if not isinstance(item, Refused)]
+    is_kept = any(item.source not in NOT_KEPT for item in told)
+    index = kept.add(message) if is_kept else None
+    for item in told:
         if isinstance(item, Signal):
             yield fingerprint(item), Arrived(item, kept, index)
-        elif isinstance(item, Ignored):
+        else:
             yield f"ignored-{item.source}-{item.received_at:%Y%m%d}", Arrived(item, kept, index)
 
 

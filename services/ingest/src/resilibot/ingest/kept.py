@@ -15,13 +15,18 @@ MEDIA_TYPE = "application/x-ndjson"
 
 
 class Kept:
-    """The messages of one batch, stored when the first of them is referred to, and then no more."""
+    """Messages of one batch: all are added while it is read, and stored when the first of them is referred to."""
 
-    def __init__(self, blobs: BlobStore, messages: Sequence[bytes | str]) -> None:
+    def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
-        self._messages = [_bytes(message) for message in messages]
+        self._messages: list[bytes] = []
         self._ref: str | None = None
         self._failure: BlobError | None = None
+
+    def add(self, message: bytes | str) -> int:
+        """The index of the message. What comes after the blob was stored would be missing in it: never called then."""
+        self._messages.append(message if isinstance(message, bytes) else message.encode("utf-8"))
+        return len(self._messages) - 1
 
     def ref(self, index: int) -> RawRef:
         """Where message `index` is kept. Raises BlobError, for every message of the batch alike."""
@@ -40,13 +45,9 @@ class Kept:
 def original(blobs: BlobStore, raw: RawRef) -> bytes:
     """The message as it came. Raises BlobError."""
     line: str = json.loads(blobs.get(raw.ref).splitlines()[raw.index])
-    return line.encode("utf-8", "surrogateescape")
-
-
-def _bytes(message: bytes | str) -> bytes:
-    return message if isinstance(message, bytes) else message.encode("utf-8", "surrogatepass")
+    return line.encode()
 
 
 def _lines(messages: Sequence[bytes]) -> bytes:
-    """ASCII, so that a message cannot end its line; what is not UTF-8 comes back by surrogateescape."""
-    return b"".join(json.dumps(m.decode("utf-8", "surrogateescape")).encode() + b"\n" for m in messages)
+    """ASCII, so that no message can end its line. All are UTF-8: nothing else is ever read, so nothing else is here."""
+    return b"".join(json.dumps(message.decode()).encode() + b"\n" for message in messages)

@@ -30,8 +30,10 @@ def read(
 ) -> list[Item]:
     """What one message says: at least one item.
 
-    raw: the message as it came, UTF-8. hint: the sender, where the door knows who it is (`datadog`): then the message
-    must be in that sender's form, and no envelope is peeled; None (or `sns`, `aws`) for AWS's own routes, by form.
+    raw: the message as it came, UTF-8.
+    hint: what the door knows. A sender (`datadog`): the message must be in that sender's form, and no envelope is
+    peeled. None, `sns` or `aws`: AWS's own routes, told by form. `queue`: the same by a queue of our own, whose policy
+    knows its senders: there nobody asks on which host SNS keeps its certificate.
     received_at: the time of arrival, also of signals that tell no time of their own; the clock's if it is not given.
     message_id: the transport's id, for records that have none themselves.
     Raises MalformedSignal naming the field when nothing in it can be read. Where several records are in one message,

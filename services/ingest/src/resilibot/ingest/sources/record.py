@@ -23,6 +23,7 @@ class Record:
     message_id: str = ""
     part: str = ""
     place: str = ""
+    is_from_queue: bool = False  # of our own, which takes from our own topics and rules alone
 
     @property
     def own_id(self) -> str:

@@ -42,7 +42,8 @@ OWN: tuple[Source, ...] = (
     sentry.SOURCE,
     datadog.SOURCE,
 )
-AWS_DOORS = frozenset({"aws", "sns", "cloudwatch", "eventbridge"})  # hints under which envelopes are peeled
+QUEUE = "queue"
+AWS_DOORS = frozenset({QUEUE, "aws", "sns"})  # hints under which envelopes are peeled
 
 
 def names(sources: Sequence[Source]) -> list[str]:
@@ -65,7 +66,7 @@ def read(
     message_id: str,
 ) -> list[Item]:
     """See resilibot.ingest.sources.read."""
-    opened, record = envelopes.open_text(raw), envelopes.arrived(received_at, message_id)
+    opened, record = envelopes.open_text(raw), envelopes.arrived(received_at, message_id, is_from_queue=hint == QUEUE)
     if hint is None or hint in AWS_DOORS:
         items = [item for peeled in envelopes.peel(opened, record) for item in _of(peeled, sources)]
     else:
