@@ -11,7 +11,7 @@ from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.signal import SignalState
 from resilibot.ingest.sources import build
 from resilibot.ingest.sources.errors import MalformedSignal
-from resilibot.ingest.sources.fields import at, mapping, moment, one_of, pairs, text, words
+from resilibot.ingest.sources.fields import at, mapping, moment, one_of, pairs, words
 from resilibot.ingest.sources.record import Item, Record, Refused, Source
 from resilibot.ingest.sources.severity import by_word
 
@@ -20,15 +20,15 @@ STATES: dict[str, SignalState] = {
     **dict.fromkeys(("resolved", "ok", "normal", "Normal", "inactive"), "OK"),
     **dict.fromkeys(("nodata", "no_data", "NoData", "DatasourceNoData"), "INSUFFICIENT_DATA"),
 }
+MARKS = ("receiver", "groupLabels", "commonLabels", "groupKey", "externalURL", "status")
+NAMING = ("summary", "title", "message", "description")  # annotations that tell what an alert without a name is
 SERVICE_LABELS = ("service", "app", "job", "workload", "deployment", "container", "service_name")
 RESOURCE_LABELS = ("instance", "pod", "node", "host", "hostname", "deployment", "service", "job")
 
 
 def recognises(body: dict[str, Any]) -> bool:
     if "alerts" in body:
-        return any(
-            key in body for key in ("receiver", "groupLabels", "commonLabels", "groupKey", "externalURL", "status")
-        )
+        return any(mark in body for mark in MARKS) or isinstance(at(body, "alerts.0.labels"), dict)
     return isinstance(at(body, "labels.alertname"), str) and ("status" in body or "startsAt" in body)
 
 
@@ -55,9 +55,12 @@ SOURCE = Source("alertmanager", recognises, read)
 
 
 def _alert(record: Record, alert: dict[str, Any], group: dict[str, Any]) -> Item:
-    labels = pairs(group.get("commonLabels")) | pairs(mapping(alert, "labels", record.place))
+    own = mapping(alert, "labels", record.place) if "labels" in alert else {}
+    labels = pairs(group.get("commonLabels")) | pairs(own)
     notes = pairs(group.get("commonAnnotations")) | pairs(alert.get("annotations"))
-    name = labels.get("alertname") or text(notes, "summary", f"{record.place}labels.alertname or annotations.")
+    name = labels.get("alertname") or next((notes[note] for note in NAMING if notes.get(note)), "")
+    if not name:
+        raise MalformedSignal(f"{record.place}labels.alertname: missing, and no annotation tells what it is")
     state = _state(record, alert, group)
     source = "grafana" if "orgId" in group or "valueString" in alert or "dashboardURL" in alert else "alertmanager"
     key = words(alert, "fingerprint") or content_hash(labels)

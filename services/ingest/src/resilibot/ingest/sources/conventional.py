@@ -36,16 +36,8 @@ STATE_KEYS = (
     "alertStatus",
 )
 NAMES = (
-    "alertname",
-    "alert_name",
-    "alertName",
-    "title",
-    "name",
-    "summary",
-    "subject",
-    "rule_name",
-    "message",
-    "description",
+    *("alertname", "alert_name", "alertName", "title", "name", "summary", "subject", "rule_name", "message"),
+    *("alarm", "alert", "monitor_name", "check_name", "check", "rule"),
 )
 IDS = ("alert_id", "alertId", "incident_id", "incidentId", "fingerprint", "dedup_key", "id", "uuid")
 RESOURCES = ("resource", "host", "hostname", "hostName", "instance", "service", "target", "entity", "source")

@@ -15,7 +15,8 @@ from resilibot.ingest.sources.fields import pairs, text, words
 from resilibot.ingest.sources.record import Item, Record, Source, ignored
 from resilibot.ingest.sources.severity import by_word
 
-STATES: dict[str, SignalState] = {
+STATES: dict[str, SignalState | None] = {
+    **dict.fromkeys(("info", "user_update", "snapshot"), None),
     **dict.fromkeys(("triggered", "re-triggered", "retriggered", "warn", "re-warn", "alert", "renotify"), "ALARM"),
     **dict.fromkeys(("error", "warning", "warn", "critical"), "ALARM"),
     **dict.fromkeys(("recovered", "warn recovered", "ok", "success", "resolved"), "OK"),
@@ -49,6 +50,10 @@ def read(record: Record) -> Iterator[Item]:
         return
     if word not in STATES:
         raise MalformedSignal(f"{record.place}alert_transition: {word[:40]!a} is none that Datadog has")
+    state = STATES[word]
+    if state is None:
+        yield ignored(record, "datadog", f"event {title}", f"{word} is no transition of a monitor")
+        return
     tags = pairs(body.get("tags"))
     priority = words(body, "alert_priority", "priority", "severity")
     yield build.signal(
@@ -57,7 +62,7 @@ def read(record: Record) -> Iterator[Item]:
         source_id=words(body, "id", "event_id") and f"{words(body, 'id', 'event_id')}@{word}",
         name=TITLE_STATE.sub("", title).strip() or title,
         identity=" ".join(filter(None, (words(body, *MONITOR), words(body, *SCOPE)))),
-        state=STATES[word],
+        state=state,
         title=title,
         reason=words(body, "body", "text_only_msg", "event_msg", "message"),
         severity=by_word("datadog", "priority", f"p{priority}" if priority.isdigit() else priority),

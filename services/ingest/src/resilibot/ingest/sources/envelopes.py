@@ -24,16 +24,17 @@ CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 Peeled = Record | Ignored | Refused
 
 
-def open_text(raw: bytes | str) -> Any:
+def open_text(raw: bytes | str, *, is_inner: bool = False) -> Any:
     """The JSON value of a text, or the text itself where it is no JSON at all. Raises MalformedSignal.
 
-    Plain text is something that people publish to a topic, and no error; what begins like JSON and is none, is one.
+    Plain text is something that people publish to a topic, and no error; what looks like JSON and is none, is one. What
+    stands inside an envelope (is_inner) may well have a brace in it: "{{{message}}}", "{orders} is slow".
     """
     try:
         return strict_json.parse(raw)
     except strict_json.NotStrictJson as error:
         told = _plain_text(raw)
-        if told is None:
+        if told is None or (not is_inner and "{" in told):
             raise MalformedSignal(f"message: {error}") from error
         return told
 
@@ -125,7 +126,7 @@ def _text(value: Any, record: Record, field: str, depth: int) -> Iterator[Peeled
         yield Refused(f"{record.place}{field}: text is needed, not {type(value).__name__}")
         return
     try:
-        opened = open_text(value)
+        opened = open_text(value, is_inner=True)
     except MalformedSignal as error:
         yield Refused(f"{record.place}{field}: {error}")
         return

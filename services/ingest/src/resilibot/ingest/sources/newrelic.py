@@ -18,7 +18,7 @@ NAME = "newrelic"
 STATES: dict[str, SignalState | None] = {
     **dict.fromkeys(("open", "created", "activated", "active"), "ALARM"),
     "closed": "OK",
-    **dict.fromkeys(("acknowledged", "deactivated"), None),
+    **dict.fromkeys(("acknowledged", "deactivated", "test"), None),
 }
 LEGACY = ("condition_name", "policy_name", "incident_id")
 WORKFLOW = ("issueUrl", "issueId", "workflowName", "impactedEntities", "alertPolicyNames", "alertConditionNames")
