@@ -10,7 +10,7 @@ PYTEST := $(RUN) pytest
 export UV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check unit integration e2e simulate bench schemas
+.PHONY: help demo up test check unit integration e2e eval simulate bench schemas
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: $(UV) ## format, lint, types, import rules, frozen schemas, declared depe
 	$(PYTEST) -q tests/contracts tests/architecture
 	$(RUN) bandit --quiet --recursive -ll --configfile pyproject.toml $(SOURCES)
 	@set -e; for package in $(PACKAGES); do $(RUN) python -m tests.architecture.isolated $$package; done
+
+eval: $(UV) ## what the intake makes of the project's own samples, held against what is expected (EVENTS=folder: of others)
+	$(RUN) resilibot eval ingest $(or $(EVENTS),tests/samples/ingest --expect tests/samples/ingest/expected.jsonl) $(EVAL_ARGS)
 
 simulate: $(UV) ## all services under a seeded adversary, every property after each run (SEEDS=10000 FIRST=0)
 	$(RUN) python -m tests.simulation run --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(SIMULATE_ARGS)

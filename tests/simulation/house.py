@@ -125,7 +125,7 @@ class House:
         world, adversary = self._run.world, self._run.adversary
         act = self.processes["act"]
         return {
-            "ingest": IngestPorts(INGEST, self.processes["ingest"]),
+            "ingest": IngestPorts(INGEST, self.processes["ingest"], self.blobs),
             "observe": ObservePorts(
                 OBSERVE,
                 Metrics(world, adversary, "metrics"),

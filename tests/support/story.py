@@ -7,7 +7,7 @@ from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.envelope import Actor, Envelope, Producer, RecordedEvent
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.evidence import Citation, EvidenceGap, EvidenceItem, Finding, Window
-from resilibot.contracts.signal import MetricRef, ResourceRef, Severity, Signal
+from resilibot.contracts.signal import MetricRef, RawRef, ResourceRef, Severity, Signal
 
 INCIDENT = "01JD9Z3K6Q8V7W2X4Y5Z6A7B8C"
 FINGERPRINT = "5b1d7c0a9e3f4a26"
@@ -212,6 +212,15 @@ SIGNAL_EVENTS: list[DomainEvent] = [
     e.SignalReceivedV1(signal=signal(), disposition="opened", incident_id=INCIDENT, occurrence=1),
     e.SignalReleasedV1(incident_id=INCIDENT, why="resolved", released_at=at(90)),
 ]
+IGNORED_EVENTS: list[DomainEvent] = [
+    e.SignalIgnoredV1(
+        source="ec2",
+        kind="aws.ec2: EC2 Instance State-change Notification",
+        reason="state running is no failure",
+        source_id="m-9",
+        raw=RawRef(ref=f"s3://resilibot-blobs/sha256/{'cd' * 32}", index=0, sha256="ef" * 32, size_bytes=310),
+    ),
+]
 TARGET_EVENTS: list[DomainEvent] = [
     e.TargetClaimedV1(incident_id=INCIDENT, action_id="a1", action=STEP.action),
     e.TargetReleasedV1(
@@ -222,6 +231,7 @@ CONTROL_EVENTS: list[DomainEvent] = [e.SubjectForgottenV1(subject="5f" * 16)]
 STREAMS: dict[str, list[DomainEvent]] = {
     f"incident#{INCIDENT}": INCIDENT_EVENTS,
     f"signal#{FINGERPRINT}": SIGNAL_EVENTS,
+    "signal#ignored-ec2-20261124": IGNORED_EVENTS,
     "target#service/orders": TARGET_EVENTS,
     "control#erasure": CONTROL_EVENTS,
 }

@@ -13,7 +13,7 @@ from resilibot.local.door import AT_ONCE, Door, Refused, check_body
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
-        (b'{"title": "\xff"}', 400, "utf-8"),
+        (b'{"title": "\xff"}', 400, "UTF-8"),
         (b"{", 400, "body"),
         (b"[" * 200_000, 400, "nested"),
         (b'{"n": ' + b"9" * 5000 + b"}", 400, "body"),

@@ -13,6 +13,7 @@ from resilibot.ingest.ports import Ports
 from resilibot.ingest.release import release_signal
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
+from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.service import On, Trigger
 from resilibot.runtime.testing import INCIDENT, NOON, Story, story
@@ -26,7 +27,7 @@ class Door:
     """The intake's decision over an in-memory history."""
 
     def __init__(self) -> None:
-        ports = Ports(IngestSettings(quiet_period_s=60), ManualClock(NOON))
+        ports = Ports(IngestSettings(quiet_period_s=60), ManualClock(NOON), InMemoryBlobStore())
         self.told: Story = story(SERVICE, ports)
 
     @property

@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilibot.contracts.signal import Severity
-from resilibot.ingest.cloudwatch import MalformedSignal, SignalError, UnsupportedSignal, fingerprint, parse
+from resilibot.contracts.signal import Severity, Signal
+from resilibot.ingest.fingerprint import fingerprint
+from resilibot.ingest.sources import Ignored, MalformedSignal, Refused, SignalError, read
+from tests.support.story import NOON
+
+
+def parse(body: str) -> Signal:
+    """The one signal in a message."""
+    (item,) = read(body, received_at=NOON)
+    assert isinstance(item, Signal), item
+    return item
 
 
 def notification(**changes: Any) -> dict[str, Any]:
@@ -128,21 +137,21 @@ def test_the_alarms_words_may_set_the_severity_and_the_rule_is_named() -> None:
     signal = parse(sns(notification(AlarmDescription="[CRITICAL] money is lost")))
     assert (signal.severity, signal.severity_rule) == (Severity.CRITICAL, "alarm-text")
     assert parse(sns(notification())).severity_rule == "cloudwatch-default"
+    mixed = parse(sns(notification(AlarmName="[LOW] orders", AlarmDescription="[CRITICAL] money is lost")))
+    assert mixed.severity is Severity.CRITICAL, "the highest counts: nobody hides it behind a lower word"
 
 
 @pytest.mark.feature(6)
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ("nonsense", "message"),
+        ('{"nonsense"', "message"),
         ("[]", "message"),
-        (json.dumps({"Type": "Notification", "MessageId": "m"}), "Message"),
+        (json.dumps({"Type": "Notification", "MessageId": "m", "Message": 7}), "Message"),
         (json.dumps({"Type": "Notification", "MessageId": "m", "Message": "{"}), "Message"),
-        (json.dumps({"Type": "Notification", "Message": json.dumps(notification())}), "MessageId"),
         (sns({"AlarmName": "half"}), "NewStateValue"),
         (sns(notification(AlarmName="")), "AlarmName"),
         (sns(notification(NewStateValue="PANIC")), "NewStateValue"),
-        (sns(notification(StateChangeTime="noon")), "StateChangeTime"),
         (json.dumps(eventbridge(detail=None)), "detail"),
         (json.dumps(eventbridge(detail={"alarmName": "x"})), "state"),
     ],
@@ -152,9 +161,122 @@ def test_a_malformed_signal_names_the_field(body: str, field: str) -> None:
         parse(body)
 
 
-def test_another_event_is_refused_with_what_it_is() -> None:
-    with pytest.raises(UnsupportedSignal, match="EC2 Instance State-change"):
-        parse(json.dumps({"detail-type": "EC2 Instance State-change Notification", "id": "1"}))
+def test_an_alarm_is_not_lost_for_an_odd_time_or_a_missing_id() -> None:
+    """The time is then that of its arrival, the id that of its content: a redelivery is still known."""
+    for stamp in ("noon", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z", None, 7):
+        assert parse(sns(notification(StateChangeTime=stamp))).fired_at == NOON
+    bare = json.dumps(notification())
+    assert parse(bare).source_id == parse(bare).source_id
+    assert parse(bare).source_id != parse(json.dumps(notification(NewStateReason="another"))).source_id
+
+
+def test_another_event_is_ignored_with_what_it_is() -> None:
+    event = {"detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2", "id": "1", "detail": {}}
+    (item,) = read(json.dumps(event))
+    assert isinstance(item, Ignored)
+    assert "EC2 Instance State-change" in item.kind
+    assert item.source_id == "1"
+
+
+def invocation(**changes: Any) -> dict[str, Any]:
+    """The same alarm as CloudWatch invokes a function with it."""
+    event = eventbridge()
+    return {
+        "source": "aws.cloudwatch",
+        "alarmArn": event["resources"][0],
+        "accountId": "111122223333",
+        "time": "2026-11-24T12:00:00.123+0000",
+        "region": "eu-west-1",
+        "alarmData": event["detail"] | changes,
+    }
+
+
+def sqs(*bodies: str) -> str:
+    records = [{"messageId": f"q-{n}", "eventSource": "aws:sqs", "body": body} for n, body in enumerate(bodies)]
+    return json.dumps({"Records": records})
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        json.dumps(invocation()),
+        json.dumps({"Records": [{"EventSource": "aws:sns", "Sns": json.loads(sns(notification()))}]}),
+        sqs(sns(notification())),
+        sqs(json.dumps(eventbridge())),
+        sqs(sns(eventbridge())),
+        json.dumps([eventbridge()]),
+    ],
+    ids=["direct", "sns to lambda", "sns in sqs", "event in sqs", "event in sns in sqs", "a list"],
+)
+def test_every_route_tells_the_same_thing(message: str) -> None:
+    signal = parse(message)
+    assert fingerprint(signal) == fingerprint(parse(sns(notification())))
+    assert (signal.name, signal.state, signal.fired_at) == (
+        "orders-failures",
+        "ALARM",
+        parse(sns(notification())).fired_at,
+    )
+
+
+def test_a_bad_record_hides_no_good_one() -> None:
+    bad, good = read(sqs(sns({"AlarmName": "half"}), sns(notification())))
+    assert isinstance(bad, Refused)
+    assert bad.reason == "cloudwatch: Records.0.body.Message.NewStateValue: missing, or no text"
+    assert isinstance(good, Signal)
+
+
+@pytest.mark.parametrize("source", ["my.app", "aws.cloudwatch ", "aws.cloudw\u0430tch", "", None, ["aws.cloudwatch"]])
+def test_nobody_but_cloudwatch_tells_of_its_alarms(source: Any) -> None:
+    with pytest.raises(MalformedSignal, match="source"):
+        parse(json.dumps(eventbridge(source=source)))
+    with pytest.raises(MalformedSignal, match="source"):
+        parse(json.dumps(invocation() | {"source": source}))
+
+
+def test_an_anomaly_alarm_keeps_the_metric_to_look_at() -> None:
+    band = {"Id": "ad1", "Expression": "ANOMALY_DETECTION_BAND(m1, 2)", "ReturnData": True}
+    metric = {"Namespace": "Web", "MetricName": "Latency", "Dimensions": [{"name": "Service", "value": "orders"}]}
+    stat = {"Id": "m1", "MetricStat": {"Metric": metric, "Period": 120, "Stat": "p99"}, "ReturnData": True}
+    signal = parse(sns(notification(Trigger={"Metrics": [band, stat], "ThresholdMetricId": "ad1", "Threshold": 0})))
+    assert signal.metric is not None
+    assert (signal.metric.name, signal.metric.statistic, signal.metric.period_s) == ("Latency", "p99", 120)
+    assert signal.metric.threshold is None, "the band is the threshold, no number"
+    assert signal.resource.service == "orders"
+
+
+@pytest.mark.parametrize(("other", "is_told"), [("orders", True), ("billing", False)])
+def test_of_math_over_several_metrics_one_is_looked_at_if_all_are_of_one_resource(other: str, is_told: bool) -> None:
+    def stat(name: str, service: str) -> dict[str, Any]:
+        metric = {"namespace": "Web", "name": name, "dimensions": {"Service": service}}
+        return {"id": name.lower(), "metricStat": {"metric": metric, "period": 60, "stat": "Sum"}, "returnData": False}
+
+    event = eventbridge()
+    ratio = {"id": "e1", "expression": "failures/requests", "returnData": True}
+    event["detail"]["configuration"]["metrics"] = [ratio, stat("Failures", "orders"), stat("Requests", other)]
+    signal = parse(json.dumps(event))
+    assert [metric.name for metric in signal.metrics] == ["Failures", "Requests"]
+    assert (signal.metric is not None) is is_told
+    assert signal.metric is None or signal.metric.threshold is None
+
+
+def test_a_composite_alarm_is_taken_unless_its_owner_suppresses_it() -> None:
+    event = eventbridge()
+    event["detail"]["configuration"] = {"alarmRule": "ALARM(a) OR ALARM(b)", "actionsSuppressor": "quiet"}
+    assert parse(json.dumps(event)).state == "ALARM"
+    event["detail"]["state"]["actionsSuppressedBy"] = "Alarm"
+    (item,) = read(json.dumps(event))
+    assert isinstance(item, Ignored)
+    assert "suppresses" in item.reason
+
+
+def test_titles_and_names_hold_nothing_that_steers_a_screen() -> None:
+    name = "cpu\x1b[2J\u202ehigh\u0000\u200b\u2066"
+    signal = parse(sns(notification(AlarmName=name, NewStateReason="a\x1b]0;x\x07\nb")))
+    assert signal.name == "cpu [2Jhigh"
+    assert signal.title == "cpu [2Jhigh is in ALARM"
+    assert signal.reason == "a ]0;x\nb"
+    with pytest.raises(MalformedSignal, match="AlarmName"):
+        parse(sns(notification(AlarmName="\u202e\u0000 \u200b")))
 
 
 @pytest.mark.feature(6)
@@ -166,7 +288,7 @@ def test_another_event_is_refused_with_what_it_is() -> None:
 )
 def test_no_text_at_all_raises_anything_else(body: str) -> None:
     with contextlib.suppress(SignalError):
-        parse(body)
+        read(body)
 
 
 @given(
@@ -177,7 +299,7 @@ def test_no_text_at_all_raises_anything_else(body: str) -> None:
 )
 def test_no_alarm_with_wrong_types_raises_anything_else(changes: dict[str, Any]) -> None:
     with contextlib.suppress(SignalError):
-        parse(sns(notification(**changes)))
+        read(sns(notification(**changes)))
 
 
 @pytest.mark.feature(6)
@@ -194,4 +316,4 @@ def test_no_alarm_with_wrong_types_raises_anything_else(changes: dict[str, Any])
 )
 def test_no_trigger_with_wrong_types_raises_anything_else(changes: dict[str, Any]) -> None:
     with contextlib.suppress(SignalError):
-        parse(sns(notification(Trigger=notification()["Trigger"] | changes)))
+        read(sns(notification(Trigger=notification()["Trigger"] | changes)))

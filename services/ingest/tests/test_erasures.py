@@ -11,6 +11,7 @@ from resilibot.ingest.ports import Ports
 from resilibot.ingest.routes import ERASURES, routes
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
+from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.personal import InMemorySubjectKeys, Personal
@@ -37,7 +38,7 @@ class House:
 @pytest.fixture
 def house() -> Iterator[House]:
     store, clock, personal = InMemoryEventStore(), ManualClock(NOON), Personal(InMemorySubjectKeys())
-    ports = Ports(IngestSettings(), clock)
+    ports = Ports(IngestSettings(), clock, InMemoryBlobStore())
     writer = Writer(store, SERVICE, clock, ports=ports, personal=personal)
     personal.identity(ANN)  # she has done something
     with known(("ann", ANN, {"responder"}), ("pat", PAT, {"admin"})):

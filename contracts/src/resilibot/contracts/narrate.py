@@ -58,6 +58,11 @@ def _(event: e.SignalReceivedV1) -> str:
 
 
 @narrate.register
+def _(event: e.SignalIgnoredV1) -> str:
+    return f"Nothing was done about {event.kind} from {event.source}: {event.reason}"
+
+
+@narrate.register
 def _(event: e.SignalReleasedV1) -> str:
     return f"Signal released: its incident {event.incident_id} is {event.why}"
 

@@ -32,7 +32,7 @@ from resilibot.contracts.events.opened import (
     SignalClearedV1,
 )
 from resilibot.contracts.events.planned import NoRemedyFoundV1, PlanProposedV1, PlanStep
-from resilibot.contracts.events.signalled import SignalReceivedV1, SignalReleasedV1
+from resilibot.contracts.events.signalled import SignalIgnoredV1, SignalReceivedV1, SignalReleasedV1
 from resilibot.contracts.events.targeted import TargetClaimedV1, TargetReleasedV1
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "Reasoner",
     "SignalAttachedV1",
     "SignalClearedV1",
+    "SignalIgnoredV1",
     "SignalReceivedV1",
     "SignalReleasedV1",
     "StepGate",

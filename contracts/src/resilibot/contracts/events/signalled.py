@@ -1,11 +1,14 @@
-"""ingest, on `signal#<fingerprint>`: every accepted signal exactly once, and which incident it belongs to."""
+"""ingest, on `signal#<fingerprint>`: every accepted signal exactly once, and which incident it belongs to.
+
+What is well-formed but no signal stands on `signal#ignored-<source>-<yyyymmdd>`: by source and UTC day of its arrival.
+"""
 
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from resilibot.contracts.event import Category, DomainEvent, EmitterName, UtcTime
-from resilibot.contracts.signal import Signal
+from resilibot.contracts.signal import RawRef, Signal
 
 Disposition = Literal["opened", "attached", "counted", "cleared", "reopened", "ignored"]
 
@@ -30,3 +33,15 @@ class SignalReleasedV1(DomainEvent):
     incident_id: str
     why: Literal["resolved", "closed"]
     released_at: UtcTime
+
+
+class SignalIgnoredV1(DomainEvent):
+    """Something well-formed came in that is nothing to act on: recorded, so that nobody asks where it went."""
+
+    emitter: ClassVar[EmitterName] = "ingest"
+    category: ClassVar[Category] = "signal"
+    source: str  # health, slack, unknown ...
+    kind: str = Field(max_length=200)  # what it is, in its sender's words: "aws.ecs: ECS Task State Change"
+    reason: str = Field(max_length=500)  # why nothing is done
+    source_id: str
+    raw: RawRef | None = None

@@ -4,7 +4,17 @@ from typing import Annotated
 
 import typer
 
-from resilibot.local.commands import archiving, auditing, letters, looking, rebuilding, render, running, status
+from resilibot.local.commands import (
+    archiving,
+    auditing,
+    evaluating,
+    letters,
+    looking,
+    rebuilding,
+    render,
+    running,
+    status,
+)
 from resilibot.local.commands.context import BAD_USE, api, errors, show
 from resilibot.local.drill import decide
 
@@ -15,6 +25,7 @@ incident_app = typer.Typer(no_args_is_help=True, help="List, show, open and clos
 app.add_typer(incident_app, name="incident")
 app.add_typer(letters.app, name="dlq")
 app.add_typer(auditing.app, name="audit")
+app.add_typer(evaluating.app, name="eval")
 app.command("up")(running.up)
 app.command("demo")(running.demo)
 app.command("drill")(running.drill)

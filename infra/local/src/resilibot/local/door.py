@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
+from resilibot.contracts import strict_json
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -18,7 +20,6 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 AT_ONCE = 8
 THREADS_EACH = 8  # more than there are middlewares around a route
-BODY_BYTES = 1_000_000
 
 
 class Refused(Exception):
@@ -61,25 +62,11 @@ def check_body(content_type: str, body: bytes) -> None:
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content-type: application/json is needed")
     try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
-    except RecursionError:
-        raise Refused(HTTPStatus.BAD_REQUEST, "body: nested too deep") from None
-    except ValueError as error:  # not UTF-8, not JSON, NaN, a number of thousands of digits
-        raise Refused(HTTPStatus.BAD_REQUEST, f"body: {error}"[:300]) from None
+        value = strict_json.parse(body)
+    except strict_json.NotStrictJson as error:
+        raise Refused(HTTPStatus.BAD_REQUEST, f"body: {error}") from None
     if not isinstance(value, dict):
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"body: an object is needed, not {type(value).__name__}")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
-        raise ValueError(f"{twice[:80]!r} stands there twice")
-    return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _check_headers(scope: Message) -> None:
@@ -94,13 +81,13 @@ def _header(scope: Message, wanted: bytes) -> str:
 
 
 async def _read(receive: Receive) -> bytes:
-    """The whole body. Raises Refused above BODY_BYTES."""
+    """The whole body. Raises Refused above strict_json.MAX_BYTES."""
     body: bytes = b""
     while True:
         message = await receive()
         body += bytes(message.get("body", b""))
-        if len(body) > BODY_BYTES:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"body: more than {BODY_BYTES} bytes")
+        if len(body) > strict_json.MAX_BYTES:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"body: more than {strict_json.MAX_BYTES} bytes")
         if not message.get("more_body"):
             return body
 

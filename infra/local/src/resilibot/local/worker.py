@@ -47,7 +47,7 @@ class Poller:
             QueueUrl=self._url,
             MaxNumberOfMessages=BATCH,
             WaitTimeSeconds=POLL_S,
-            AttributeNames=["MessageGroupId", "ApproximateReceiveCount"],
+            AttributeNames=["MessageGroupId", "ApproximateReceiveCount", "SentTimestamp"],
         )
         messages = answer.get("Messages", [])
         if messages:

@@ -8,13 +8,17 @@ from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
+from resilibot.ingest.sources import reader
+from resilibot.ingest.sources.mapped import load_file
 from resilibot.runtime.environment import Runtime
 
 
 @cache
 def _composed() -> tuple[Runtime, Ports]:
     runtime = Runtime.from_env()
-    return runtime, Ports(IngestSettings(), runtime.clock)
+    settings = IngestSettings()
+    own = load_file(settings.sources_file) if settings.sources_file else ()
+    return runtime, Ports(settings, runtime.clock, runtime.blobs, reader(own))
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:

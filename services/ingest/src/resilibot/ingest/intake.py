@@ -1,17 +1,50 @@
-"""intake: raw signals from the intake queue, parsed, grouped by fingerprint, one commit per group and batch."""
+"""intake: what comes to the door, read by its source, grouped by what it is about, one commit per group and batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
 
+from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
-from resilibot.contracts.signal import Signal
+from resilibot.contracts.signal import RawRef, Signal
 from resilibot.ingest.attach import SignalHistory, decide_signals, fold_signals
-from resilibot.ingest.cloudwatch import fingerprint, parse
+from resilibot.ingest.fingerprint import fingerprint
+from resilibot.ingest.kept import Kept
 from resilibot.ingest.ports import Ports
-from resilibot.runtime.bus.batch import Batch, Response, handle_by_key
+from resilibot.ingest.sources import Ignored, MalformedSignal, Refused
+from resilibot.ingest.sources.fields import moment
+from resilibot.ingest.sources.registry import QUEUE
+from resilibot.runtime.bus.batch import Batch, Response, handle_grouped
 from resilibot.runtime.event_store.port import Stream
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
+
+NOT_KEPT = frozenset({"http", "slack", "sns"})  # ignored, and may hold what lets one in: a token, a cookie, a header
+AT_ONCE = 10  # signals in one commit: an item of the store holds some hundred kilobytes
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """One signal, or one thing to ignore, and where in its batch the message stood that told it."""
+
+    item: Signal | Ignored
+    kept: Kept
+    index: int | None  # None: the message is not kept
+
+    @property
+    def raw(self) -> RawRef | None:
+        return None if self.index is None else self.kept.ref(self.index)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of one message: the events written, and why any of its records was refused."""
+
+    recorded: tuple[RecordedEvent, ...]
+    refused: tuple[str, ...]
 
 
 class Intake:
@@ -20,13 +53,48 @@ class Intake:
     def __init__(self, ports: Ports, writer: Writer) -> None:
         self._ports = ports
         self._writer = writer
+        self._ignored: dict[str, Stream] = {}  # by source, the stream of its day as last seen: saves reading it again
 
     def handle(self, batch: Batch) -> Response:
         """An SQS batch as Lambda delivers it. Returns the partial-batch response."""
-        return handle_by_key(batch, _read, self._take)
+        kept = Kept(self._ports.blobs)
 
-    def _take(self, key: str, signals: Sequence[Signal]) -> None:
-        self.accept(key, signals, Actor(kind="system", id=signals[0].source))
+        def read(record: Mapping[str, Any]) -> Iterator[tuple[str, Arrived]]:
+            now = self._ports.clock.now()
+            sent_at = moment(record.get("attributes", {}).get("SentTimestamp"), now)  # the same at each redelivery
+            items = self._ports.read(record["body"], QUEUE, received_at=sent_at, message_id=record["messageId"])
+            yield from _keyed(items, kept, record["body"])
+            if refused := _refused(items):
+                raise MalformedSignal("; ".join(refused)[:2000])
+
+        return handle_grouped(batch, read, self._take)
+
+    def receive(self, raw: bytes | str, hint: str | None = None, *, message_id: str = "") -> Receipt:
+        """One message by another door than the queue, recorded before this returns.
+
+        hint: the sender, where the door knows it. Raises MalformedSignal (nothing in it can be read), BlobError and
+        StoreError (nothing, or a part, was recorded: the sender may send it again).
+        """
+        received_at: datetime = self._ports.clock.now()
+        items = self._ports.read(raw, hint, received_at=received_at, message_id=message_id)
+        groups: dict[str, list[Arrived]] = {}
+        for key, arrived in _keyed(items, Kept(self._ports.blobs), raw):
+            groups.setdefault(key, []).append(arrived)
+        recorded = [event for key, group in groups.items() for event in self._take(key, group)]
+        return Receipt(tuple(recorded), tuple(_refused(items)))
+
+    def _take(self, key: str, arrived: Sequence[Arrived]) -> list[RecordedEvent]:
+        """Record what came in under one key: signals of one fingerprint, or what is ignored of one source and day."""
+        recorded: list[RecordedEvent] = []
+        for start in range(0, len(arrived), AT_ONCE):
+            part = [(a.item, a.raw) for a in arrived[start : start + AT_ONCE]]
+            signals = [item.model_copy(update={"raw": raw}) for item, raw in part if isinstance(item, Signal)]
+            ignored = [(item, raw) for item, raw in part if isinstance(item, Ignored)]
+            if signals:
+                recorded += self.accept(key, signals, Actor(kind="system", id=signals[0].source))
+            if ignored:
+                recorded += self._note(key, ignored)
+        return recorded
 
     def accept(
         self, key: str, signals: Sequence[Signal], actor: Actor, command_id: str | None = None
@@ -53,6 +121,24 @@ class Intake:
 
         return self._writer.write(streams, decide, Origin(actor, command_id=command_id), loaded=loaded)
 
+    def _note(self, key: str, ignored: Sequence[tuple[Ignored, RawRef | None]]) -> list[RecordedEvent]:
+        """Record what nothing is done about, each source id once. Raises StoreError."""
+        name, source = stream_id("signal", key), ignored[0][0].source
+        known = self._ignored.get(source)
+        written = self._writer.write(
+            [name],
+            partial(_decide_ignored, name, ignored),
+            Origin(Actor(kind="system", id=source)),
+            loaded={name: known} if known is not None and known.id == name else None,
+        )
+        if written:
+            before = known.events if known is not None and known.id == name else ()
+            if written[0].version == len(before) + 1:
+                self._ignored[source] = Stream(name, (*before, *written), written[-1].version, written[-1].hash)
+            else:
+                self._ignored.pop(source, None)  # others write to it as well: read it the next time
+        return written
+
     def _case(self, history: SignalHistory, current: Mapping[str, Stream]) -> IncidentCase | None:
         """The incident the history names; loaded on the spot when another writer opened it in between."""
         if history.incident_id is None:
@@ -62,6 +148,30 @@ class Intake:
         return fold(history.incident_id, stream.events)
 
 
-def _read(body: str) -> tuple[str, Signal]:
-    signal = parse(body)
-    return fingerprint(signal), signal
+def _decide_ignored(
+    name: str, ignored: Sequence[tuple[Ignored, RawRef | None]], current: Mapping[str, Stream]
+) -> Sequence[On]:
+    events = (recorded.readable for recorded in current[name].events)
+    seen = {event.source_id for event in events if isinstance(event, e.SignalIgnoredV1)}
+    new = {item.source_id: (item, raw) for item, raw in ignored if item.source_id not in seen}
+    return [
+        On(name, e.SignalIgnoredV1(source=i.source, kind=i.kind, reason=i.reason, source_id=i.source_id, raw=raw))
+        for i, raw in new.values()
+    ]
+
+
+def _keyed(
+    items: Sequence[Signal | Ignored | Refused], kept: Kept, message: bytes | str
+) -> Iterator[tuple[str, Arrived]]:
+    told = [item for item in items if not isinstance(item, Refused)]
+    is_kept = any(item.source not in NOT_KEPT for item in told)
+    index = kept.add(message) if is_kept else None
+    for item in told:
+        if isinstance(item, Signal):
+            yield fingerprint(item), Arrived(item, kept, index)
+        else:
+            yield f"ignored-{item.source}-{item.received_at:%Y%m%d}", Arrived(item, kept, index)
+
+
+def _refused(items: Sequence[Signal | Ignored | Refused]) -> list[str]:
+    return [item.reason for item in items if isinstance(item, Refused)]

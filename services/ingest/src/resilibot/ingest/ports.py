@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from resilibot.ingest import sources
 from resilibot.ingest.settings import IngestSettings
+from resilibot.runtime.blobs import BlobStore
 from resilibot.runtime.clock import Clock
 
 
@@ -10,3 +12,5 @@ from resilibot.runtime.clock import Clock
 class Ports:
     settings: IngestSettings
     clock: Clock
+    blobs: BlobStore  # the senders' own bytes
+    read: sources.Reader = sources.read

@@ -12,7 +12,7 @@ from resilibot.contracts.case import Status, fold
 from resilibot.contracts.envelope import Actor, stream_id
 from resilibot.contracts.personal import Words
 from resilibot.contracts.signal import ResourceRef, Severity, Signal
-from resilibot.ingest.cloudwatch import fingerprint
+from resilibot.ingest.fingerprint import fingerprint
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
 from resilibot.runtime.http import Conflict, NotFound, new_router, principal_of

@@ -13,6 +13,7 @@ SERVICE = Service(
             e.SignalClearedV1,
             e.IncidentReopenedV1,
             e.IncidentClosedV1,
+            e.SignalIgnoredV1,
             e.SignalReceivedV1,
             e.SignalReleasedV1,
             e.SubjectForgottenV1,
@@ -25,5 +26,5 @@ SERVICE = Service(
     timers={e.IncidentResolvedV1: quiet_timer},
     due={"quiet_period": Reaction(close_after_quiet)},
     routes=("POST /incidents", "POST /incidents/{incident_id}/close", "POST /erasures"),
-    needs=("secretsmanager:GetSecretValue", "kms:GenerateDataKey", "kms:Decrypt", "kms:GenerateMac"),
+    needs=("s3:PutObject", "secretsmanager:GetSecretValue", "kms:GenerateDataKey", "kms:Decrypt", "kms:GenerateMac"),
 )

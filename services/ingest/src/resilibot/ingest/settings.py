@@ -1,5 +1,7 @@
 """settings: environment of the ingest service, prefix RESILIBOT_."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -12,3 +14,6 @@ class IngestSettings(BaseSettings):
     )
     account: str = Field(default="", description="Account written on manual incidents")
     region: str = Field(default="", description="Region written on manual incidents")
+    sources_file: Path | None = Field(
+        default=None, description="TOML file of an owner's own senders, in the form of sources/vendors.toml"
+    )

@@ -12,6 +12,7 @@ SERVICE = Service(
             e.SignalClearedV1,
             e.IncidentReopenedV1,
             e.IncidentClosedV1,
+            e.SignalIgnoredV1,
             e.SignalReceivedV1,
             e.SignalReleasedV1,
             e.EvidenceGatheredV1,

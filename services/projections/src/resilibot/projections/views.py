@@ -54,6 +54,13 @@ class SignalView:
     def _after(self, recorded: RecordedEvent) -> "SignalView":
         seen = replace(self, version=recorded.version)
         event = _event(recorded)
+        if isinstance(event, e.SignalIgnoredV1):
+            return replace(
+                seen,
+                received=self.received + 1,
+                dispositions={"ignored": self.dispositions.get("ignored", 0) + 1},
+                last={"name": event.kind, "state": "ignored", "at": format_time(recorded.envelope.recorded_at)},
+            )
         if not isinstance(event, e.SignalReceivedV1):
             return seen
         counted = {**self.dispositions, event.disposition: self.dispositions.get(event.disposition, 0) + 1}

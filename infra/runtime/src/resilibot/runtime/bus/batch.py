@@ -5,7 +5,7 @@ the queue redelivers it, then buries it. Nothing is half-written, because nothin
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,29 +28,42 @@ def handle_each(batch: Batch, handle: Callable[[str], None]) -> Response:
 
 
 def handle_by_key(
-    batch: Batch, read: Callable[[str], tuple[str, Item]], handle: Callable[[str, list[Item]], None]
+    batch: Batch, read: Callable[[str], tuple[str, Item]], handle: Callable[[str, list[Item]], object]
 ) -> Response:
     """read(body) gives key and item; handle(key, items) is called once per key, with its items in order.
 
     What cannot be read fails by itself; what cannot be handled fails with all of its key.
     """
-    failed: list[str] = []
-    groups: dict[str, dict[str, Item]] = {}
+    return handle_grouped(batch, lambda record: [read(record["body"])], handle)
+
+
+def handle_grouped(
+    batch: Batch,
+    read: Callable[[Mapping[str, Any]], Iterable[tuple[str, Item]]],
+    handle: Callable[[str, list[Item]], object],
+) -> Response:
+    """Like handle_by_key, where one record may hold several items, or none.
+
+    A reader may yield what it could read and then raise: that is handled, and the record fails all the same, so that
+    the queue keeps it. What cannot be handled fails with all records of its key.
+    """
+    failed: dict[str, None] = {}
+    groups: dict[str, list[tuple[str, Item]]] = {}
 
     def collect(record: Mapping[str, Any]) -> None:
-        key, item = read(record["body"])
-        groups.setdefault(key, {})[record["messageId"]] = item
+        for key, item in read(record):
+            groups.setdefault(key, []).append((record["messageId"], item))
 
     for record in batch["Records"]:
         if not _done(partial(collect, record), record["messageId"]):
-            failed.append(record["messageId"])
+            failed[record["messageId"]] = None
     for key, items in groups.items():
-        if not _done(partial(handle, key, list(items.values())), key):
-            failed += items
-    return _response(failed)
+        if not _done(partial(handle, key, [item for _, item in items]), key):
+            failed |= dict.fromkeys(message_id for message_id, _ in items)
+    return _response(list(failed))
 
 
-def _done(call: Callable[[], None], place: str) -> bool:
+def _done(call: Callable[[], object], place: str) -> bool:
     try:
         call()
     except Exception as error:  # boundary 1 of 3 (style): an unknown error fails this record, never the worker

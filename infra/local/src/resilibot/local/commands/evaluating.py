@@ -1,0 +1,55 @@
+"""eval: what the product makes of given input, file by file, on the production path and without anything running."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from resilibot.local.commands.context import BAD_USE, fail
+from resilibot.local.ingest_eval import INDEX_FILES, judge
+
+app = typer.Typer(no_args_is_help=True, help="Run the product's own code over a folder of input.")
+
+
+@app.command("ingest")
+def ingest(
+    folder: Annotated[Path, typer.Argument(help="every file below it is one message as it came")],
+    out: Annotated[Path | None, typer.Option(help="JSON lines; standard output if not given")] = None,
+    expect: Annotated[Path | None, typer.Option(help="JSON lines with file, accept and expect: compare")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="machine-readable output")] = False,
+) -> None:
+    """One line per file: what the intake does with it. Exit code 1 when there is no file, or one is not as expected."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in INDEX_FILES]
+    if not files:
+        raise fail(
+            f"{folder}: no file in it, nothing was evaluated", "no_cases", as_json, 1 if folder.is_dir() else BAD_USE
+        )
+    rows = [{"file": path.relative_to(folder).as_posix(), **judge(path.read_bytes())} for path in files]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if out is not None:
+        out.write_text(lines, encoding="utf-8")
+    elif expect is None:
+        typer.echo(lines, nl=False)
+    if expect is not None:
+        _compare(rows, expect, as_json)
+
+
+def _compare(rows: list[dict[str, Any]], expect: Path, as_json: bool) -> None:
+    wanted = [json.loads(line) for line in expect.read_text(encoding="utf-8").splitlines() if line.strip()]
+    by_file = {row["file"]: row for row in rows}
+    differing = [said for case in wanted if (said := _differs(case, by_file.get(case["file"])))]
+    differing += [f"{name}: no expectation" for name in sorted(by_file.keys() - {case["file"] for case in wanted})]
+    typer.echo(json.dumps({"cases": len(wanted), "differing": differing}) if as_json else f"{len(wanted)} cases")
+    if differing or not wanted:
+        raise fail("; ".join(differing) or "no case", "not_as_expected", as_json)
+
+
+def _differs(case: dict[str, Any], row: dict[str, Any] | None) -> str:
+    """Why a row is not as expected; "" if it is. `expect` names fields of signals, in any order."""
+    if row is None:
+        return f"{case['file']}: no line"
+    if row["outcome"] not in case["accept"]:
+        return f"{case['file']}: {row['outcome']} ({row['reason']}), expected {', '.join(case['accept'])}"
+    missing = [want for want in case.get("signals", []) if not any(want.items() <= s.items() for s in row["signals"])]
+    return f"{case['file']}: no signal like {missing[0]} in {row['signals']}" if missing else ""

@@ -1,0 +1,100 @@
+"""alertmanager: alerts of Prometheus Alertmanager, and of Grafana's unified alerting, which speaks the same. Pure.
+
+Formats: Prometheus, alerting configuration, <webhook_config> (versions 3 and 4); Alertmanager API v2, postable alerts;
+Grafana, "Webhook notifier". Each alert is a signal of its own, told apart by its fingerprint or its labels.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from resilibot.contracts.canonical import content_hash
+from resilibot.contracts.signal import SignalState
+from resilibot.ingest.sources import build
+from resilibot.ingest.sources.errors import MalformedSignal
+from resilibot.ingest.sources.fields import at, mapping, moment, one_of, pairs, words
+from resilibot.ingest.sources.record import Item, Record, Refused, Source
+from resilibot.ingest.sources.severity import by_word
+
+STATES: dict[str, SignalState] = {
+    **dict.fromkeys(("firing", "alerting", "Alerting", "active", "pending"), "ALARM"),
+    **dict.fromkeys(("resolved", "ok", "normal", "Normal", "inactive"), "OK"),
+    **dict.fromkeys(("nodata", "no_data", "NoData", "DatasourceNoData"), "INSUFFICIENT_DATA"),
+}
+MARKS = ("receiver", "groupLabels", "commonLabels", "groupKey", "externalURL", "status")
+NAMING = ("summary", "title", "message", "description")  # annotations that tell what an alert without a name is
+SERVICE_LABELS = ("service", "app", "job", "workload", "deployment", "container", "service_name")
+RESOURCE_LABELS = ("instance", "pod", "node", "host", "hostname", "deployment", "service", "job")
+
+
+def recognises(body: dict[str, Any]) -> bool:
+    if "alerts" in body:
+        return any(mark in body for mark in MARKS) or isinstance(at(body, "alerts.0.labels"), dict)
+    return isinstance(at(body, "labels.alertname"), str) and ("status" in body or "startsAt" in body)
+
+
+def read(record: Record) -> Iterator[Item]:
+    """Raises MalformedSignal if `alerts` is no list of objects; one bad alert among others is Refused."""
+    body = record.body
+    if "alerts" not in body:
+        yield _alert(record, body, {})
+        return
+    alerts = body["alerts"]
+    if not isinstance(alerts, list) or not alerts:
+        raise MalformedSignal(f"{record.place}alerts: a list with something in it is needed")
+    for number, alert in enumerate(alerts):
+        placed = record.within(f"alerts.{number}")
+        try:
+            if not isinstance(alert, dict):
+                raise MalformedSignal(f"{placed.place}: an object is needed, not {type(alert).__name__}")
+            yield _alert(placed, alert, body)
+        except MalformedSignal as error:
+            yield Refused(str(error))
+
+
+SOURCE = Source("alertmanager", recognises, read)
+
+
+def _alert(record: Record, alert: dict[str, Any], group: dict[str, Any]) -> Item:
+    own = mapping(alert, "labels", record.place) if "labels" in alert else {}
+    labels = pairs(group.get("commonLabels")) | pairs(own)
+    notes = pairs(group.get("commonAnnotations")) | pairs(alert.get("annotations"))
+    name = labels.get("alertname") or next((notes[note] for note in NAMING if notes.get(note)), "")
+    if not name:
+        raise MalformedSignal(f"{record.place}labels.alertname: missing, and no annotation tells what it is")
+    state = _state(record, alert, group)
+    source = "grafana" if "orgId" in group or "valueString" in alert or "dashboardURL" in alert else "alertmanager"
+    key = words(alert, "fingerprint") or content_hash(labels)
+    about = next((labels[label] for label in RESOURCE_LABELS if labels.get(label)), name)
+    started = words(alert, "startsAt")
+    return build.signal(
+        record,
+        source=source,
+        source_id=f"{key}@{started}@{state}" if started else record.own_id + f"/{key}",
+        name=name,
+        identity=key,
+        state=state,
+        title=f"{name}: {notes['summary']}" if notes.get("summary") and notes["summary"] != name else name,
+        reason=notes.get("description") or notes.get("message") or notes.get("summary", ""),
+        severity=by_word(source, "severity", labels.get("severity") or labels.get("priority") or notes.get("severity")),
+        fired_at=alert.get("endsAt") if state == "OK" else alert.get("startsAt"),
+        resource=build.resource_ref(
+            name=about,
+            account=labels.get("account") or labels.get("account_id", ""),
+            region=labels.get("region", ""),
+            service=next((labels[label] for label in SERVICE_LABELS if labels.get(label)), ""),
+            arn=labels.get("arn"),
+        ),
+        tags=labels,
+        links=[alert.get("generatorURL"), alert.get("panelURL"), alert.get("dashboardURL"), *notes.values()],
+    )
+
+
+def _state(record: Record, alert: dict[str, Any], group: dict[str, Any]) -> SignalState:
+    """Its own status, else the group's; a postable alert has none: it is over when it has ended."""
+    for told in (alert, group):
+        if "status" in told:
+            status = told["status"]
+            word = status.get("state") if isinstance(status, dict) else status
+            state: SignalState = one_of({"status": word}, "status", STATES, record.place)
+            return state
+    return "OK" if moment(alert.get("endsAt"), record.received_at) < record.received_at else "ALARM"
