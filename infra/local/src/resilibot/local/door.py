@@ -1,7 +1,6 @@
-"""door: what reaches the API at all: bounded, readable bodies, and no more requests at once than there are threads for.
+"""door: what reaches the API at all: bounded, readable bodies that come in time, and a crowd that waits.
 
-Powertools runs each of its middlewares in a thread of the loop's pool and waits in one for the next: as many requests
-at once as the pool has threads would wait for each other for ever.
+On AWS, API Gateway stands here.
 """
 
 import asyncio
@@ -11,14 +10,22 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
+from resilibot.contracts.events.controlled import RefusalReason
+from resilibot.runtime.access import Access
+from resilibot.runtime.http.problems import PROBLEM_JSON, SAFE, body_of
+from resilibot.runtime.http.refusals import UNKNOWN, Refusals
+from resilibot.runtime.http.router import RouteTable
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-AT_ONCE = 8
-THREADS_EACH = 8  # more than there are middlewares around a route
+AT_ONCE = 8  # requests inside, a thread each
 BODY_BYTES = 1_000_000
+BODY_S = 10.0  # for the whole body to come
+FLUSH_S = 15.0  # between two looks whether refusals wait to be told
+REASONS: dict[int, RefusalReason] = {408: "timed_out", 413: "too_large"}
 
 
 class Refused(Exception):
@@ -30,30 +37,68 @@ class Refused(Exception):
 
 
 class Door:
-    """An ASGI application around another."""
+    """An ASGI application around another. Bodies of signed routes pass as they are: what is signed is their bytes."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, table: RouteTable, refusals: Refusals | None = None, body_s: float = BODY_S) -> None:
         self._app = app
+        self._table = table
+        self._refusals = refusals
+        self._body_s = body_s
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._has_threads = False
+        self._telling: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
             return
-        if not self._has_threads:
-            self._has_threads = True
-            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(AT_ONCE * THREADS_EACH))
+        if scope["type"] != "http":
+            return
+        route = self._table.template(scope["method"], scope["path"])
         try:
             _check_headers(scope)
-            body = await _read(receive)
-            if scope["method"] in ("POST", "PUT", "PATCH"):
+            body = await self._body(receive)
+            if self._table.of(route) is Access.SIGNED:
+                _check_text(body)
+            elif scope["method"] in ("POST", "PUT", "PATCH"):
                 check_body(_header(scope, b"content-type"), body)
         except Refused as refused:
-            await _answer(send, refused)
+            await self._turn_away(send, refused, route)
             return
         async with self._places:
             await self._app(scope, _again(body), send)
+
+    async def _body(self, receive: Receive) -> bytes:
+        try:
+            return await asyncio.wait_for(_read(receive), self._body_s)
+        except TimeoutError:
+            raise Refused(HTTPStatus.REQUEST_TIMEOUT, f"body: not here within {self._body_s:.0f} s") from None
+
+    async def _turn_away(self, send: Send, refused: Refused, route: str | None) -> None:
+        if self._refusals is not None:
+            reason = REASONS.get(refused.status, "malformed")
+            async with self._places:  # telling takes a thread, as a request does
+                await asyncio.to_thread(self._refusals.note, reason, route or UNKNOWN, int(refused.status))
+        await _answer(send, refused)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(AT_ONCE))
+                if self._refusals is not None:
+                    self._telling = asyncio.create_task(self._tell(self._refusals))
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                if self._telling is not None and self._refusals is not None:
+                    self._telling.cancel()
+                    await asyncio.to_thread(self._refusals.close)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _tell(self, refusals: Refusals) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            await asyncio.to_thread(refusals.flush)
 
 
 def check_body(content_type: str, body: bytes) -> None:
@@ -89,6 +134,13 @@ def _check_headers(scope: Message) -> None:
             raise Refused(status, f"{name.decode('latin-1')}: not ASCII")
 
 
+def _check_text(body: bytes) -> None:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise Refused(HTTPStatus.BAD_REQUEST, "body: not UTF-8") from None
+
+
 def _header(scope: Message, wanted: bytes) -> str:
     return next((value.decode("ascii") for name, value in scope["headers"] if name == wanted), "")
 
@@ -113,16 +165,13 @@ def _again(body: bytes) -> Receive:
 
 
 async def _answer(send: Send, refused: Refused) -> None:
-    """RFC 9457 problem details."""
-    status, detail = refused.status, str(refused)
-    field = detail.partition(":")[0]
-    problem = {
-        "status": int(status),
-        "title": status.phrase,
-        "detail": detail,
-        "errors": [{"field": field, "message": detail.partition(": ")[2]}],
-    }
-    raw = json.dumps(problem).encode()
-    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(raw)).encode())]
-    await send({"type": "http.response.start", "status": int(status), "headers": headers})
+    """RFC 9457 problem details; the connection is closed, since what is left of the body is not read."""
+    detail = str(refused)
+    field, _, message = detail.partition(": ")
+    raw = json.dumps(body_of(refused.status, detail, errors=[{"field": field, "message": message}])).encode()
+    headers = {"Content-Type": PROBLEM_JSON, "Content-Length": str(len(raw)), "Connection": "close", **SAFE}
+    if refused.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": int(refused.status), "headers": encoded})
     await send({"type": "http.response.body", "body": raw})

@@ -1,20 +1,30 @@
 """Lambda entries of ingest. Composition only."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
+from resilibot.ingest.adapters.sqs_intake import SqsIntake
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
+from resilibot.ingest.refuse import record
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
-from resilibot.runtime.environment import Runtime
+from resilibot.ingest.webhooks import read_sources
+from resilibot.runtime.cached import Cached
+from resilibot.runtime.environment import Runtime, client
 
 
 @cache
 def _composed() -> tuple[Runtime, Ports]:
-    runtime = Runtime.from_env()
-    return runtime, Ports(IngestSettings(), runtime.clock)
+    runtime, s = Runtime.from_env(), IngestSettings()
+
+    def declared() -> str:
+        secret: str = client("secretsmanager").get_secret_value(SecretId=s.webhooks_secret)["SecretString"]
+        return secret
+
+    sources = Cached(lambda: read_sources(declared()))
+    return runtime, Ports(s, runtime.clock, sources, lambda: SqsIntake(client("sqs"), s.intake_queue_url))
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -32,3 +42,11 @@ def router() -> Any:
 
     runtime, ports = _composed()
     return routes(ports, runtime.writer(SERVICE, ports))
+
+
+def refusals() -> Any:
+    """Where a door tells whom it turned away."""
+    from resilibot.runtime.http.refusals import Refusals
+
+    runtime, ports = _composed()
+    return Refusals(partial(record, runtime.writer(SERVICE, ports)), runtime.clock)

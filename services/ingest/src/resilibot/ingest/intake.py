@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import Signal
+from resilibot.ingest.arrival import unpack
 from resilibot.ingest.attach import SignalHistory, decide_signals, fold_signals
 from resilibot.ingest.cloudwatch import fingerprint, parse
 from resilibot.ingest.ports import Ports
@@ -63,5 +64,6 @@ class Intake:
 
 
 def _read(body: str) -> tuple[str, Signal]:
-    signal = parse(body)
+    arrival = unpack(body)
+    signal = parse(arrival.body.decode() if arrival else body)  # the seam for parsers of other sources: arrival.source
     return fingerprint(signal), signal

@@ -12,3 +12,7 @@ class IngestSettings(BaseSettings):
     )
     account: str = Field(default="", description="Account written on manual incidents")
     region: str = Field(default="", description="Region written on manual incidents")
+    intake_queue_url: str = Field(default="", description="The intake queue, where webhooks put what they bring")
+    webhooks_secret: str = Field(
+        default="resilibot/webhooks", description="Secret that declares the webhook sources and how each proves itself"
+    )
