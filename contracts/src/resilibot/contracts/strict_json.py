@@ -51,7 +51,7 @@ def _decoded(raw: bytes | str, max_bytes: int) -> str:
     except UnicodeError as error:
         raise NotStrictJson(
             f"not UTF-8 ({error.reason if isinstance(error, UnicodeDecodeError) else 'lone surrogate'})"
-        )
+        ) from error
     return raw.removeprefix("\ufeff")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any
 
+from resilibot.ingest.adapters.sns_https import HttpsCertificates, SnsSubscriptions
 from resilibot.ingest.adapters.sqs_intake import SqsIntake
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
@@ -24,7 +25,14 @@ def _composed() -> tuple[Runtime, Ports]:
         return secret
 
     sources = Cached(lambda: read_sources(declared()))
-    return runtime, Ports(s, runtime.clock, sources, lambda: SqsIntake(client("sqs"), s.intake_queue_url))
+    return runtime, Ports(
+        s,
+        runtime.clock,
+        sources,
+        cache(lambda: SqsIntake(client("sqs"), s.intake_queue_url)),
+        cache(HttpsCertificates),
+        cache(lambda: SnsSubscriptions(client("sns"))),
+    )
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """ports: what ingest needs from the world.
 
 IntakeError
-└── QueueUnavailable   the intake queue does not answer; nothing was taken   (retryable)
+├── QueueUnavailable           the intake queue does not answer; nothing was taken   (retryable)
+└── SubscriptionsUnavailable   SNS does not answer; nothing was confirmed            (retryable)
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from resilibot.ingest.settings import IngestSettings
+from resilibot.ingest.sources.sns import Certificates, CertificateUnavailable, Subscriptions
 from resilibot.ingest.webhooks import Proof
 from resilibot.runtime.clock import Clock
 
@@ -22,6 +24,10 @@ class QueueUnavailable(IntakeError):
     code = "queue_unavailable"
 
 
+class SubscriptionsUnavailable(IntakeError):
+    code = "subscriptions_unavailable"
+
+
 class IntakeQueue(Protocol):
     """Where raw signals wait until they are taken in."""
 
@@ -30,16 +36,26 @@ class IntakeQueue(Protocol):
         ...
 
 
-class NoQueue:
-    """For where nothing comes through webhooks."""
+class Nothing:
+    """For where nothing comes by HTTP."""
 
     def put(self, message: str) -> None:
         raise QueueUnavailable("no intake queue is configured")
 
+    def pem(self, url: str) -> bytes:
+        raise CertificateUnavailable("no certificates are fetched here")
+
+    def confirm(self, topic_arn: str, token: str) -> None:
+        raise SubscriptionsUnavailable("nothing is confirmed here")
+
 
 @dataclass(frozen=True)
 class Ports:
+    """What is a function is made when it is first needed: most invocations do not need it."""
+
     settings: IngestSettings
     clock: Clock
     sources: Callable[[], Mapping[str, Proof]] = dict  # declared webhook sources, by name
-    queue: Callable[[], IntakeQueue] = NoQueue  # made when it is first needed: most invocations put nothing in
+    queue: Callable[[], IntakeQueue] = Nothing
+    certificates: Callable[[], Certificates] = Nothing
+    subscriptions: Callable[[], Subscriptions] = Nothing

@@ -1,9 +1,6 @@
-"""routes: incidents opened and closed by people, and webhooks. Who it is comes from the proof, never from the body."""
+"""routes: incidents opened and closed by people. Who they are comes from their token, never from the body."""
 
-import base64
-import binascii
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,23 +11,12 @@ from resilibot.contracts.case import Status, fold
 from resilibot.contracts.envelope import stream_id
 from resilibot.contracts.personal import Words
 from resilibot.contracts.signal import ResourceRef, Severity, Signal
-from resilibot.ingest import arrival
 from resilibot.ingest.cloudwatch import fingerprint
 from resilibot.ingest.intake import Intake
-from resilibot.ingest.ports import Ports, QueueUnavailable
+from resilibot.ingest.ports import Ports
+from resilibot.ingest.senders import take_from_senders
 from resilibot.ingest.service import SERVICE
-from resilibot.ingest.webhooks import NotProven, delivery_id
-from resilibot.runtime.http import (
-    ApiRouter,
-    BadRequest,
-    Conflict,
-    Id,
-    NotFound,
-    TooLarge,
-    Unauthorised,
-    Unavailable,
-    new_router,
-)
+from resilibot.runtime.http import ApiRouter, Conflict, Id, NotFound, new_router
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
 
@@ -82,26 +68,14 @@ class Forgotten(BaseModel):
     subject: str
 
 
-class Accepted(BaseModel):
-    """Kept, and taken in soon. The same delivery again has the same id and changes nothing."""
-
-    accepted: Literal[True] = True
-    id: str
-
-
 OPEN_EXAMPLES: Any = {
-    "slow": {
+    "noticed": {
         "summary": "what somebody noticed",
         "value": {"title": "invoices are late", "service": "invoices", "severity": "HIGH", "description": "since noon"},
     }
 }
-ANY_JSON: Any = {
-    "requestBody": {
-        "required": True,
-        "description": "Whatever the source sends, signed as it is declared; at most 180,000 bytes",
-        "content": {"application/json": {"schema": {}, "example": {"AlarmName": "orders-failures"}}},
-    }
-}
+CLOSE_EXAMPLES: Any = {"done": {"summary": "with a word why", "value": {"comment": "handled by hand"}}}
+ERASURE_EXAMPLES: Any = {"left": {"summary": "somebody who left", "value": {"subject": "ann@example.org"}}}
 
 
 def routes(ports: Ports, writer: Writer) -> ApiRouter:
@@ -126,7 +100,9 @@ def routes(ports: Ports, writer: Writer) -> ApiRouter:
         return {"incident_id": _incident_of(writer, key), "created": False}
 
     @router.post("/incidents/<incident_id>/close", returns=Closed, refuses=(404, 409))
-    def close_incident(incident_id: Id, body: Annotated[CloseIncident, Body()]) -> dict[str, Any]:
+    def close_incident(
+        incident_id: Id, body: Annotated[CloseIncident, Body(openapi_examples=CLOSE_EXAMPLES)]
+    ) -> dict[str, Any]:
         """Close an incident for good."""
         principal = router.principal
         stream = stream_id("incident", incident_id)
@@ -144,7 +120,7 @@ def routes(ports: Ports, writer: Writer) -> ApiRouter:
         return {"incident_id": incident_id, "version": written[-1].version}
 
     @router.post("/erasures", returns=Forgotten, refuses=(404, 409))
-    def forget(body: Annotated[Erasure, Body()]) -> dict[str, Any]:
+    def forget(body: Annotated[Erasure, Body(openapi_examples=ERASURE_EXAMPLES)]) -> dict[str, Any]:
         """Forget a person for good: destroy the key that what names them was sealed with. Again changes nothing."""
         if writer.personal is None:
             raise Conflict("nothing is sealed here: names stand in the log as they are")
@@ -160,50 +136,8 @@ def routes(ports: Ports, writer: Writer) -> ApiRouter:
         writer.write([ERASURES], decide, Origin(router.principal.actor))
         return {"subject": pseudonym}
 
-    @router.post("/webhooks/<source>", returns=Accepted, status_code=202, openapi_extensions=ANY_JSON)
-    def receive(source: Id) -> dict[str, Any]:
-        """Take a signal from a declared source, as it sends it.
-
-        Proven over the raw body, then kept in the intake queue: what cannot be read later is in its dead letters.
-        """
-        event = router.current_event
-        raw = _raw(event.raw_event)
-        own_id = _proven(ports, source, {k.lower(): v for k, v in event.headers.items()}, raw)
-        if router.gate is not None:
-            router.gate.limit(f"source {source}", source)
-        if len(raw) > arrival.MOST_BYTES:
-            raise TooLarge(f"body: more than {arrival.MOST_BYTES} bytes")
-        if not raw.strip():
-            raise BadRequest("body: empty")
-        found = delivery_id(raw, own_id)
-        try:
-            ports.queue().put(arrival.pack(source, found, raw))
-        except QueueUnavailable as error:
-            raise Unavailable("the intake queue does not answer: try again") from error
-        return {"accepted": True, "id": found}
-
+    take_from_senders(router, ports)
     return router
-
-
-def _proven(ports: Ports, source: str, headers: Mapping[str, str], raw: bytes) -> str | None:
-    """The sender's own id of the delivery. Raises Unauthorised, in the same words for a source that nobody declared."""
-    proof = ports.sources().get(source)
-    if proof is None:
-        raise Unauthorised("the sender is not proven", "bad_signature")
-    try:
-        return proof.verify(headers, raw, ports.clock.now())
-    except NotProven as error:
-        reason: Literal["stale", "bad_signature"] = "stale" if error.is_stale else "bad_signature"
-        raise Unauthorised("the sender is not proven", reason, source) from error
-
-
-def _raw(event: Mapping[str, Any]) -> bytes:
-    """The body's own bytes. Raises BadRequest."""
-    body = event.get("body") or ""
-    try:
-        return base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
-    except (binascii.Error, UnicodeEncodeError):
-        raise BadRequest("body: cannot be decoded") from None
 
 
 def _manual_signal(body: OpenIncident, ports: Ports, source_id: str) -> Signal:

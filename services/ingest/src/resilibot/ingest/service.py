@@ -31,6 +31,14 @@ SERVICE = Service(
         "POST /incidents/{incident_id}/close": Access.RESPONDER,
         "POST /erasures": Access.ADMIN,
         "POST /webhooks/{source}": Access.SIGNED,
+        "POST /sns": Access.SIGNED,
     },
-    needs=("secretsmanager:GetSecretValue", "sqs:SendMessage", "kms:GenerateDataKey", "kms:Decrypt", "kms:GenerateMac"),
+    needs=(
+        "secretsmanager:GetSecretValue",
+        "sqs:SendMessage",
+        "sns:ConfirmSubscription",
+        "kms:GenerateDataKey",
+        "kms:Decrypt",
+        "kms:GenerateMac",
+    ),
 )

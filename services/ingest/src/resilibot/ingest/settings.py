@@ -16,3 +16,6 @@ class IngestSettings(BaseSettings):
     webhooks_secret: str = Field(
         default="resilibot/webhooks", description="Secret that declares the webhook sources and how each proves itself"
     )
+    sns_topics: frozenset[str] = Field(
+        default=frozenset(), description="ARNs of the SNS topics whose messages are taken over HTTP (a JSON list)"
+    )

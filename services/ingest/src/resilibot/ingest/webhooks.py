@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 from standardwebhooks.webhooks import Webhook
 
 WINDOW_S = 300
@@ -41,6 +41,12 @@ class NotProven(Exception):
         self.is_stale = is_stale
 
 
+class SourcesMalformed(Exception):
+    """The secret that declares the sources cannot be read."""
+
+    code = "sources_malformed"
+
+
 class Proof(Protocol):
     """One scheme. verify() gives the sender's own id of this delivery, or None where it has none; raises NotProven."""
 
@@ -48,7 +54,7 @@ class Proof(Protocol):
 
 
 class _Scheme(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     secrets: list[Secret] = Field(min_length=1, max_length=4)
 
@@ -58,11 +64,17 @@ class StandardWebhooks(_Scheme):
 
     scheme: Literal["standard-webhooks"]
 
-    @model_validator(mode="after")
-    def _secrets_are_keys(self) -> Self:
-        for secret in self.secrets:
-            Webhook(secret)  # raises a ValueError
-        return self
+    @field_validator("secrets")
+    @classmethod
+    def _are_keys(cls, secrets: list[str]) -> list[str]:
+        for secret in secrets:
+            try:
+                key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+            except binascii.Error:
+                raise ValueError("whsec_ and base64 is needed") from None
+            if len(key) < 16:
+                raise ValueError("a key of 16 bytes or more is needed")
+        return secrets
 
     def verify(self, headers: Mapping[str, str], raw: bytes, now: datetime) -> str | None:
         message_id, signatures = _header(headers, "webhook-id"), _header(headers, "webhook-signature")
@@ -145,8 +157,12 @@ SOURCES: TypeAdapter[dict[str, Any]] = TypeAdapter(
 
 
 def read_sources(text: str) -> dict[str, Proof]:
-    """The declared sources. Raises pydantic.ValidationError that names the place, and never the secret."""
-    found: dict[str, Proof] = SOURCES.validate_json(text)
+    """The declared sources. Raises SourcesMalformed that names the place, and never the secret that stands there."""
+    try:
+        found: dict[str, Proof] = SOURCES.validate_json(text)
+    except ValidationError as error:
+        places = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise SourcesMalformed(places) from None
     return found
 
 

@@ -48,6 +48,11 @@ class ApiRouter(Router):
         principal: Principal = self.context["principal"]
         return principal
 
+    def limit(self, caller: str, source: str | None = None) -> None:
+        """One request more of a sender that has just proven itself. Raises TooMany."""
+        if self.gate is not None:
+            self.gate.limit(caller, source)
+
     def get(  # type: ignore[override]  # ours takes what it answers and how it refuses
         self, rule: str, *, returns: type | None = None, refuses: Sequence[int] = (), **openapi: Any
     ) -> Callable[[Handler], Handler]:
@@ -71,7 +76,7 @@ class ApiRouter(Router):
         if returns is not None:
             good["content"] = {"application/json": {"model": returns}}
         refused = sorted({HTTPStatus.INTERNAL_SERVER_ERROR, *refuses, *_usual(access)})
-        responses = {status: good} | {int(one): _problem(one) for one in refused}
+        responses: dict[int, Any] = {status: good} | {int(one): _problem(one) for one in refused}
         scheme = "bearer" if access.needs_token else "signature"
         security: list[dict[str, list[str]]] = [] if access is Access.PUBLIC else [{scheme: []}]
         extensions = {"x-resilibot-access": access.value, **openapi.pop("openapi_extensions", {})}
