@@ -43,11 +43,11 @@ def build() -> Door:
     from resilibot.runtime.http import Gate, application
     from resilibot.runtime.http.application import table_of
 
-    told, resolver = refusals(), Resolver()
+    resolver, gate = Resolver(), Gate.from_env(refusals())
     routers = [ingest_router(), act_router(), projections_router()]
-    application(resolver, routers, Gate.from_env(told))
+    application(resolver, routers, gate)
     resolver.prepare()
-    return Door(resolver, table_of(routers), told)
+    return Door(resolver, table_of(routers), gate)
 
 
 def main(home: HomeFile) -> None:

@@ -10,10 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.exceptions import ServiceError
+
 from resilibot.contracts.events.controlled import RefusalReason
 from resilibot.runtime.access import Access
-from resilibot.runtime.http.problems import PROBLEM_JSON, SAFE, body_of
-from resilibot.runtime.http.refusals import UNKNOWN, Refusals
+from resilibot.runtime.http import Gate, Principal
+from resilibot.runtime.http.problems import PROBLEM_JSON, answer, answer_to
+from resilibot.runtime.http.refusals import STRANGER, Refusals
 from resilibot.runtime.http.router import RouteTable
 
 Message = MutableMapping[str, Any]
@@ -23,13 +27,17 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 AT_ONCE = 8  # requests inside, a thread each
 BODY_BYTES = 1_000_000
+HEADER_BYTES = 16_384
 BODY_S = 10.0  # for the whole body to come
 FLUSH_S = 15.0  # between two looks whether refusals wait to be told
-REASONS: dict[int, RefusalReason] = {408: "timed_out", 413: "too_large"}
+REASONS: dict[int, RefusalReason] = {408: "timed_out", 413: "too_large", 431: "too_large"}
 
 
 class Refused(Exception):
-    """The request is answered here. `status` is the HTTP status, the message names the part."""
+    """The request is answered here, unless its caller may not come in at all.
+
+    `status` is the HTTP status, the message names the part.
+    """
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -37,12 +45,15 @@ class Refused(Exception):
 
 
 class Door:
-    """An ASGI application around another. Bodies of signed routes pass as they are: what is signed is their bytes."""
+    """An ASGI application around another. Bodies of signed routes pass as they are: what is signed is their bytes.
 
-    def __init__(self, app: App, table: RouteTable, refusals: Refusals | None = None, body_s: float = BODY_S) -> None:
+    gate: where who asks is known; None: everybody hears what is wrong with the request (tests).
+    """
+
+    def __init__(self, app: App, table: RouteTable, gate: Gate | None = None, body_s: float = BODY_S) -> None:
         self._app = app
         self._table = table
-        self._refusals = refusals
+        self._gate = gate
         self._body_s = body_s
         self._places = asyncio.Semaphore(AT_ONCE)
         self._telling: asyncio.Task[None] | None = None
@@ -59,10 +70,11 @@ class Door:
             body = await self._body(receive)
             if self._table.of(route) is Access.SIGNED:
                 _check_text(body)
-            elif scope["method"] in ("POST", "PUT", "PATCH"):
+            elif route is not None and scope["method"] in ("POST", "PUT", "PATCH"):
                 check_body(_header(scope, b"content-type"), body)
         except Refused as refused:
-            await self._turn_away(send, refused, route)
+            answered = await self._turned_away(scope, refused, route)
+            await (_say(send, answered) if answered else _answer(send, refused))
             return
         async with self._places:
             await self._app(scope, _again(body), send)
@@ -73,32 +85,44 @@ class Door:
         except TimeoutError:
             raise Refused(HTTPStatus.REQUEST_TIMEOUT, f"body: not here within {self._body_s:.0f} s") from None
 
-    async def _turn_away(self, send: Send, refused: Refused, route: str | None) -> None:
-        if self._refusals is not None:
-            reason = REASONS.get(refused.status, "malformed")
-            async with self._places:  # telling takes a thread, as a request does
-                await asyncio.to_thread(self._refusals.note, reason, route or UNKNOWN, int(refused.status))
-        await _answer(send, refused)
+    async def _turned_away(self, scope: Message, refused: Refused, route: str | None) -> Response[str] | None:
+        """The answer to somebody who may not come in, whatever the request; None: it is about the request."""
+        if self._gate is None:
+            return None
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        async with self._places:  # it takes a thread, as a request does
+            return await asyncio.to_thread(self._judged, self._gate, headers, refused, route)
+
+    def _judged(self, gate: Gate, headers: dict[str, str], refused: Refused, route: str | None) -> Response[str] | None:
+        reason = REASONS.get(refused.status, "malformed")
+        try:
+            principal = gate.admit(self._table.of(route), {"headers": headers})
+        except ServiceError as error:
+            found: Principal | None = getattr(error, "principal", None)
+            return answer_to(gate.turn_away(error, route, found.actor if found else STRANGER))
+        gate.note(reason, route, int(refused.status), principal.actor if principal else STRANGER)
+        return None
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(AT_ONCE))
-                if self._refusals is not None:
-                    self._telling = asyncio.create_task(self._tell(self._refusals))
+                if self._gate is not None and self._gate.refusals is not None:
+                    self._telling = asyncio.create_task(_tell(self._gate.refusals))
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
-                if self._telling is not None and self._refusals is not None:
+                if self._telling is not None and self._gate is not None and self._gate.refusals is not None:
                     self._telling.cancel()
-                    await asyncio.to_thread(self._refusals.close)
+                    await asyncio.to_thread(self._gate.refusals.close)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _tell(self, refusals: Refusals) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_S)
-            await asyncio.to_thread(refusals.flush)
+
+async def _tell(refusals: Refusals) -> None:
+    while True:
+        await asyncio.sleep(FLUSH_S)
+        await asyncio.to_thread(refusals.flush)
 
 
 def check_body(content_type: str, body: bytes) -> None:
@@ -128,10 +152,11 @@ def _no_constant(name: str) -> None:
 
 
 def _check_headers(scope: Message) -> None:
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
+        raise Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"headers: more than {HEADER_BYTES} bytes")
     for name, value in scope["headers"]:
         if not value.isascii():
-            status = HTTPStatus.UNAUTHORIZED if name == b"authorization" else HTTPStatus.BAD_REQUEST
-            raise Refused(status, f"{name.decode('latin-1')}: not ASCII")
+            raise Refused(HTTPStatus.BAD_REQUEST, f"{name.decode('latin-1')}: not ASCII")
 
 
 def _check_text(body: bytes) -> None:
@@ -165,13 +190,15 @@ def _again(body: bytes) -> Receive:
 
 
 async def _answer(send: Send, refused: Refused) -> None:
-    """RFC 9457 problem details; the connection is closed, since what is left of the body is not read."""
     detail = str(refused)
     field, _, message = detail.partition(": ")
-    raw = json.dumps(body_of(refused.status, detail, errors=[{"field": field, "message": message}])).encode()
-    headers = {"Content-Type": PROBLEM_JSON, "Content-Length": str(len(raw)), "Connection": "close", **SAFE}
-    if refused.status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
-    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": int(refused.status), "headers": encoded})
+    await _say(send, answer(refused.status, detail, errors=[{"field": field, "message": message}]))
+
+
+async def _say(send: Send, said: Response[str]) -> None:
+    """The connection is closed behind it, since what is left of the body is not read."""
+    raw = str(said.body).encode()
+    headers = {**said.headers, "Content-Type": PROBLEM_JSON, "Content-Length": str(len(raw)), "Connection": "close"}
+    encoded = [(name.lower().encode(), str(value).encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": said.status_code, "headers": encoded})
     await send({"type": "http.response.body", "body": raw})

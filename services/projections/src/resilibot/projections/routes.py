@@ -22,6 +22,7 @@ from resilibot.runtime.event_store.verify import AuditedStore, audit
 from resilibot.runtime.http import ApiRouter, BadRequest, Id, NotFound, new_router
 
 PAGE = 100
+LAST = 2**53 - 1  # the largest position: what JSON carries exactly
 At = Annotated[
     str | None,
     Query(min_length=1, max_length=64, description="A version of the stream (7), or an RFC 3339 time: as it was then"),
@@ -130,7 +131,7 @@ def routes(ports: Ports) -> ApiRouter:
         refuses=(404, 422),
     )
     def get_feed(
-        after: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE
+        after: Annotated[int, Query(ge=0, le=LAST)] = 0, limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE
     ) -> dict[str, Any]:
         """Every event of every stream, once, in one order. Ask again with `after` = the last position to catch up."""
         if ports.log is None:

@@ -25,6 +25,7 @@ from resilibot.runtime.http.limits import RateLimit, TokenBuckets
 from resilibot.runtime.http.principals import Callers, Either, Principal, Principals, bearer_of
 from resilibot.runtime.http.problems import (
     SAFE,
+    Forbidden,
     NotAllowed,
     NotFound,
     TooMany,
@@ -102,6 +103,35 @@ class Gate:
         if wait_s := self.by_caller.take(caller):
             raise TooMany(wait_s, source)
 
+    def admit(self, access: Access | None, event: Mapping[str, Any]) -> Principal | None:
+        """The caller of an API event (its headers count); None where nobody need be known. `access` None: no route.
+
+        Raises Unauthorised, TooMany, Forbidden, Unavailable.
+        """
+        if access is not None and not access.needs_token:
+            return None
+        principal = self.callers.by_token(bearer_of(event))
+        try:
+            self.limit(f"principal {principal.id}")
+            if access is not None:
+                principal.require(access)
+        except (TooMany, Forbidden) as error:
+            error.principal = principal
+            raise
+        return principal
+
+    def turn_away(self, error: ServiceError, route: str | None, caller: Actor, address: str = "here") -> ServiceError:
+        """Tell the log; what is to be answered. Whoever fails to prove itself too often hears that instead."""
+        answered, reason = error, REASONS.get(error.status_code)
+        if isinstance(error, Unauthorised):
+            reason = error.reason
+            if wait_s := self.by_stranger.take(address):
+                answered, reason = TooMany(wait_s), "rate_limited"
+        if reason is not None:
+            source = getattr(error, "source", None)
+            self.note(reason, route, answered.status_code, Actor(kind="system", id=source) if source else caller)
+        return answered
+
     def note(self, reason: RefusalReason, route: str | None, status: int, caller: Actor = STRANGER) -> None:
         if self.refusals is not None:
             self.refusals.note(reason, route or UNKNOWN, status, caller)
@@ -177,14 +207,8 @@ class _Door:
 
     def _admit(self) -> None:
         """Raises Unauthorised, TooMany, Forbidden, Unavailable."""
-        access = self.table.of(self._route())
-        if access is not None and not access.needs_token:
-            return
-        principal = self.gate.callers.by_token(bearer_of(self.resolver.current_event.raw_event))
+        principal = self.gate.admit(self.table.of(self._route()), self.resolver.current_event.raw_event)
         self.resolver.append_context(principal=principal)
-        self.gate.limit(f"principal {principal.id}")
-        if access is not None:
-            principal.require(access)
 
     def _route(self) -> str | None:
         event = self.resolver.current_event
@@ -213,20 +237,10 @@ class _Door:
         return answer(status, "; ".join(f"{f['field']}: {f['message']}" for f in fields), errors=fields)
 
     def _refused(self, error: ServiceError) -> Response[str]:
-        refused: ServiceError = error
-        reason = REASONS.get(error.status_code)
-        if isinstance(error, Unauthorised):
-            reason = error.reason
-            if wait_s := self.gate.by_stranger.take(self._address()):
-                refused, reason = TooMany(wait_s), "rate_limited"
-        if reason is not None:
-            source = getattr(error, "source", None)
-            caller = Actor(kind="system", id=source) if source else self._caller()
-            self.gate.note(reason, self._route(), refused.status_code, caller)
-        return answer_to(refused)
+        return answer_to(self.gate.turn_away(error, self._route(), self._caller(error), self._address()))
 
-    def _caller(self) -> Actor:
-        principal: Principal | None = self.resolver.context.get("principal")
+    def _caller(self, error: ServiceError | None = None) -> Actor:
+        principal: Principal | None = getattr(error, "principal", None) or self.resolver.context.get("principal")
         return principal.actor if principal else STRANGER
 
     def _address(self) -> str:

@@ -62,6 +62,10 @@ class Unauthorised(ServiceError):
 
 
 class Forbidden(ServiceError):
+    """`principal` is whom the gate found; likewise of TooMany."""
+
+    principal: Any = None
+
     def __init__(self, message: str) -> None:
         super().__init__(HTTPStatus.FORBIDDEN, message)
 
@@ -88,6 +92,8 @@ class TooLarge(ServiceError):
 
 
 class TooMany(ServiceError):
+    principal: Any = None
+
     def __init__(self, retry_after_s: float, source: str | None = None) -> None:
         self.retry_after_s = ceil(retry_after_s) or 1
         self.source = source

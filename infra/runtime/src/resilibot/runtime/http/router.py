@@ -75,8 +75,8 @@ class ApiRouter(Router):
         good: dict[str, Any] = {"description": HTTPStatus(status).phrase}
         if returns is not None:
             good["content"] = {"application/json": {"model": returns}}
-        refused = sorted({HTTPStatus.INTERNAL_SERVER_ERROR, *refuses, *_usual(access)})
-        responses: dict[int, Any] = {status: good} | {int(one): _problem(one) for one in refused}
+        refused = sorted({500, *refuses, *_usual(access), *((404, 422) if "<" in rule else ())})
+        responses: dict[int, Any] = {status: good} | {one: _problem(one) for one in refused}
         scheme = "bearer" if access.needs_token else "signature"
         security: list[dict[str, list[str]]] = [] if access is Access.PUBLIC else [{scheme: []}]
         extensions = {"x-resilibot-access": access.value, **openapi.pop("openapi_extensions", {})}
