@@ -10,7 +10,7 @@ PYTEST := $(RUN) pytest
 export UV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check unit integration e2e eval simulate bench schemas
+.PHONY: help demo up test check unit integration e2e eval simulate bench schemas openapi
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ simulate: $(UV) ## all services under a seeded adversary, every property after e
 
 bench: $(UV) ## latency, AWS requests per incident, append throughput, import cost: ratios in one run
 	$(RUN) python -m tests.bench $(BENCH_ARGS)
+
+openapi: $(UV) ## write contracts/openapi.json anew from the routes (make check compares it)
+	$(RUN) python -m resilibot.local.openapi contracts/openapi.json
 
 schemas: $(UV) ## publish schemas and examples of event versions that have none yet (never changes one)
 	$(RUN) python -m resilibot.contracts.publish contracts/schemas

@@ -16,6 +16,7 @@ from resilibot.notify.settings import NotifySettings
 from resilibot.observe.settings import ObserveSettings
 from resilibot.runtime.audit.settings import AuditSettings
 from resilibot.runtime.environment import RuntimeSettings
+from resilibot.runtime.http import HttpSettings
 from resilibot.runtime.service import Service
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +27,7 @@ SETTINGS: list[tuple[str, type[BaseSettings]]] = [
     ("services/notify", NotifySettings),
     ("infra/runtime", RuntimeSettings),
     ("infra/runtime", AuditSettings),
+    ("infra/runtime", HttpSettings),
 ]
 
 

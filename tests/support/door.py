@@ -33,9 +33,9 @@ class Door:
 
 @contextmanager
 def known(*people: tuple[str, str, set[str]]) -> Iterator[None]:
-    """Callers that the doors know: (token, id, roles)."""
+    """People that the doors know: (token, id, roles)."""
     entries = {
-        hashlib.sha256(token.encode()).hexdigest(): {"id": identity, "roles": sorted(roles)}
+        hashlib.sha256(token.encode()).hexdigest(): {"id": identity, "roles": sorted(roles), "kind": "person"}
         for token, identity, roles in people
     }
     use_principals(Principals(lambda: json.dumps(entries)))

@@ -228,12 +228,18 @@ TARGET_EVENTS: list[DomainEvent] = [
     ),
 ]
 CONTROL_EVENTS: list[DomainEvent] = [e.SubjectForgottenV1(subject="5f" * 16)]
+REFUSED_EVENTS: list[DomainEvent] = [
+    e.RequestRefusedV1(
+        reason="bad_signature", route="POST /webhooks/{source}", status=401, count=3, first_at=at(1), last_at=at(50)
+    )
+]
 STREAMS: dict[str, list[DomainEvent]] = {
     f"incident#{INCIDENT}": INCIDENT_EVENTS,
     f"signal#{FINGERPRINT}": SIGNAL_EVENTS,
     "signal#ignored-ec2-20261124": IGNORED_EVENTS,
     "target#service/orders": TARGET_EVENTS,
     "control#erasure": CONTROL_EVENTS,
+    "control#refused-2026112412": REFUSED_EVENTS,
 }
 SHOWN = {stream: events for stream, events in STREAMS.items() if not stream.startswith("control#")}  # in read models
 

@@ -8,6 +8,7 @@ import pytest
 
 from resilibot.local.commands.text import safe
 from resilibot.local.door import AT_ONCE, Door, Refused, check_body
+from resilibot.runtime.http.router import RouteTable
 
 
 @pytest.mark.parametrize(
@@ -51,8 +52,8 @@ def test_no_more_are_inside_at_once_than_there_are_threads_for() -> None:
         raise AssertionError("nothing is refused here")
 
     async def crowd() -> None:
-        door = Door(app)
-        scope = {"type": "http", "method": "GET", "headers": []}
+        door = Door(app, RouteTable({}))
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
         await asyncio.gather(*(door(dict(scope), body, nobody) for _ in range(50)))
 
     asyncio.run(crowd())

@@ -11,7 +11,8 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import BaseModel, ConfigDict, Field
 
-from resilibot.runtime.http import Conflict, Principals, application, new_router, principal_of, use_principals
+from resilibot.runtime.access import Access
+from resilibot.runtime.http import Conflict, Principals, application, new_router, use_principals
 
 
 class Order(BaseModel):
@@ -27,7 +28,9 @@ def app() -> Iterator[Any]:
         hashlib.sha256(b"r0bot").hexdigest(): {"id": "deploy-hook", "roles": ["responder"]},
     }
     use_principals(Principals(lambda: json.dumps(known)))
-    router = new_router()
+    router = new_router(
+        {"POST /orders": Access.VIEWER, "POST /operate": Access.RESPONDER, "GET /orders": Access.VIEWER}
+    )
 
     @router.post("/orders")
     def order(body: Annotated[Order, Body()]) -> dict[str, Any]:
@@ -39,7 +42,6 @@ def app() -> Iterator[Any]:
 
     @router.post("/operate")
     def operate() -> dict[str, str]:
-        principal_of(router.current_event.raw_event).require("responder")
         return {}
 
     @router.get("/orders")
@@ -83,7 +85,10 @@ def test_a_malformed_body_is_a_problem_that_names_the_field(app: Any, body: str,
 
 
 def test_a_refusal_keeps_its_status_and_its_words(app: Any) -> None:
-    assert call(app, '{"amount": 13}') == (409, {"status": 409, "title": "Conflict", "detail": "13 is taken"})
+    assert call(app, '{"amount": 13}') == (
+        409,
+        {"type": "about:blank", "status": 409, "title": "Conflict", "detail": "13 is taken"},
+    )
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong"])

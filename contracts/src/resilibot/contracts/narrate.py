@@ -187,3 +187,9 @@ def _(event: e.PostmortemWrittenV1) -> str:
 @narrate.register
 def _(event: e.SubjectForgottenV1) -> str:
     return f"A person was forgotten: the key of {event.subject} is destroyed"
+
+
+@narrate.register
+def _(event: e.RequestRefusedV1) -> str:
+    often = f" {event.count} times" if event.count > 1 else ""
+    return f"Refused{often} ({event.reason}, HTTP {event.status}): {event.route}"

@@ -15,7 +15,7 @@ from resilibot.contracts.events.acted import (
     PlanGatedV1,
     StepGate,
 )
-from resilibot.contracts.events.controlled import SubjectForgottenV1
+from resilibot.contracts.events.controlled import RequestRefusedV1, SubjectForgottenV1
 from resilibot.contracts.events.diagnosed import DiagnosisReachedV1, Hypothesis, IncidentResolvedV1, Reasoner
 from resilibot.contracts.events.notified import (
     NotificationFailedV1,
@@ -63,6 +63,7 @@ __all__ = [
     "PlanStep",
     "PostmortemWrittenV1",
     "Reasoner",
+    "RequestRefusedV1",
     "SignalAttachedV1",
     "SignalClearedV1",
     "SignalIgnoredV1",

@@ -1,29 +1,42 @@
-"""door: what reaches the API at all: bounded, readable bodies, and no more requests at once than there are threads for.
+"""door: what reaches the API at all: bounded, readable bodies that come in time, and a crowd that waits.
 
-Powertools runs each of its middlewares in a thread of the loop's pool and waits in one for the next: as many requests
-at once as the pool has threads would wait for each other for ever.
+On AWS, API Gateway stands here.
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.exceptions import ServiceError
+
 from resilibot.contracts import strict_json
+from resilibot.contracts.events.controlled import RefusalReason
+from resilibot.runtime.access import Access
+from resilibot.runtime.http import Gate, Principal
+from resilibot.runtime.http.problems import PROBLEM_JSON, answer, answer_to
+from resilibot.runtime.http.refusals import STRANGER, Refusals
+from resilibot.runtime.http.router import RouteTable
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-AT_ONCE = 8
-THREADS_EACH = 8  # more than there are middlewares around a route
+AT_ONCE = 8  # requests inside, a thread each
+HEADER_BYTES = 16_384
+BODY_S = 10.0  # for the whole body to come
+FLUSH_S = 15.0  # between two looks whether refusals wait to be told
+REASONS: dict[int, RefusalReason] = {408: "timed_out", 413: "too_large", 431: "too_large"}
 
 
 class Refused(Exception):
-    """The request is answered here. `status` is the HTTP status, the message names the part."""
+    """The request is answered here, unless its caller may not come in at all.
+
+    `status` is the HTTP status, the message names the part.
+    """
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -31,30 +44,84 @@ class Refused(Exception):
 
 
 class Door:
-    """An ASGI application around another."""
+    """An ASGI application around another. Bodies of signed routes pass as they are: what is signed is their bytes.
 
-    def __init__(self, app: App) -> None:
+    gate: where who asks is known; None: everybody hears what is wrong with the request (tests).
+    """
+
+    def __init__(self, app: App, table: RouteTable, gate: Gate | None = None, body_s: float = BODY_S) -> None:
         self._app = app
+        self._table = table
+        self._gate = gate
+        self._body_s = body_s
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._has_threads = False
+        self._telling: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
             return
-        if not self._has_threads:
-            self._has_threads = True
-            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(AT_ONCE * THREADS_EACH))
+        if scope["type"] != "http":
+            return
+        route = self._table.template(scope["method"], scope["path"])
         try:
             _check_headers(scope)
-            body = await _read(receive)
-            if scope["method"] in ("POST", "PUT", "PATCH"):
+            body = await self._body(receive)
+            if self._table.of(route) is Access.SIGNED:
+                _check_text(body)
+            elif route is not None and scope["method"] in ("POST", "PUT", "PATCH"):
                 check_body(_header(scope, b"content-type"), body)
         except Refused as refused:
-            await _answer(send, refused)
+            answered = await self._turned_away(scope, refused, route)
+            await (_say(send, answered) if answered else _answer(send, refused))
             return
         async with self._places:
             await self._app(scope, _again(body), send)
+
+    async def _body(self, receive: Receive) -> bytes:
+        try:
+            return await asyncio.wait_for(_read(receive), self._body_s)
+        except TimeoutError:
+            raise Refused(HTTPStatus.REQUEST_TIMEOUT, f"body: not here within {self._body_s:.0f} s") from None
+
+    async def _turned_away(self, scope: Message, refused: Refused, route: str | None) -> Response[str] | None:
+        """The answer to somebody who may not come in, whatever the request; None: it is about the request."""
+        if self._gate is None:
+            return None
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        async with self._places:  # it takes a thread, as a request does
+            return await asyncio.to_thread(self._judged, self._gate, headers, refused, route)
+
+    def _judged(self, gate: Gate, headers: dict[str, str], refused: Refused, route: str | None) -> Response[str] | None:
+        reason = REASONS.get(refused.status, "malformed")
+        try:
+            principal = gate.admit(self._table.of(route), {"headers": headers})
+        except ServiceError as error:
+            found: Principal | None = getattr(error, "principal", None)
+            return answer_to(gate.turn_away(error, route, found.actor if found else STRANGER))
+        gate.note(reason, route, int(refused.status), principal.actor if principal else STRANGER)
+        return None
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(AT_ONCE))
+                if self._gate is not None and self._gate.refusals is not None:
+                    self._telling = asyncio.create_task(_tell(self._gate.refusals))
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                if self._telling is not None and self._gate is not None and self._gate.refusals is not None:
+                    self._telling.cancel()
+                    await asyncio.to_thread(self._gate.refusals.close)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+async def _tell(refusals: Refusals) -> None:
+    while True:
+        await asyncio.sleep(FLUSH_S)
+        await asyncio.to_thread(refusals.flush)
 
 
 def check_body(content_type: str, body: bytes) -> None:
@@ -70,10 +137,18 @@ def check_body(content_type: str, body: bytes) -> None:
 
 
 def _check_headers(scope: Message) -> None:
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
+        raise Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"headers: more than {HEADER_BYTES} bytes")
     for name, value in scope["headers"]:
         if not value.isascii():
-            status = HTTPStatus.UNAUTHORIZED if name == b"authorization" else HTTPStatus.BAD_REQUEST
-            raise Refused(status, f"{name.decode('latin-1')}: not ASCII")
+            raise Refused(HTTPStatus.BAD_REQUEST, f"{name.decode('latin-1')}: not ASCII")
+
+
+def _check_text(body: bytes) -> None:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise Refused(HTTPStatus.BAD_REQUEST, "body: not UTF-8") from None
 
 
 def _header(scope: Message, wanted: bytes) -> str:
@@ -100,16 +175,15 @@ def _again(body: bytes) -> Receive:
 
 
 async def _answer(send: Send, refused: Refused) -> None:
-    """RFC 9457 problem details."""
-    status, detail = refused.status, str(refused)
-    field = detail.partition(":")[0]
-    problem = {
-        "status": int(status),
-        "title": status.phrase,
-        "detail": detail,
-        "errors": [{"field": field, "message": detail.partition(": ")[2]}],
-    }
-    raw = json.dumps(problem).encode()
-    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(raw)).encode())]
-    await send({"type": "http.response.start", "status": int(status), "headers": headers})
+    detail = str(refused)
+    field, _, message = detail.partition(": ")
+    await _say(send, answer(refused.status, detail, errors=[{"field": field, "message": message}]))
+
+
+async def _say(send: Send, said: Response[str]) -> None:
+    """The connection is closed behind it, since what is left of the body is not read."""
+    raw = str(said.body).encode()
+    headers = {**said.headers, "Content-Type": PROBLEM_JSON, "Content-Length": str(len(raw)), "Connection": "close"}
+    encoded = [(name.lower().encode(), str(value).encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": said.status_code, "headers": encoded})
     await send({"type": "http.response.body", "body": raw})

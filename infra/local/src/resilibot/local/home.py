@@ -11,6 +11,7 @@ import secrets
 import shutil
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,6 +102,7 @@ class Home:
         if ssm:
             env["AWS_ENDPOINT_URL_SSM"] = ssm
         env.update(LOCAL_SETTINGS)
+        env["RESILIBOT_INTAKE_QUEUE_URL"] = provisioned.queues["intake"]
         env.update(plan.settings)
         return HomeFile(
             state_dir=plan.state_dir,
@@ -188,10 +190,12 @@ def seed(client: Callable[[str], Any], state_dir: Path) -> None:
     manager = client("secretsmanager")
     token = secrets.token_urlsafe(32)
     digest = hashlib.sha256(token.encode()).hexdigest()
-    operator = {digest: {"id": OPERATOR, "roles": ["viewer", "responder", "approver", "admin"]}}
+    operator = {digest: {"id": OPERATOR, "roles": ["viewer", "responder", "approver", "admin"], "kind": "person"}}
+    sources = json.dumps(webhook_sources(), indent=2)
     for name, value in (
         ("resilibot/act/grant-key", secrets.token_hex(32)),
         ("resilibot/principals", json.dumps(operator)),
+        ("resilibot/webhooks", sources),
     ):
         _put_secret(manager, name, value)
     _make_keys(client("kms"))
@@ -202,9 +206,41 @@ def seed(client: Callable[[str], Any], state_dir: Path) -> None:
     s3.put_bucket_versioning(Bucket="resilibot-runbooks", VersioningConfiguration={"Status": "Enabled"})
     for runbook in sorted((Path(__file__).parent / "world" / "runbooks").glob("*.md")):
         s3.put_object(Bucket="resilibot-runbooks", Key=f"runbooks/{runbook.name}", Body=runbook.read_bytes())
-    path = state_dir / "operator.token"
+    _private(state_dir / "operator.token", token)
+    _private(state_dir / "webhooks.json", sources)
+
+
+def webhook_sources() -> dict[str, Any]:
+    """One source for each scheme that a sender may speak, with fresh secrets. What `resilibot up` writes down."""
+    token = secrets.token_urlsafe
+    return {
+        "alertmanager": {"scheme": "token", "secrets": [token(24)]},
+        "cloudwatch": {
+            "scheme": "standard-webhooks",
+            "secrets": [f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"],
+        },
+        "datadog": {"scheme": "token", "secrets": [token(24)], "header": "x-resilibot-token", "prefix": ""},
+        "grafana": {
+            "scheme": "hmac-sha256",
+            "secrets": [token(24)],
+            "signature_header": "x-grafana-alerting-signature",
+            "timestamp_header": "x-grafana-alerting-timestamp",
+            "signed": "{timestamp}:{body}",
+        },
+        "newrelic": {"scheme": "basic", "username": "newrelic", "secrets": [token(24)]},
+        "pagerduty": {
+            "scheme": "hmac-sha256",
+            "secrets": [token(24)],
+            "signature_header": "x-pagerduty-signature",
+            "prefix": "v1=",
+        },
+        "sentry": {"scheme": "hmac-sha256", "secrets": [token(24)], "signature_header": "sentry-hook-signature"},
+    }
+
+
+def _private(path: Path, text: str) -> None:
     path.touch(mode=0o600)
-    path.write_text(token)
+    path.write_text(text)
 
 
 def _make_keys(kms: Any) -> None:

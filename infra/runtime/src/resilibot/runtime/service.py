@@ -9,6 +9,7 @@ from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.upcasts import UPCASTS
+from resilibot.runtime.access import Access
 from resilibot.runtime.event_store.port import Timer
 
 
@@ -86,7 +87,8 @@ class Service:
     """All that a service is. `timers` maps an event to the timers that follow from it: (recorded, ports) -> [After].
 
     An event in `timers` that the service emits itself is handled in the transaction of its append; any other is
-    subscribed to. `needs` lists AWS calls ("cloudwatch:GetMetricData"), `routes` lists "METHOD /path".
+    subscribed to. `needs` lists AWS calls ("cloudwatch:GetMetricData"), `routes` lists "METHOD /path" and
+    who may call it.
     """
 
     name: str
@@ -96,7 +98,7 @@ class Service:
     timers: Mapping[type[DomainEvent], Callable[[RecordedEvent, Any], Sequence[After]]] = field(default_factory=dict)
     due: Mapping[str, Reaction] = field(default_factory=dict)
     projects: frozenset[type[DomainEvent]] = frozenset()  # events a projection applies
-    routes: tuple[str, ...] = ()
+    routes: Mapping[str, Access] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
 
     def subscribes(self) -> list[str]:

@@ -3,18 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import BaseModel, ConfigDict, Field
 
 from resilibot.act.approve import SELVES, AnswerRefused, answer
 from resilibot.act.ports import Ports
+from resilibot.act.service import SERVICE
 from resilibot.contracts.case import fold
 from resilibot.contracts.envelope import Actor, stream_id
 from resilibot.contracts.personal import Words
 from resilibot.runtime.event_store.port import Stream
-from resilibot.runtime.http import new_router, principal_of
+from resilibot.runtime.http import ApiRouter, Id, new_router
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
 
@@ -29,14 +29,35 @@ class Answer(BaseModel):
     comment: Words = Field(default="", max_length=2000)
 
 
-def routes(ports: Ports, writer: Writer) -> Router:
-    router = new_router()
+EXAMPLES: Any = {
+    "approve": {
+        "summary": "approve what was shown",
+        "value": {"decision": "approve", "arguments_hash": "5f" * 32, "comment": "the release before was fine"},
+    }
+}
 
-    @router.post("/incidents/<incident_id>/approvals/<grant_id>")
-    def answer_approval(incident_id: str, grant_id: str, body: Annotated[Answer, Body()]) -> dict[str, Any]:
+
+class Answered(BaseModel):
+    """`version` of the incident's stream that holds the answer."""
+
+    incident_id: str
+    grant_id: str
+    version: int
+
+
+def routes(ports: Ports, writer: Writer) -> ApiRouter:
+    router = new_router(SERVICE.routes)
+
+    @router.post(
+        "/incidents/<incident_id>/approvals/<grant_id>",
+        returns=Answered,
+        refuses=(404, 409),
+    )
+    def answer_approval(
+        incident_id: Id, grant_id: Id, body: Annotated[Answer, Body(openapi_examples=EXAMPLES)]
+    ) -> dict[str, Any]:
         """Approve or deny one step, for exactly the arguments shown."""
-        principal = principal_of(router.current_event.raw_event)
-        principal.require("approver")
+        principal = router.principal
         stream = stream_id("incident", incident_id)
         # sealed before it is decided, since the grant's MAC binds what is stored; a service's name is nobody's
         approver = principal.id if principal.id in SELVES else writer.identity(principal.id)

@@ -4,6 +4,7 @@ from resilibot.act import execute, watch
 from resilibot.act.approve import escalate_without_remedy, expire, expiry_timer, granted_targets, start_granted
 from resilibot.act.gate import gate_plan, gather, plan_targets
 from resilibot.contracts import events as e
+from resilibot.runtime.access import Access
 from resilibot.runtime.service import Effect, Reaction, Service
 
 SERVICE = Service(
@@ -41,7 +42,7 @@ SERVICE = Service(
         "approval_expiry": Reaction(expire),
         watch.STALLED: Reaction(watch.escalate_if_stalled, watch.gather),
     },
-    routes=("POST /incidents/{incident_id}/approvals/{grant_id}",),
+    routes={"POST /incidents/{incident_id}/approvals/{grant_id}": Access.APPROVER},
     needs=(
         "ssm:StartAutomationExecution",
         "ssm:GetAutomationExecution",

@@ -1,24 +1,43 @@
 """Lambda entries of ingest. Composition only."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
+from resilibot.ingest.adapters.sns_https import HttpsCertificates, SnsSubscriptions
+from resilibot.ingest.adapters.sqs_intake import SqsIntake
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
+from resilibot.ingest.refuse import record
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
 from resilibot.ingest.sources import reader
 from resilibot.ingest.sources.mapped import load_file
-from resilibot.runtime.environment import Runtime
+from resilibot.ingest.webhooks import read_sources
+from resilibot.runtime.cached import Cached
+from resilibot.runtime.environment import Runtime, client
 
 
 @cache
 def _composed() -> tuple[Runtime, Ports]:
-    runtime = Runtime.from_env()
-    settings = IngestSettings()
-    own = load_file(settings.sources_file) if settings.sources_file else ()
-    return runtime, Ports(settings, runtime.clock, runtime.blobs, reader(own))
+    runtime, s = Runtime.from_env(), IngestSettings()
+    own = load_file(s.sources_file) if s.sources_file else ()
+
+    def declared() -> str:
+        secret: str = client("secretsmanager").get_secret_value(SecretId=s.webhooks_secret)["SecretString"]
+        return secret
+
+    sources = Cached(lambda: read_sources(declared()))
+    return runtime, Ports(
+        s,
+        runtime.clock,
+        runtime.blobs,
+        reader(own),
+        sources,
+        cache(lambda: SqsIntake(client("sqs"), s.intake_queue_url)),
+        cache(HttpsCertificates),
+        cache(lambda: SnsSubscriptions(client("sns"))),
+    )
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -36,3 +55,11 @@ def router() -> Any:
 
     runtime, ports = _composed()
     return routes(ports, runtime.writer(SERVICE, ports))
+
+
+def refusals() -> Any:
+    """Where a door tells whom it turned away."""
+    from resilibot.runtime.http.refusals import Refusals
+
+    runtime, ports = _composed()
+    return Refusals(partial(record, runtime.writer(SERVICE, ports)), runtime.clock)

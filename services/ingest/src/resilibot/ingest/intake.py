@@ -10,6 +10,7 @@ from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import RawRef, Signal
+from resilibot.ingest.arrival import unpack
 from resilibot.ingest.attach import SignalHistory, decide_signals, fold_signals
 from resilibot.ingest.fingerprint import fingerprint
 from resilibot.ingest.kept import Kept
@@ -62,8 +63,11 @@ class Intake:
         def read(record: Mapping[str, Any]) -> Iterator[tuple[str, Arrived]]:
             now = self._ports.clock.now()
             sent_at = moment(record.get("attributes", {}).get("SentTimestamp"), now)  # the same at each redelivery
-            items = self._ports.read(record["body"], QUEUE, received_at=sent_at, message_id=record["messageId"])
-            yield from _keyed(items, kept, record["body"])
+            arrival = unpack(record["body"])
+            raw, hint = (arrival.body, arrival.sender) if arrival else (record["body"], QUEUE)
+            message_id = arrival.id if arrival else record["messageId"]
+            items = self._ports.read(raw, hint, received_at=sent_at, message_id=message_id)
+            yield from _keyed(items, kept, raw)
             if refused := _refused(items):
                 raise MalformedSignal("; ".join(refused)[:2000])
 

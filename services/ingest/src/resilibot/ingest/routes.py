@@ -2,20 +2,21 @@
 
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header
 from pydantic import BaseModel, ConfigDict, Field
 from ulid import ULID
 
 from resilibot.contracts import events as e
 from resilibot.contracts.case import Status, fold
-from resilibot.contracts.envelope import Actor, stream_id
+from resilibot.contracts.envelope import stream_id
 from resilibot.contracts.personal import Words
 from resilibot.contracts.signal import ResourceRef, Severity, Signal
 from resilibot.ingest.fingerprint import fingerprint
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
-from resilibot.runtime.http import Conflict, NotFound, new_router, principal_of
+from resilibot.ingest.senders import take_from_senders
+from resilibot.ingest.service import SERVICE
+from resilibot.runtime.http import ApiRouter, Conflict, Id, NotFound, new_router
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
 
@@ -47,31 +48,63 @@ class CloseIncident(BaseModel):
     comment: Words = Field(default="", max_length=2000)
 
 
-def routes(ports: Ports, writer: Writer) -> Router:
-    router = new_router()
+class Opened(BaseModel):
+    """`created` is false where the same Idempotency-Key has opened it before."""
+
+    incident_id: str | None
+    created: bool
+
+
+class Closed(BaseModel):
+    """`version` of the incident's stream that holds the closing."""
+
+    incident_id: str
+    version: int
+
+
+class Forgotten(BaseModel):
+    """The pseudonym that stays in the log."""
+
+    subject: str
+
+
+OPEN_EXAMPLES: Any = {
+    "noticed": {
+        "summary": "what somebody noticed",
+        "value": {"title": "invoices are late", "service": "invoices", "severity": "HIGH", "description": "since noon"},
+    }
+}
+CLOSE_EXAMPLES: Any = {"done": {"summary": "with a word why", "value": {"comment": "handled by hand"}}}
+ERASURE_EXAMPLES: Any = {"left": {"summary": "somebody who left", "value": {"subject": "ann@example.org"}}}
+
+
+def routes(ports: Ports, writer: Writer) -> ApiRouter:
+    router = new_router(SERVICE.routes)
     intake = Intake(ports, writer)
 
-    @router.post("/incidents")
+    @router.post("/incidents", returns=Opened)
     def open_incident(
-        body: Annotated[OpenIncident, Body()],
-        idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=128)] = None,
+        body: Annotated[OpenIncident, Body(openapi_examples=OPEN_EXAMPLES)],
+        idempotency_key: Annotated[
+            str | None, Header(alias="Idempotency-Key", max_length=128, pattern=r"^[\x21-\x7e]+$")
+        ] = None,
     ) -> dict[str, Any]:
         """Open an incident. The same Idempotency-Key gives the same incident."""
-        principal = principal_of(router.current_event.raw_event)
-        principal.require("responder")
+        principal = router.principal
         signal = _manual_signal(body, ports, idempotency_key or str(ULID()))
         key = fingerprint(signal)
-        written = intake.accept(key, [signal], Actor(kind="person", id=principal.id), idempotency_key)
+        written = intake.accept(key, [signal], principal.actor, idempotency_key)
         opened = next((r for r in written if isinstance(r.event, e.IncidentOpenedV1)), None)
         if opened is not None:
             return {"incident_id": opened.envelope.correlation_id, "created": True}
         return {"incident_id": _incident_of(writer, key), "created": False}
 
-    @router.post("/incidents/<incident_id>/close")
-    def close_incident(incident_id: str, body: Annotated[CloseIncident, Body()]) -> dict[str, Any]:
+    @router.post("/incidents/<incident_id>/close", returns=Closed, refuses=(404, 409))
+    def close_incident(
+        incident_id: Id, body: Annotated[CloseIncident, Body(openapi_examples=CLOSE_EXAMPLES)]
+    ) -> dict[str, Any]:
         """Close an incident for good."""
-        principal = principal_of(router.current_event.raw_event)
-        principal.require("responder")
+        principal = router.principal
         stream = stream_id("incident", incident_id)
 
         def decide(streams: Any) -> list[On]:
@@ -82,15 +115,13 @@ def routes(ports: Ports, writer: Writer) -> Router:
                 raise Conflict(f"{incident_id} is closed already")
             return [On(stream, e.IncidentClosedV1(why="person", comment=body.comment))]
 
-        origin = Origin(Actor(kind="person", id=principal.id), incident_id)
+        origin = Origin(principal.actor, incident_id)
         written = writer.write([stream], decide, origin)
         return {"incident_id": incident_id, "version": written[-1].version}
 
-    @router.post("/erasures")
-    def forget(body: Annotated[Erasure, Body()]) -> dict[str, Any]:
+    @router.post("/erasures", returns=Forgotten, refuses=(404, 409))
+    def forget(body: Annotated[Erasure, Body(openapi_examples=ERASURE_EXAMPLES)]) -> dict[str, Any]:
         """Forget a person for good: destroy the key that what names them was sealed with. Again changes nothing."""
-        principal = principal_of(router.current_event.raw_event)
-        principal.require("admin")
         if writer.personal is None:
             raise Conflict("nothing is sealed here: names stand in the log as they are")
         pseudonym = writer.personal.forget(body.subject)
@@ -102,9 +133,10 @@ def routes(ports: Ports, writer: Writer) -> Router:
             is_recorded = any(recorded.event == forgotten for recorded in streams[ERASURES].events)
             return [] if is_recorded else [On(ERASURES, forgotten)]
 
-        writer.write([ERASURES], decide, Origin(Actor(kind="person", id=principal.id)))
+        writer.write([ERASURES], decide, Origin(router.principal.actor))
         return {"subject": pseudonym}
 
+    take_from_senders(router, ports)
     return router
 
 

@@ -2,6 +2,7 @@
 
 from resilibot.contracts import events as e
 from resilibot.ingest.release import close_after_quiet, quiet_timer, release_signal, signal_stream
+from resilibot.runtime.access import Access
 from resilibot.runtime.service import Reaction, Service
 
 SERVICE = Service(
@@ -17,6 +18,7 @@ SERVICE = Service(
             e.SignalReceivedV1,
             e.SignalReleasedV1,
             e.SubjectForgottenV1,
+            e.RequestRefusedV1,
         }
     ),
     reactions={
@@ -25,6 +27,20 @@ SERVICE = Service(
     },
     timers={e.IncidentResolvedV1: quiet_timer},
     due={"quiet_period": Reaction(close_after_quiet)},
-    routes=("POST /incidents", "POST /incidents/{incident_id}/close", "POST /erasures"),
-    needs=("s3:PutObject", "secretsmanager:GetSecretValue", "kms:GenerateDataKey", "kms:Decrypt", "kms:GenerateMac"),
+    routes={
+        "POST /incidents": Access.RESPONDER,
+        "POST /incidents/{incident_id}/close": Access.RESPONDER,
+        "POST /erasures": Access.ADMIN,
+        "POST /webhooks/{source}": Access.SIGNED,
+        "POST /sns": Access.SIGNED,
+    },
+    needs=(
+        "s3:PutObject",  # the senders' own bytes
+        "secretsmanager:GetSecretValue",
+        "sqs:SendMessage",
+        "sns:ConfirmSubscription",
+        "kms:GenerateDataKey",
+        "kms:Decrypt",
+        "kms:GenerateMac",
+    ),
 )

@@ -17,3 +17,10 @@ class IngestSettings(BaseSettings):
     sources_file: Path | None = Field(
         default=None, description="TOML file of an owner's own senders, in the form of sources/vendors.toml"
     )
+    intake_queue_url: str = Field(default="", description="The intake queue, where webhooks put what they bring")
+    webhooks_secret: str = Field(
+        default="resilibot/webhooks", description="Secret that declares the webhook sources and how each proves itself"
+    )
+    sns_topics: frozenset[str] = Field(
+        default=frozenset(), description="ARNs of the SNS topics whose messages are taken over HTTP (a JSON list)"
+    )

@@ -8,31 +8,36 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from resilibot.contracts.case import Status, fold
 from resilibot.contracts.envelope import RecordedEvent, stream_id
+from resilibot.contracts.evidence import EvidenceItem
+from resilibot.projections import answers
 from resilibot.projections.ports import Ports
+from resilibot.projections.service import SERVICE
 from resilibot.projections.time_travel import NotAPlaceInTime, events_at, place, states_at
 from resilibot.projections.views import entry
 from resilibot.runtime.event_store.verify import AuditedStore, audit
-from resilibot.runtime.http import BadRequest, NotFound, new_router
+from resilibot.runtime.http import ApiRouter, BadRequest, Id, NotFound, new_router
 
 PAGE = 100
-NAME = 512  # the longest name of a stream
-At = Annotated[str | None, Query(max_length=64)]
+LAST = 2**53 - 1  # the largest position: what JSON carries exactly
+At = Annotated[
+    str | None,
+    Query(min_length=1, max_length=64, description="A version of the stream (7), or an RFC 3339 time: as it was then"),
+]
 
 
-def routes(ports: Ports) -> Router:
-    router = new_router()
+def routes(ports: Ports) -> ApiRouter:
+    router = new_router(SERVICE.routes)
 
-    @router.get("/health")
+    @router.get("/health", returns=answers.Health)
     def health() -> dict[str, str]:
         """That this process answers; nothing about incidents."""
         return {"status": "ok"}
 
-    @router.get("/incidents")
+    @router.get("/incidents", returns=answers.IncidentPage, refuses=(400, 422))
     def list_incidents(
         status: Annotated[Status | None, Query()] = None,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = 20,
@@ -53,26 +58,32 @@ def routes(ports: Ports) -> Router:
         shown = ports.reveal([r for r in rows if status in (None, r["status"])])
         return {"incidents": shown, "cursor": after}
 
-    @router.get("/incidents/<incident_id>")
-    def get_incident(incident_id: str, at: At = None) -> dict[str, Any]:
+    @router.get("/incidents/<incident_id>", returns=answers.Case, refuses=(400, 404, 422))
+    def get_incident(incident_id: Id, at: At = None) -> dict[str, Any]:
         """The case."""
         found: dict[str, Any] = _shown(ports, "cases", stream_id("incident", incident_id), at)
         return found
 
-    @router.get("/incidents/<incident_id>/timeline")
-    def get_timeline(incident_id: str, at: At = None) -> dict[str, Any]:
+    @router.get(
+        "/incidents/<incident_id>/timeline",
+        returns=answers.Timeline,
+        refuses=(400, 404, 422),
+    )
+    def get_timeline(incident_id: Id, at: At = None) -> dict[str, Any]:
         """One line per event."""
         return {"entries": _shown(ports, "timelines", stream_id("incident", incident_id), at)}
 
-    @router.get("/incidents/<incident_id>/events")
-    def get_events(incident_id: str, at: At = None) -> dict[str, Any]:
+    @router.get(
+        "/incidents/<incident_id>/events",
+        returns=answers.StoredEvents,
+        refuses=(400, 404, 422),
+    )
+    def get_events(incident_id: Id, at: At = None) -> dict[str, Any]:
         """The stored events with their place in the chain.
 
         `body` is the exact text that is hashed, names sealed; `envelope` is the same as a person may read it.
         """
         stream = stream_id("incident", incident_id)
-        if len(stream) > NAME:
-            raise NotFound(f"no stream has a name of {len(stream)} characters")
         events: Sequence[RecordedEvent]
         events = ports.store.load(stream).events if at is None else events_at(ports.history, stream, _place(at))
         if not events:
@@ -80,8 +91,12 @@ def routes(ports: Ports) -> Router:
         envelopes = ports.reveal([json.loads(event.body) for event in events])
         return {"events": [_stored(event, envelope) for event, envelope in zip(events, envelopes, strict=True)]}
 
-    @router.get("/incidents/<incident_id>/evidence/<evidence_id>")
-    def get_evidence(incident_id: str, evidence_id: str) -> dict[str, Any]:
+    @router.get(
+        "/incidents/<incident_id>/evidence/<evidence_id>",
+        returns=EvidenceItem,
+        refuses=(404, 422),
+    )
+    def get_evidence(incident_id: Id, evidence_id: Id) -> dict[str, Any]:
         """One piece of evidence with its content, as it was recorded, names as a person may read them."""
         events = ports.store.load(stream_id("incident", incident_id)).events
         item = fold(incident_id, events).evidence().get(evidence_id)
@@ -90,21 +105,33 @@ def routes(ports: Ports) -> Router:
         shown: dict[str, Any] = ports.reveal(item.model_dump(mode="json"))
         return shown
 
-    @router.get("/signals/<fingerprint>")
-    def get_signal(fingerprint: str, at: At = None) -> dict[str, Any]:
+    @router.get(
+        "/signals/<fingerprint>",
+        returns=answers.ReceivedSignal,
+        refuses=(400, 404, 422),
+    )
+    def get_signal(fingerprint: Id, at: At = None) -> dict[str, Any]:
         """How often a fingerprint was received, and what became of it."""
         found: dict[str, Any] = _shown(ports, "signals", stream_id("signal", fingerprint), at)
         return found
 
-    @router.get("/targets")
+    @router.get(
+        "/targets",
+        returns=answers.Target,
+        refuses=(400, 404, 422),
+    )
     def get_target(name: Annotated[str, Query(min_length=1, max_length=500)], at: At = None) -> dict[str, Any]:
         """The action that is open on a target, and those before. `name` is the step's target: service/checkout."""
         found: dict[str, Any] = _shown(ports, "targets", stream_id("target", name), at)
         return found
 
-    @router.get("/feed")
+    @router.get(
+        "/feed",
+        returns=answers.Feed,
+        refuses=(404, 422),
+    )
     def get_feed(
-        after: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE
+        after: Annotated[int, Query(ge=0, le=LAST)] = 0, limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE
     ) -> dict[str, Any]:
         """Every event of every stream, once, in one order. Ask again with `after` = the last position to catch up."""
         if ports.log is None:
@@ -113,7 +140,11 @@ def routes(ports: Ports) -> Router:
         entries = [{"position": one.position, "stream": one.event.stream, **entry(one.event)} for one in found]
         return {"entries": ports.reveal(entries), "last": found[-1].position if found else after}
 
-    @router.get("/audit")
+    @router.get(
+        "/audit",
+        returns=answers.Audit,
+        refuses=(404, 422),
+    )
     def get_audit(stream: Annotated[str | None, Query(min_length=1, max_length=512)] = None) -> dict[str, Any]:
         """Recompute the hash chain of one stream, or of all."""
         store: Any = ports.store
@@ -129,8 +160,6 @@ def routes(ports: Ports) -> Router:
 
 def _shown(ports: Ports, model: str, stream: str, at: str | None) -> Any:
     """The state of a read model, now or `at`, names revealed. Raises NotFound, BadRequest."""
-    if len(stream) > NAME:
-        raise NotFound(f"no stream has a name of {len(stream)} characters")
     if at is None:
         state = ports.models.get(model, stream)
     else:
@@ -168,7 +197,8 @@ def _moment(at: str | None) -> datetime | None:
 
 def _absent(stream: str, at: str | None) -> str:
     category, _, key = stream.partition("#")
-    return f"no {category} {key}" if at is None else f"there was no {category} {key} at {at}"
+    why = ": no action was ever started on it" if category == "target" else ""
+    return f"no {category} {key}{why}" if at is None else f"there was no {category} {key} at {at}"
 
 
 def _stored(event: RecordedEvent, envelope: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """projections: the only window out. The map of the service: every event is listed, so that none goes unseen."""
 
 from resilibot.contracts import events as e
+from resilibot.runtime.access import Access
 from resilibot.runtime.service import Service
 
 SERVICE = Service(
@@ -39,19 +40,20 @@ SERVICE = Service(
             e.NotificationFailedV1,
             e.PostmortemWrittenV1,
             e.SubjectForgottenV1,
+            e.RequestRefusedV1,
         }
     ),
-    routes=(
-        "GET /health",
-        "GET /incidents",
-        "GET /incidents/{incident_id}",
-        "GET /incidents/{incident_id}/timeline",
-        "GET /incidents/{incident_id}/events",
-        "GET /incidents/{incident_id}/evidence/{evidence_id}",
-        "GET /signals/{fingerprint}",
-        "GET /targets",
-        "GET /feed",
-        "GET /audit",
-    ),
+    routes={
+        "GET /health": Access.PUBLIC,
+        "GET /incidents": Access.VIEWER,
+        "GET /incidents/{incident_id}": Access.VIEWER,
+        "GET /incidents/{incident_id}/timeline": Access.VIEWER,
+        "GET /incidents/{incident_id}/events": Access.VIEWER,
+        "GET /incidents/{incident_id}/evidence/{evidence_id}": Access.VIEWER,
+        "GET /signals/{fingerprint}": Access.VIEWER,
+        "GET /targets": Access.VIEWER,
+        "GET /feed": Access.VIEWER,
+        "GET /audit": Access.VIEWER,
+    },
     needs=("secretsmanager:GetSecretValue", "kms:Decrypt"),  # who calls; whose names
 )

@@ -13,9 +13,12 @@ class NotAPlaceInTime(ValueError):
     """The text is neither a version nor a time with a zone."""
 
 
+VERSION_DIGITS = 7  # 20261124 is a date that lacks its time and zone, not the version of a stream
+
+
 def place(at: str) -> int | datetime:
     """A version ("7") or a moment (RFC 3339, with a zone). Raises NotAPlaceInTime."""
-    if at.isascii() and at.isdecimal():
+    if at.isascii() and at.isdecimal() and len(at) <= VERSION_DIGITS:
         return int(at)
     try:
         moment = datetime.fromisoformat(at)

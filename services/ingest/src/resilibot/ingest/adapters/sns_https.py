@@ -5,6 +5,7 @@ from http.client import HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
+from resilibot.ingest.ports import SubscriptionsUnavailable
 from resilibot.ingest.sources.sns import CertificateUnavailable, is_certificate_url
 
 TIMEOUT_S = 3
@@ -35,8 +36,13 @@ class SnsSubscriptions:
         self._client = client
 
     def confirm(self, topic_arn: str, token: str) -> None:
-        """Only an authenticated caller may then unsubscribe. Raises botocore's ClientError: the door answers 500."""
-        self._client.confirm_subscription(TopicArn=topic_arn, Token=token, AuthenticateOnUnsubscribe="true")
+        """Only an authenticated caller may then unsubscribe. Raises SubscriptionsUnavailable."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self._client.confirm_subscription(TopicArn=topic_arn, Token=token, AuthenticateOnUnsubscribe="true")
+        except (BotoCoreError, ClientError) as error:
+            raise SubscriptionsUnavailable(f"{topic_arn}: {error}") from error
 
 
 def _fetch(url: str) -> bytes:

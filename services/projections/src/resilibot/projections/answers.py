@@ -1,0 +1,148 @@
+"""answers: what the routes answer with, for the API's document. The views make it; nothing is validated twice.
+
+Every field is always there. Names are shown as people may read them.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from resilibot.contracts.case import IncidentCase, Status
+from resilibot.contracts.envelope import Actor, Envelope
+from resilibot.contracts.signal import Severity
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Health(Answer):
+    status: Literal["ok"]
+
+
+class IncidentRow(Answer):
+    """One incident in a list. `duration_s` from its opening to its last resolution."""
+
+    incident_id: str
+    version: int
+    title: str
+    status: Status
+    escalated: bool
+    severity: Severity
+    source: str
+    service: str | None
+    outcome: str | None
+    diagnosis: str | None
+    fingerprint: str
+    opened_at: datetime | None
+    updated_at: datetime | None
+    resolved_at: datetime | None
+    duration_s: float | None
+
+
+class IncidentPage(Answer):
+    """`cursor` continues the list; null at its end."""
+
+    incidents: list[IncidentRow]
+    cursor: str | None
+
+
+class Entry(Answer):
+    """One event as a line of a timeline."""
+
+    version: int
+    id: str
+    at: datetime
+    type: str
+    service: str
+    actor: Actor
+    causation_id: str | None
+    sentence: str
+
+
+class Timeline(Answer):
+    entries: list[Entry]
+
+
+class StoredEvent(Answer):
+    """`body` is the exact text that is hashed, names sealed; `envelope` is the same as a person may read it."""
+
+    envelope: Envelope
+    body: str
+    prev_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class StoredEvents(Answer):
+    events: list[StoredEvent]
+
+
+class LastSignal(Answer):
+    name: str
+    state: str
+    at: datetime
+
+
+class ReceivedSignal(Answer):
+    """One fingerprint: how often it was received, by what became of it, and the incidents it belonged to."""
+
+    version: int
+    received: int
+    dispositions: dict[str, int]
+    incidents: list[str]
+    last: LastSignal | None
+
+
+class DoneAction(Answer):
+    incident_id: str
+    action_id: str
+    action: str
+    outcome: str
+    cooldown_until: datetime
+
+
+class Target(Answer):
+    version: int
+    open_action: str | None
+    history: list[DoneAction]
+
+
+class FeedEntry(Entry):
+    position: int
+    stream: str
+
+
+class Feed(Answer):
+    """`last` is the position to go on after."""
+
+    entries: list[FeedEntry]
+    last: int
+
+
+class Fault(Answer):
+    stream: str
+    version: int | None
+    kind: str
+    detail: str
+
+
+class Audit(Answer):
+    ok: bool
+    streams: int
+    events: int
+    faults: list[Fault]
+
+
+_FIELDS: dict[str, Any] = {name: (field.annotation, field) for name, field in IncidentCase.model_fields.items()}
+
+# The fold, and what is derived from it
+Case = create_model(
+    "IncidentCase",
+    __config__=ConfigDict(extra="forbid"),
+    __doc__=IncidentCase.__doc__,
+    **_FIELDS,
+    status=(Status, ...),
+    escalated=(bool, ...),
+    duration_s=(float | None, ...),
+)
