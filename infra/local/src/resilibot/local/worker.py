@@ -1,7 +1,8 @@
 """worker NAME: one process per service; polls its queues and calls the Lambda handlers with Lambda-shaped batches.
 
-Stands where AWS has the SQS event source mapping: batches of ten, order within a message group, partial batch
-failure, visibility extended while a handler runs. `relay`, `sequencer` and `timers` are workers too.
+Stands where AWS has the SQS event source mapping: batches of ten (of intake more, in a storm), order within a message
+group, partial batch failure, visibility extended while a handler runs. `relay`, `sequencer` and `timers` are workers
+too.
 """
 
 import logging
@@ -22,7 +23,8 @@ from resilibot.local.structured_logs import configure_logging
 
 log = logging.getLogger(__name__)
 
-BATCH = 10
+BATCH = 10  # of one request
+GATHER_S = 2.0  # longest time to gather a larger batch: less than visibility, which runs from the first receive
 POLL_S = 5  # long poll; also the longest wait for a worker to notice that it shall stop
 HEARTBEAT_S = 3  # visibility is 10 s: a killed worker's group waits seconds, not minutes
 ERROR_PAUSE_S = 0.5
@@ -38,23 +40,37 @@ class Poller:
         self._url = queue_url
         self._handler = feed.load()
         self._by_group = feed.by_group
+        self._at_once = feed.at_once
         self._visibility_s = visibility_s
         self._pool = ThreadPoolExecutor(BATCH, thread_name_prefix=feed.queue)
 
     def poll(self) -> int:
         """Receive, handle and acknowledge one batch. Returns the number of messages received."""
-        answer = self._sqs.receive_message(
-            QueueUrl=self._url,
-            MaxNumberOfMessages=BATCH,
-            WaitTimeSeconds=POLL_S,
-            AttributeNames=["MessageGroupId", "ApproximateReceiveCount"],
-        )
-        messages = answer.get("Messages", [])
+        messages = self._receive()
         if messages:
             with _Heartbeat(self._sqs, self._url, messages, self._visibility_s):
                 failed = self._handle(messages)
             self._acknowledge(messages, failed)
         return len(messages)
+
+    def _receive(self) -> list[dict[str, Any]]:
+        """One batch: whoever gets ten at once finds more behind them, and asks on while the batch may grow."""
+        messages = received = self._ask(POLL_S)
+        deadline = time.monotonic() + GATHER_S
+        while len(received) == BATCH and len(messages) + BATCH <= self._at_once and time.monotonic() < deadline:
+            received = self._ask(0)
+            messages = messages + received
+        return messages
+
+    def _ask(self, wait_s: int) -> list[dict[str, Any]]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=BATCH,
+            WaitTimeSeconds=wait_s,
+            AttributeNames=["MessageGroupId", "ApproximateReceiveCount"],
+        )
+        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        return messages
 
     def _handle(self, messages: list[dict[str, Any]]) -> set[str]:
         """Ids of the messages that failed. Raises what the handler raises; then none is acknowledged."""
@@ -67,9 +83,9 @@ class Poller:
 
     def _acknowledge(self, messages: list[dict[str, Any]], failed: set[str]) -> None:
         done = [m for m in messages if m["MessageId"] not in failed]
-        if done:
-            entries = [{"Id": str(i), "ReceiptHandle": m["ReceiptHandle"]} for i, m in enumerate(done)]
-            self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        entries = [{"Id": str(i), "ReceiptHandle": m["ReceiptHandle"]} for i, m in enumerate(done)]
+        for part in _tens(entries):
+            self._sqs.delete_message_batch(QueueUrl=self._url, Entries=part)
         for message in messages:
             if message["MessageId"] in failed:  # try again soon, then later; the queue buries it after some receives
                 received = int(message["Attributes"]["ApproximateReceiveCount"])
@@ -103,9 +119,14 @@ class _Heartbeat:
 
         while not self._done.wait(HEARTBEAT_S):
             try:
-                self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=self._entries)
+                for part in _tens(self._entries):
+                    self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=part)
             except (BotoCoreError, ClientError) as error:
                 log.warning("heartbeat failed: %s", error)
+
+
+def _tens(entries: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    return [entries[start : start + BATCH] for start in range(0, len(entries), BATCH)]
 
 
 def _record(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-from resilibot.contracts.case import IncidentCase, fold
+from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import Signal
 from resilibot.ingest.attach import SignalHistory, decide_signals, fold_signals
 from resilibot.ingest.cloudwatch import fingerprint, parse
 from resilibot.ingest.ports import Ports
+from resilibot.ingest.remembered import SignalMemory
 from resilibot.runtime.bus.batch import Batch, Response, handle_by_key
 from resilibot.runtime.event_store.port import Stream
+from resilibot.runtime.event_store.recall import Recall
+from resilibot.runtime.folds import Folds
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
 
@@ -20,6 +23,9 @@ class Intake:
     def __init__(self, ports: Ports, writer: Writer) -> None:
         self._ports = ports
         self._writer = writer
+        self._signals = SignalMemory(writer.store)
+        self._incidents = Recall(writer.store)
+        self._folds = Folds()
 
     def handle(self, batch: Batch) -> Response:
         """An SQS batch as Lambda delivers it. Returns the partial-batch response."""
@@ -34,13 +40,16 @@ class Intake:
         """Record signals of one fingerprint and what follows from them, atomically. Raises StoreError."""
         signal_stream = stream_id("signal", key)
         new_incident_id = self._writer.ids(self._ports.clock.now())
-        stored = self._writer.store.load(signal_stream)
-        loaded = {signal_stream: stored}
-        known = fold_signals(stored.events).incident_id
-        streams = [signal_stream, *([stream_id("incident", known)] if known else [])]
+        remembered = self._signals.recall(signal_stream)
+        loaded = {signal_stream: remembered.stream(signal_stream)}
+        if remembered.history.incident_id:
+            incident = stream_id("incident", remembered.history.incident_id)
+            loaded[incident] = self._incidents.load(incident)
 
         def decide(current: Mapping[str, Stream]) -> Sequence[On]:
-            history = fold_signals(current[signal_stream].events)
+            stream = current[signal_stream]  # after a conflict it is another, and whole
+            is_first = stream is loaded[signal_stream]
+            history = remembered.history if is_first else fold_signals(stream.events)
             return decide_signals(
                 history,
                 self._case(history, current),
@@ -51,15 +60,16 @@ class Intake:
                 quiet_period_s=self._ports.settings.quiet_period_s,
             )
 
-        return self._writer.write(streams, decide, Origin(actor, command_id=command_id), loaded=loaded)
+        written = self._writer.write(list(loaded), decide, Origin(actor, command_id=command_id), loaded=loaded)
+        self._signals.went_on(signal_stream, [event for event in written if event.stream == signal_stream])
+        return written
 
     def _case(self, history: SignalHistory, current: Mapping[str, Stream]) -> IncidentCase | None:
         """The incident the history names; loaded on the spot when another writer opened it in between."""
         if history.incident_id is None:
             return None
         name = stream_id("incident", history.incident_id)
-        stream = current.get(name) or self._writer.store.load(name)
-        return fold(history.incident_id, stream.events)
+        return self._folds.fold(current.get(name) or self._writer.store.load(name))
 
 
 def _read(body: str) -> tuple[str, Signal]:

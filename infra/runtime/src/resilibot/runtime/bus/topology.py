@@ -36,6 +36,11 @@ class Topology:
             QueueSpec(INTAKE, "resilibot-intake", "resilibot-intake-dlq", ALARMS_TOPIC, None, is_fifo=False),
         )
 
+        only_shown = {wire for service in services if service.projects for wire in service.subscribes()}
+        reacted = {wire for service in services if not service.projects for wire in service.subscribes()}
+        self.hints = frozenset(only_shown - reacted)
+        """Wire types that only projections take: to them each says no more than how far its stream has come."""
+
     def queue(self, name: str) -> QueueSpec:
         return next(queue for queue in self.queues if queue.name == name)
 
