@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -184,14 +185,24 @@ def _resident_mb(pid: int) -> float:
     return round(pages * 4096 / 1e6, 1)
 
 
+@contextmanager
+def _home(*, with_world: bool) -> Iterator[House]:
+    with tempfile.TemporaryDirectory() as folder, living_in(_plan(folder, with_world), is_told=False) as house:
+        yield house
+
+
+def _plan(folder: str, with_world: bool) -> HomePlan:
+    return HomePlan(Path(folder), with_world=with_world)
+
+
 def main(alarms: int, resources: int, incidents: int) -> int:
     figures = []
     if alarms:
-        with tempfile.TemporaryDirectory() as folder, living_in(HomePlan(Path(folder)), is_told=False) as house:
+        with _home(with_world=False) as house:
             figures.append(burst(house, alarms, resources))
             print(json.dumps(figures[-1]), flush=True)
     if incidents:
-        with tempfile.TemporaryDirectory() as folder, living_in(HomePlan(Path(folder)), is_told=False) as house:
+        with _home(with_world=True) as house:
             house.warm_up()
             figures.append(distinct(house, incidents))
             print(json.dumps(figures[-1]), flush=True)

@@ -100,3 +100,26 @@ def test_one_batch_of_many_resources_is_one_commit_each() -> None:
     assert len(signals) == 8
     assert [len(store.commits(name)) for name in signals] == [1] * 8
     assert len(store.streams()) == 16
+
+
+def test_a_source_over_its_rate_is_held_back_and_lost_nowhere_while_others_go_on() -> None:
+    store = Counting()
+    clock = ManualClock(NOON)
+    settings = IngestSettings(signal_rate_per_s=1, signal_burst=2)
+    door = Intake(Ports(settings, clock), Writer(store, SERVICE, clock, pause=lambda s: None))
+
+    def record(number: int, account: str) -> dict[str, Any]:
+        alarm = {"AlarmName": "a", "AWSAccountId": account, "NewStateValue": "ALARM", "Region": "us-east-1"}
+        alarm["StateChangeTime"] = "2026-11-24T12:00:00.000+0000"
+        body = {"Type": "Notification", "MessageId": f"m-{number}", "Message": json.dumps(alarm)}
+        return {"messageId": str(number), "body": json.dumps(body)}
+
+    waiting = [*(record(number, "111122223333") for number in range(5)), record(9, "444455556666")]
+    answer = door.handle({"Records": waiting})
+    delays = {item["itemIdentifier"]: item.get("delaySeconds") for item in answer["batchItemFailures"]}
+    assert delays == {"2": 1, "3": 2, "4": 3}
+    clock.advance(3)
+    assert door.handle({"Records": [r for r in waiting if r["messageId"] in delays]}) == {"batchItemFailures": []}
+    received = [r.event for name in store.streams() if name.startswith("signal#") for r in store.load(name).events]
+    ids = sorted(event.signal.source_id for event in received if isinstance(event, e.SignalReceivedV1))
+    assert ids == ["m-0", "m-1", "m-2", "m-3", "m-4", "m-9"]

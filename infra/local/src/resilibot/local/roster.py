@@ -42,5 +42,5 @@ def feeds(service: str) -> list[Feed]:
     """The feeds of one service: its event queue, and for ingest the intake queue of raw signals as well."""
     own = [Feed(service, f"resilibot.{service}.handler:handler", by_group=service != "projections")]
     if service == "ingest":
-        own.append(Feed("intake", "resilibot.ingest.handler:intake_handler", by_group=False, at_once=500))
+        own.append(Feed("intake", "resilibot.ingest.handler:intake_handler", by_group=False, at_once=1000))
     return own

@@ -1,20 +1,25 @@
 """intake: raw signals from the intake queue, parsed, grouped by fingerprint, one commit per group and batch."""
 
+import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import Signal
 from resilibot.ingest.attach import SignalHistory, decide_signals, fold_signals
-from resilibot.ingest.cloudwatch import fingerprint, parse
+from resilibot.ingest.cloudwatch import SignalError, fingerprint, parse
 from resilibot.ingest.ports import Ports
+from resilibot.ingest.rate import Rates
 from resilibot.ingest.remembered import SignalMemory
-from resilibot.runtime.bus.batch import Batch, Response, handle_by_key
+from resilibot.runtime.bus.batch import Batch, Response, handle_by_key, held_back
 from resilibot.runtime.event_store.port import Stream
 from resilibot.runtime.event_store.recall import Recall
 from resilibot.runtime.folds import Folds
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
+
+log = logging.getLogger(__name__)
 
 
 class Intake:
@@ -26,10 +31,28 @@ class Intake:
         self._signals = SignalMemory(writer.store)
         self._incidents = Recall(writer.store)
         self._folds = Folds()
+        self._rates = Rates(ports.settings.signal_rate_per_s, ports.settings.signal_burst)
 
     def handle(self, batch: Batch) -> Response:
         """An SQS batch as Lambda delivers it. Returns the partial-batch response."""
-        return handle_by_key(batch, _read, self._take)
+        taken, waits_s = self._admit(batch["Records"])
+        return held_back(handle_by_key({"Records": taken}, _read, self._take), waits_s)
+
+    def _admit(self, records: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], dict[str, float]]:
+        """Records to take now, and by message id how long the others wait: those of a source over its rate."""
+        waits_s: dict[str, float] = {}
+        over: dict[str, int] = {}
+        now = self._ports.clock.now()
+        for record in records:
+            source = _source(record["body"])
+            wait_s = self._rates.wait_s(source, record["messageId"], now) if source else 0.0
+            if source and wait_s:
+                waits_s[record["messageId"]] = wait_s
+                over[source] = over.get(source, 0) + 1
+        for source, number in over.items():
+            extra = {"code": "source_over_rate", "source": source, "held_back": number, "for_s": max(waits_s.values())}
+            log.warning("a source is over its rate", extra=extra)
+        return [record for record in records if record["messageId"] not in waits_s], waits_s
 
     def _take(self, key: str, signals: Sequence[Signal]) -> None:
         self.accept(key, signals, Actor(kind="system", id=signals[0].source))
@@ -70,6 +93,15 @@ class Intake:
             return None
         name = stream_id("incident", history.incident_id)
         return self._folds.fold(current.get(name) or self._writer.store.load(name))
+
+
+def _source(body: str) -> str | None:
+    """Who sent it, by kind of source and account; None for what cannot be read: that fails where it is handled."""
+    try:
+        signal = parse(body)
+    except SignalError:
+        return None
+    return f"{signal.source}/{signal.resource.account}"
 
 
 def _read(body: str) -> tuple[str, Signal]:

@@ -11,6 +11,7 @@ from resilibot.runtime.service import Service
 EVENTS_TOPIC = "resilibot-events.fifo"
 ALARMS_TOPIC = "resilibot-alarms"  # standard: CloudWatch cannot publish to FIFO topics
 INTAKE = "intake"
+INTAKE_RECEIVES = 8  # a message held back for its source's rate is received once more, and again after a restart
 MAX_RECEIVES = 4
 
 
@@ -33,7 +34,7 @@ class Topology:
     def __init__(self, services: Sequence[Service]) -> None:
         self.queues: tuple[QueueSpec, ...] = (
             *(_event_queue(service) for service in services),
-            QueueSpec(INTAKE, "resilibot-intake", "resilibot-intake-dlq", ALARMS_TOPIC, None, is_fifo=False),
+            QueueSpec(INTAKE, "resilibot-intake", "resilibot-intake-dlq", ALARMS_TOPIC, None, False, INTAKE_RECEIVES),
         )
 
         only_shown = {wire for service in services if service.projects for wire in service.subscribes()}
