@@ -8,6 +8,7 @@ import pytest
 
 from resilibot.local.aws import clients_at
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
+from resilibot.runtime.event_store.items import carried_commit
 from resilibot.runtime.event_store.port import ChainBroken, EventStore, Stream, Timer
 from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.event_store.verify import audit
@@ -42,6 +43,19 @@ class TestDynamoEventStore(EventStoreContract):
         assert len(store.commits(name)) > 1
         assert store.load(name).version == 400
         assert audit(store, name).ok
+
+    def test_head_carries_the_small_commit_that_moved_it_and_no_other(
+        self, store: DynamoEventStore, dynamodb: Any, name: str
+    ) -> None:
+        def carried() -> Any:
+            item = dynamodb.get_item(TableName=TABLES.streams, Key={"stream": {"S": name}}, ConsistentRead=True)
+            return carried_commit(item["Item"])
+
+        large = [EVENTS[0].model_copy(update={"title": "x" * 512})] * 20
+        for events in (EVENTS[:2], EVENTS[2:5], large, EVENTS[5:6]):
+            store.append([append_of(store.load(name), events)])
+            commit = store.commits(name)[-1]
+            assert carried() == (None if events is large else commit)
 
     def test_an_event_above_the_limit_is_the_callers_fault(self, store: DynamoEventStore, name: str) -> None:
         huge = EVENTS[0].model_copy(update={"title": "x" * 400_000})

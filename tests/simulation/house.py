@@ -103,8 +103,8 @@ class House:
             if s.name != "projections"
         }
         ingest = next(s for s in SERVICES if s.name == "ingest")
-        intake = self._writer(ingest, self.processes[INTAKE], ports["ingest"])
-        self._workers[INTAKE] = Intake(ports["ingest"], intake).handle
+        self._intake = (ports["ingest"], self._writer(ingest, self.processes[INTAKE], ports["ingest"]))
+        self.restart(INTAKE, 0)
         self._projectors: dict[int, Projector] = {}
 
     def worker(self, name: str, depth: int) -> Worker:
@@ -117,7 +117,9 @@ class House:
         return self._projectors[depth].handle
 
     def restart(self, name: str, depth: int) -> None:
-        """After a crash memory is gone; projections are the only ones who keep anything in it."""
+        """After a crash memory is gone; projections and intake keep something in it."""
+        if name == INTAKE:
+            self._workers[INTAKE] = Intake(*self._intake).handle
         if name == "projections":
             self._projectors.pop(depth, None)
 

@@ -16,7 +16,7 @@ from resilibot.act.catalogue import arguments_of
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import stream_id
 from resilibot.contracts.evidence import Citation, Finding
-from resilibot.ingest import attach, intake
+from resilibot.ingest import attach, intake, remembered
 from resilibot.ingest import service as ingest
 from resilibot.ingest.release import signal_stream
 from resilibot.observe import rounds
@@ -207,7 +207,16 @@ def outcome_not_settled() -> AbstractContextManager[None]:
 
 def source_id_forgotten() -> AbstractContextManager[None]:
     original = attach.fold_signals
-    return _swapped(intake, "fold_signals", lambda events: replace(original(events), seen=frozenset()))
+
+    @contextmanager
+    def swapped() -> Iterator[None]:
+        def forgetful(events: Any, history: Any = None) -> Any:
+            return replace(original(events, history), seen=frozenset())
+
+        with _swapped(intake, "fold_signals", forgetful), _swapped(remembered, "fold_signals", forgetful):
+            yield
+
+    return swapped()
 
 
 @contextmanager

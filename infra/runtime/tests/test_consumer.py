@@ -90,6 +90,20 @@ class Bench:
         return next(timer for timer in self.store.timers.values() if timer.kind == "lease")
 
 
+class Unreachable(InMemoryEventStore):
+    def load(self, stream: str, *, after: int = 0, upto: int | None = None) -> Any:
+        raise AssertionError(f"{stream} was asked for")
+
+
+@pytest.mark.parametrize("seconds", [None, 30])
+def test_the_store_is_asked_only_when_something_may_follow_from_a_message(seconds: float | None) -> None:
+    bench = Bench()
+    rule = {type(OPENED): lambda recorded, ports: [After("later", seconds)] if seconds else []}
+    bench.writer.service = bench.consumer.service = Service("observe", timers=rule)
+    bench.writer.store = Unreachable()
+    assert bench.deliver(encode(bench.opened)) == (["m0"] if seconds else [])
+
+
 @pytest.mark.feature(206)
 def test_a_message_delivered_five_times_runs_the_effect_once() -> None:
     bench = Bench()

@@ -39,8 +39,10 @@ class Log:
     last: int = 0
     done: dict[str, int] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    asked: int = 0
 
     def state(self, streams: Sequence[str]) -> LogState:
+        self.asked += 1
         if self.down:
             raise StoreUnavailable("down")
         return LogState(self.last, dict(self.done))
@@ -117,3 +119,21 @@ def test_a_log_that_stays_busy_is_given_up_for_now() -> None:
     with pytest.raises(StoreUnavailable):
         sequencer(Feed([]), log).sequence([head("incident#a", 1)])
     assert log.busy == ATTEMPTS
+
+
+def test_it_goes_on_from_where_it_left_the_log_without_reading_it() -> None:
+    log = Log()
+    running = sequencer(Feed([[head("incident#a", 2)], [head("incident#a", 3), head("incident#b", 1, 1)]]), log)
+    assert [running.poll(), log.asked] == [2, 1]
+    assert [running.poll(), log.asked] == [2, 1]
+    assert list(placed(log).values()) == [("incident#a", 1), ("incident#a", 2), ("incident#a", 3), ("incident#b", 1)]
+
+
+def test_a_refused_entry_is_built_anew_from_the_log_itself() -> None:
+    log = Log()
+    running = sequencer(Feed([[head("incident#a", 1)], [head("incident#a", 2), head("incident#b", 2, 1)]]), log)
+    running.poll()
+    log.busy = 1
+    assert running.poll() == 2
+    assert log.asked == 2
+    assert sorted(placed(log).values()) == [(f"incident#{name}", version) for name in "ab" for version in (1, 2)]

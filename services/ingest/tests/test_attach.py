@@ -206,3 +206,34 @@ def test_the_time_since_the_resolution_is_recorded() -> None:
     reopened = door.told.store.load(door.told.stream).events[-1].event
     assert isinstance(reopened, e.IncidentReopenedV1)
     assert reopened.quiet_for_s == quiet
+
+
+def at_second(seconds: float, state: str, source_id: str) -> Signal:
+    return signal("orders-failures", state, seconds, source_id)
+
+
+def test_an_ok_that_comes_late_does_not_clear_a_newer_alarm() -> None:
+    door = Door()
+    door.take(at_second(0, "ALARM", "a"), at_second(20, "ALARM", "c"))
+    assert door.take(at_second(10, "OK", "b")) == ["ignored"]
+    assert door.case is not None
+    assert door.case.signals["orders-failures"].is_firing
+    assert door.take(at_second(30, "OK", "d")) == ["cleared", "SignalClearedV1"]
+
+
+def test_an_alarm_that_comes_after_its_later_ok_opens_nothing() -> None:
+    door = Door()
+    assert door.take(at_second(10, "OK", "b")) == ["ignored"]
+    assert door.take(at_second(0, "ALARM", "a")) == ["ignored"]
+    assert door.take(at_second(20, "ALARM", "c")) == ["opened", "IncidentOpenedV1"]
+
+
+def test_signals_of_one_batch_follow_each_other_as_they_fired() -> None:
+    words = Door().take(at_second(10, "OK", "b"), at_second(0, "ALARM", "a"))
+    assert words == ["opened", "IncidentOpenedV1", "cleared", "SignalClearedV1"]
+
+
+def test_of_two_states_of_one_moment_the_one_delivered_later_counts() -> None:
+    door = Door()
+    door.take(at_second(0, "ALARM", "a"))
+    assert door.take(at_second(0, "OK", "b")) == ["cleared", "SignalClearedV1"]

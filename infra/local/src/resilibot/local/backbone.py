@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from resilibot.local.aws import home_client
 from resilibot.local.home_file import HomeFile
+from resilibot.local.roster import SERVICES
 from resilibot.runtime.bus.publisher import SnsPublisher
+from resilibot.runtime.bus.topology import Topology
 from resilibot.runtime.clock import SystemClock
 from resilibot.runtime.environment import Runtime, RuntimeSettings, client
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
@@ -35,7 +37,8 @@ SETTLE_MARGIN_S = 2.0  # for a write that a projector had begun under the old na
 def make_relay(home: HomeFile) -> Relay:
     runtime = Runtime.from_env()
     publisher = SnsPublisher(client("sns"), home.topic_arn)
-    return Relay(client("dynamodbstreams"), client("dynamodb"), runtime.tables, publisher)
+    hints = Topology(SERVICES).hints
+    return Relay(client("dynamodbstreams"), client("dynamodb"), runtime.tables, publisher, hints)
 
 
 def make_watch(relay: Relay) -> StreamWatch:

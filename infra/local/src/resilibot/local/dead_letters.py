@@ -36,6 +36,14 @@ class DeadLetters:
         """Messages in each dead letter queue, by service name."""
         return {name: self._depth(url) for name, url in self._home.dead_letters.items()}
 
+    def intake(self) -> dict[str, int]:
+        """Raw signals: `waiting` to be taken, `held` by a worker or back until their source's turn comes."""
+        names = {"waiting": "ApproximateNumberOfMessages", "held": "ApproximateNumberOfMessagesNotVisible"}
+        answer = self._sqs.get_queue_attributes(
+            QueueUrl=self._home.queues["intake"], AttributeNames=list(names.values())
+        )
+        return {word: int(answer["Attributes"][name]) for word, name in names.items()}
+
     def show(self, queue: str, limit: int = 10) -> list[DeadLetter]:
         """Up to `limit` dead letters, which stay where they are."""
         letters = list(self._receive(queue, limit))

@@ -47,7 +47,7 @@ class HomeFile(BaseModel):
     visibility_s: int = 10
     relay_pause_s: float = 0.02
     relay_quiet_pause_s: float = 0.1
-    sequencer_pause_s: float = 0.5
+    sequencer_pause_s: float = 1.0
     tick_s: float = 0.5
     projection_linger_s: float = 0.4
 

@@ -11,13 +11,14 @@ def routers() -> list[Any]:
     """All services' routes with nothing behind them: to be described and asked, not used."""
     from resilibot.act.routes import routes as act
     from resilibot.ingest.routes import routes as ingest
+    from resilibot.ingest.settings import IngestSettings
     from resilibot.projections.routes import routes as projections
     from resilibot.runtime.clock import SystemClock
     from resilibot.runtime.event_store.memory import InMemoryEventStore
     from resilibot.runtime.service import Service
     from resilibot.runtime.writer import Writer
 
-    nothing: Any = SimpleNamespace(sources=dict)
+    nothing: Any = SimpleNamespace(sources=dict, settings=IngestSettings())
     writer = Writer(InMemoryEventStore(), Service("document"), SystemClock())
     return [ingest(nothing, writer), act(nothing, writer), projections(nothing)]
 

@@ -24,11 +24,13 @@ class Feed:
     """One queue (by its topology name) and the handler, `module:function`, that eats from it.
 
     by_group: the message groups of a batch are handled side by side, one call each; else a batch is one call.
+    at_once: most messages of a batch; above ten only for a queue without order, as with SQS's event source mapping.
     """
 
     queue: str
     handler: str
     by_group: bool
+    at_once: int = 10
 
     def load(self) -> Handler:
         module, _, name = self.handler.partition(":")
@@ -40,5 +42,5 @@ def feeds(service: str) -> list[Feed]:
     """The feeds of one service: its event queue, and for ingest the intake queue of raw signals as well."""
     own = [Feed(service, f"resilibot.{service}.handler:handler", by_group=service != "projections")]
     if service == "ingest":
-        own.append(Feed("intake", "resilibot.ingest.handler:intake_handler", by_group=False))
+        own.append(Feed("intake", "resilibot.ingest.handler:intake_handler", by_group=False, at_once=1000))
     return own

@@ -1,7 +1,8 @@
 """worker NAME: one process per service; polls its queues and calls the Lambda handlers with Lambda-shaped batches.
 
-Stands where AWS has the SQS event source mapping: batches of ten, order within a message group, partial batch
-failure, visibility extended while a handler runs. `relay`, `sequencer` and `timers` are workers too.
+Stands where AWS has the SQS event source mapping: batches of ten (of intake more, in a storm), order within a message
+group, partial batch failure, visibility extended while a handler runs. `relay`, `sequencer` and `timers` are workers
+too.
 """
 
 import logging
@@ -22,8 +23,11 @@ from resilibot.local.structured_logs import configure_logging
 
 log = logging.getLogger(__name__)
 
-BATCH = 10
+BATCH = 10  # of one request
+ASKED_ABREAST = 5  # further receives at a time
+GATHER_S = 2.0  # longest time to gather a larger batch: less than visibility, which runs from the first receive
 POLL_S = 5  # long poll; also the longest wait for a worker to notice that it shall stop
+STORM_VISIBILITY = 3  # times as long for what a large batch adds to its first ten, so that it needs few heartbeats
 HEARTBEAT_S = 3  # visibility is 10 s: a killed worker's group waits seconds, not minutes
 ERROR_PAUSE_S = 0.5
 LOOK_S = 20  # between two looks for stuck streams
@@ -38,55 +42,84 @@ class Poller:
         self._url = queue_url
         self._handler = feed.load()
         self._by_group = feed.by_group
+        self._at_once = feed.at_once
         self._visibility_s = visibility_s
         self._pool = ThreadPoolExecutor(BATCH, thread_name_prefix=feed.queue)
 
     def poll(self) -> int:
         """Receive, handle and acknowledge one batch. Returns the number of messages received."""
-        answer = self._sqs.receive_message(
-            QueueUrl=self._url,
-            MaxNumberOfMessages=BATCH,
-            WaitTimeSeconds=POLL_S,
-            AttributeNames=["MessageGroupId", "ApproximateReceiveCount", "SentTimestamp"],
-        )
-        messages = answer.get("Messages", [])
+        messages = self._receive()
         if messages:
             with _Heartbeat(self._sqs, self._url, messages, self._visibility_s):
                 failed = self._handle(messages)
             self._acknowledge(messages, failed)
         return len(messages)
 
-    def _handle(self, messages: list[dict[str, Any]]) -> set[str]:
-        """Ids of the messages that failed. Raises what the handler raises; then none is acknowledged."""
+    def _receive(self) -> list[dict[str, Any]]:
+        """One batch: whoever gets ten at once finds more behind them, and asks on while the batch may grow."""
+        messages = received = self._ask(POLL_S, self._visibility_s)
+        deadline = time.monotonic() + GATHER_S
+        asked = 1
+        while len(received) == asked * BATCH and len(messages) < self._at_once and time.monotonic() < deadline:
+            asked = min(ASKED_ABREAST, (self._at_once - len(messages)) // BATCH)
+            longer = [self._visibility_s * STORM_VISIBILITY] * asked
+            received = [message for part in self._pool.map(self._ask, [0] * asked, longer) for message in part]
+            messages = messages + received
+        return messages
+
+    def _ask(self, wait_s: int, visibility_s: int) -> list[dict[str, Any]]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=BATCH,
+            WaitTimeSeconds=wait_s,
+            VisibilityTimeout=visibility_s,
+            AttributeNames=["MessageGroupId", "ApproximateReceiveCount", "SentTimestamp"],
+        )
+        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        return messages
+
+    def _handle(self, messages: list[dict[str, Any]]) -> dict[str, int | None]:
+        """Ids of the messages that failed, with the delay that the handler asked for.
+
+        Raises what the handler raises; then none is acknowledged.
+        """
         calls: dict[str, list[dict[str, Any]]] = {}
         for message in messages:
             group = message["Attributes"].get("MessageGroupId", "") if self._by_group else ""
             calls.setdefault(group, []).append(_record(message))
         results = self._pool.map(lambda records: self._handler({"Records": records}, None), calls.values())
-        return {item["itemIdentifier"] for result in results for item in result["batchItemFailures"]}
+        failures = [item for result in results for item in result["batchItemFailures"]]
+        return {item["itemIdentifier"]: item.get("delaySeconds") for item in failures}
 
-    def _acknowledge(self, messages: list[dict[str, Any]], failed: set[str]) -> None:
+    def _acknowledge(self, messages: list[dict[str, Any]], failed: Mapping[str, int | None]) -> None:
         done = [m for m in messages if m["MessageId"] not in failed]
-        if done:
-            entries = [{"Id": str(i), "ReceiptHandle": m["ReceiptHandle"]} for i, m in enumerate(done)]
-            self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
-        for message in messages:
-            if message["MessageId"] in failed:  # try again soon, then later; the queue buries it after some receives
-                received = int(message["Attributes"]["ApproximateReceiveCount"])
-                delay_s = min(2 ** (received - 1), self._visibility_s)
-                self._sqs.change_message_visibility(
-                    QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=delay_s
-                )
+        entries = [{"Id": str(i), "ReceiptHandle": m["ReceiptHandle"]} for i, m in enumerate(done)]
+        parts = _tens(entries)
+        list(self._pool.map(lambda part: self._sqs.delete_message_batch(QueueUrl=self._url, Entries=part), parts))
+        later = [
+            {"Id": str(i), "ReceiptHandle": m["ReceiptHandle"], "VisibilityTimeout": self._delay_s(m, failed)}
+            for i, m in enumerate(messages)
+            if m["MessageId"] in failed
+        ]
+        for part in _tens(later):
+            self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=part)
+
+    def _delay_s(self, message: Mapping[str, Any], failed: Mapping[str, int | None]) -> int:
+        """As asked for; else try again soon, then later: the queue buries it after some receives."""
+        received = int(message["Attributes"]["ApproximateReceiveCount"])
+        asked = failed[message["MessageId"]]
+        return min(2 ** (received - 1), self._visibility_s) if asked is None else asked
 
 
 class _Heartbeat:
-    """Keeps a batch invisible while its handler runs."""
+    """Keeps a batch invisible while its handler runs: its first ten at each beat, the others at each third."""
 
     def __init__(self, sqs: Any, url: str, messages: list[dict[str, Any]], visibility_s: int) -> None:
         self._sqs = sqs
         self._url = url
+        times = [1 if i < BATCH else STORM_VISIBILITY for i in range(len(messages))]
         self._entries = [
-            {"Id": str(i), "ReceiptHandle": m["ReceiptHandle"], "VisibilityTimeout": visibility_s}
+            {"Id": str(i), "ReceiptHandle": m["ReceiptHandle"], "VisibilityTimeout": visibility_s * times[i]}
             for i, m in enumerate(messages)
         ]
         self._done = threading.Event()
@@ -101,11 +134,19 @@ class _Heartbeat:
     def _beat(self) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
+        beat = 0
         while not self._done.wait(HEARTBEAT_S):
+            beat += 1
+            parts = _tens(self._entries)
             try:
-                self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=self._entries)
+                for part in parts if beat % STORM_VISIBILITY == 0 else parts[:1]:
+                    self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=part)
             except (BotoCoreError, ClientError) as error:
                 log.warning("heartbeat failed: %s", error)
+
+
+def _tens(entries: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    return [entries[start : start + BATCH] for start in range(0, len(entries), BATCH)]
 
 
 def _record(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,7 +210,9 @@ def _loops(name: str, home: HomeFile) -> list[tuple[Callable[[], object], float]
     import boto3
     from botocore.config import Config
 
-    sqs = boto3.client("sqs", config=Config(read_timeout=POLL_S + 10, retries={"total_max_attempts": 2}))
+    sqs = boto3.client(
+        "sqs", config=Config(read_timeout=POLL_S + 10, retries={"total_max_attempts": 2}, max_pool_connections=25)
+    )
     pollers = [Poller(sqs, home.queues[feed.queue], feed, home.visibility_s) for feed in feeds(name)]
     pause_s = home.projection_linger_s if name == "projections" else 0
     return [(poller.poll, pause_s) for poller in pollers]

@@ -9,9 +9,10 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from resilibot.runtime.event_store.items import head_of
+from resilibot.runtime.event_store.items import carried_commit, head_of
 from resilibot.runtime.event_store.port import Head
 from resilibot.runtime.event_store.tables import Tables
+from resilibot.runtime.event_store.verify import Commit
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +42,22 @@ class HeadFeed:
         One GetRecords per shard. After a failed read the feed is closed, since what other shards gave is lost.
         Raises ClientError, BotoCoreError.
         """
+        return _newest(self._images())
+
+    def read_commits(self) -> tuple[list[Head], list[Commit]]:
+        """The same, and the commits that the HEADs carried, as they came: unchecked, and without the large ones."""
+        images = self._images()
+        return _newest(images), [commit for image in images if (commit := carried_commit(image)) is not None]
+
+    def _images(self) -> list[dict[str, Any]]:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            return _newest([record for shard in list(self._iterators) for record in self._read(shard)])
+            records = [record for shard in list(self._iterators) for record in self._read(shard)]
         except (BotoCoreError, ClientError):
             self.is_open = False
             raise
+        return [record["dynamodb"]["NewImage"] for record in records if record["dynamodb"].get("NewImage")]
 
     def _shards(self) -> list[str]:
         shards: list[str] = []
@@ -88,13 +98,11 @@ class HeadFeed:
         return records
 
 
-def _newest(records: Iterable[dict[str, Any]]) -> list[Head]:
+def _newest(images: Iterable[dict[str, Any]]) -> list[Head]:
     newest: dict[str, Head] = {}
-    for record in records:
-        image = record["dynamodb"].get("NewImage")
-        if image:
-            head = head_of(image)
-            known = newest.get(head.stream)
-            if known is None or head.version > known.version:
-                newest[head.stream] = head
+    for image in images:
+        head = head_of(image)
+        known = newest.get(head.stream)
+        if known is None or head.version > known.version:
+            newest[head.stream] = head
     return list(newest.values())

@@ -1,6 +1,7 @@
 """Relay: from HEAD's change feed to the topic. The only outbox: commit and HEAD are one atomic write.
 
-HEAD's feed says which stream moved to which version; the events themselves are read from the commits. Cursors
+HEAD's feed says which stream moved to which version, and carries the commit unless that is large; what it does not
+carry is read from the commits. Cursors
 (`relay#<stream>`: last version published) are written lazily, because they are only a lower bound: what is published
 twice does nothing twice. At start, and whenever the feed lost its place, everything above the cursors is published
 again from the tables; the watch (`watch.py`) does the same later for what a queue lost.
@@ -14,9 +15,10 @@ from typing import Any
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.runtime.bus.publisher import Publisher
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
-from resilibot.runtime.event_store.items import commit_events
+from resilibot.runtime.event_store.items import commit_events, linked
 from resilibot.runtime.event_store.port import ChainBroken, Head, StoreCorrupt
 from resilibot.runtime.event_store.tables import Tables
+from resilibot.runtime.event_store.verify import Commit
 from resilibot.runtime.head_feed import HeadFeed
 
 log = logging.getLogger(__name__)
@@ -30,18 +32,24 @@ REPUBLISHED = 100  # of one stream and sweep: a reader loads what is before from
 class Relay:
     """One relay; a second one may run beside it (what both publish is deduplicated by the topic or the consumers).
 
-    streams: boto3 DynamoDB Streams client; dynamodb: boto3 DynamoDB client.
+    streams: boto3 DynamoDB Streams client; dynamodb: boto3 DynamoDB client. hints: wire types (Topology.hints) that
+    need no message of their own where a later event of their stream is published with them: a storm's signals are
+    shown, not reacted to.
     """
 
-    def __init__(self, streams: Any, dynamodb: Any, tables: Tables, publisher: Publisher) -> None:
+    def __init__(
+        self, streams: Any, dynamodb: Any, tables: Tables, publisher: Publisher, hints: frozenset[str] = frozenset()
+    ) -> None:
         self._feed = HeadFeed(streams, dynamodb, tables)
         self._dynamodb = dynamodb
         self._tables = tables
         self._publisher = publisher
+        self._hints = hints
         self._store = DynamoEventStore(dynamodb, tables)
         self._published: dict[str, int] = {}  # by stream, this process's own knowledge
         self._unsaved: set[str] = set()
         self._pending: dict[str, Head] = {}  # read from the feed, not yet published
+        self._carried: dict[str, dict[int, Commit]] = {}  # what came along with them, by stream and first version
         self._saved_at = time.monotonic()
 
     def poll(self) -> int:
@@ -49,10 +57,14 @@ class Relay:
         if not self._feed.is_open:
             self._feed.open()  # at its end first, then everything that the cursors lack: nothing falls in between
             self._publish_behind(list(self._store.heads()))
-        for head in self._feed.read():
+        heads, commits = self._feed.read_commits()
+        for head in heads:
             self._pending[head.stream] = head
+        for commit in commits:
+            self._carried.setdefault(commit.stream, {})[commit.version] = commit
         published = self._publish_heads(list(self._pending.values())) if self._pending else 0
         self._pending.clear()  # not reached when the topic did not take them: then they come again
+        self._carried.clear()
         if self._unsaved and time.monotonic() - self._saved_at > CURSOR_FLUSH_S:
             self._save_cursors()
         return published
@@ -71,9 +83,11 @@ class Relay:
         return self._publish(events, sweep)
 
     def _publish_heads(self, heads: Sequence[Head]) -> int:
-        """Heads just read from the feed: one BatchGetItem where at most two commits are new."""
+        """Heads just read from the feed: nothing is read for what they carry, one BatchGetItem for two new commits."""
         new = [head for head in heads if head.version > self._published.get(head.stream, 0)]
-        events = self._new_commits(new)
+        events = {head.stream: came for head in new if (came := self._came_along(head))}
+        rest = [head for head in new if head.stream not in events]
+        events |= self._new_commits(rest) if rest else {}
         for head in new:
             if head.stream not in events:
                 events[head.stream] = self._load(head.stream, self._have(head.stream))
@@ -92,6 +106,23 @@ class Relay:
         if stream not in self._published:
             self._published.update(self._cursors([stream]))
         return self._published.get(stream, 0)
+
+    def _came_along(self, head: Head) -> list[RecordedEvent]:
+        """Everything new up to this HEAD, if the feed carried all of it and its hashes lead to HEAD's; else nothing."""
+        commits: list[Commit] = []
+        at = self._published.get(head.stream, 0)
+        while at < head.version:
+            commit = self._carried.get(head.stream, {}).get(at + 1)
+            if commit is None or commit.last <= at:
+                return []
+            commits.append(commit)
+            at = commit.last
+        if at != head.version or commits[-1].hash != head.hash:
+            return []
+        try:
+            return linked(commits)
+        except ChainBroken:
+            return []  # the store's own commits decide
 
     def _new_commits(self, heads: Sequence[Head]) -> dict[str, list[RecordedEvent]]:
         """Events by stream where the commit after the last published one and HEAD's own commit are all that is new.
@@ -126,8 +157,9 @@ class Relay:
 
     def _publish(self, by_stream: dict[str, list[RecordedEvent]], sweep: int | None = None) -> int:
         events = [event for stream in by_stream.values() for event in stream]
-        if events:
-            self._publisher.publish(events, sweep=sweep)
+        told = [e for stream in by_stream.values() for e in stream if e is stream[-1] or e.type not in self._hints]
+        if told:
+            self._publisher.publish(told, sweep=sweep)
         for stream, published in by_stream.items():
             if published:
                 self._published[stream] = max(published[-1].version, self._published.get(stream, 0))

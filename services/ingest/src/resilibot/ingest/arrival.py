@@ -7,7 +7,9 @@ in the dead letters, and there is one path for signals, whatever door they came 
 import base64
 import json
 
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
+
+from resilibot.ingest.sources.errors import MalformedSignal
 
 KEY = "resilibot.webhook.v1"
 MOST_BYTES = 180_000  # of a body: in base64 and its envelope it fits into an SQS message of 256 KiB
@@ -29,11 +31,14 @@ def pack(sender: str, delivery_id: str, raw: bytes) -> str:
 
 
 def unpack(message: str) -> Arrival | None:
-    """None: the message did not come through a webhook. Raises pydantic.ValidationError for a broken envelope."""
+    """None: the message did not come through a webhook. Raises MalformedSignal for a broken envelope."""
     if not message.startswith(f'{{"{KEY}":'):
         return None
     try:
         inside = json.loads(message)[KEY]
     except ValueError:
         return None
-    return Arrival.model_validate(inside)
+    try:
+        return Arrival.model_validate(inside)
+    except ValidationError as error:
+        raise MalformedSignal(f"{KEY}: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error

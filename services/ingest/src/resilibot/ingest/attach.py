@@ -1,7 +1,11 @@
-"""attach: what to do with signals of one fingerprint: open, attach, count, clear, reopen or ignore. Pure."""
+"""attach: what to do with signals of one fingerprint: open, attach, count, clear, reopen or ignore. Pure.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+The sender's `fired_at` orders an alarm's states, not their delivery: what is older than the last known state of the
+same alarm changes nothing. Of two states of one moment (some senders tell whole seconds) delivery decides.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from resilibot.contracts import events as e
@@ -22,15 +26,22 @@ class SignalHistory:
     released_at: datetime | None = None
     occurrences: int = 0  # of the current incident
     seen: frozenset[str] = frozenset()  # source ids
+    latest: Mapping[str, "Moment"] = field(default_factory=dict)  # the last state of each alarm, by its name
 
 
-def fold_signals(events: Sequence[RecordedEvent]) -> SignalHistory:
-    history = SignalHistory()
-    seen = set()
+Moment = tuple[datetime, bool]  # when it fired, and whether it was ALARM
+
+
+def fold_signals(events: Sequence[RecordedEvent], history: SignalHistory | None = None) -> SignalHistory:
+    """The history after these events; `history` is that of the events before them, if there are any."""
+    history = history or SignalHistory()
+    seen: set[str] = set()
+    latest = dict(history.latest)
     for recorded in events:
         event = recorded.readable
         if isinstance(event, e.SignalReceivedV1):
             seen.add(event.signal.source_id)
+            _note(latest, event.signal)
             if event.incident_id:
                 history = replace(
                     history,
@@ -40,7 +51,7 @@ def fold_signals(events: Sequence[RecordedEvent]) -> SignalHistory:
                 )
         elif isinstance(event, e.SignalReleasedV1) and event.incident_id == history.incident_id:
             history = replace(history, is_released=True, released_why=event.why, released_at=event.released_at)
-    return replace(history, seen=frozenset(seen))
+    return replace(history, seen=history.seen | seen, latest=latest)
 
 
 def decide_signals(
@@ -56,12 +67,12 @@ def decide_signals(
     """Events for the signal stream and the incident it belongs to, in one commit.
 
     `case` is the incident named by `history` (None if there is none). A source id seen before is skipped: a
-    redelivery changes nothing. Each signal is decided upon what those before it in the batch did.
+    redelivery changes nothing. Each signal is decided upon what those that fired before it did.
     """
     decided: list[On] = []
     state = _State(history, case)
-    for signal in signals:
-        if signal.source_id in state.seen:
+    for signal in sorted(signals, key=lambda signal: signal.fired_at):
+        if signal.source_id in state.seen or signal.source_id in history.seen:
             continue
         decided += _decide_one(state, signal, fingerprint, new_incident_id, now, quiet_period_s)
     return decided
@@ -73,7 +84,8 @@ class _State:
     def __init__(self, history: SignalHistory, case: IncidentCase | None) -> None:
         self.history = history
         self.case = case
-        self.seen = set(history.seen)
+        self.seen: set[str] = set()  # in this batch
+        self.latest = dict(history.latest)
         # the incident itself says whether it is live: a release may come late, after it was reopened
         is_live = case is not None and case.exists and not case.is_over
         self.open_id = history.incident_id if is_live else None
@@ -85,6 +97,11 @@ def _decide_one(
     state: _State, signal: Signal, fingerprint: str, new_incident_id: str, now: datetime, quiet_period_s: float
 ) -> list[On]:
     state.seen.add(signal.source_id)
+    latest = state.latest.get(signal.name)
+    if latest is not None and latest[0] > signal.fired_at and latest[1] != (signal.state == "ALARM"):
+        later = "ALARM" if latest[1] else "OK"
+        return _ignored(state, signal, fingerprint, f"{signal.state} came late: a later {later} is known")
+    _note(state.latest, signal)
     if signal.state != "ALARM":
         return _cleared(state, signal, fingerprint)
     if state.open_id is not None:
@@ -131,6 +148,10 @@ def _cleared(state: _State, signal: Signal, fingerprint: str) -> list[On]:
         cleared = e.SignalClearedV1(signal_name=signal.name, cleared_at=signal.fired_at, reason=signal.reason)
         return [_received(state, signal, fingerprint, "cleared"), _on_incident(state, cleared)]
     reason = "no open incident has this alarm firing" if signal.state == "OK" else f"{signal.state} opens nothing"
+    return _ignored(state, signal, fingerprint, reason)
+
+
+def _ignored(state: _State, signal: Signal, fingerprint: str, reason: str) -> list[On]:
     received = e.SignalReceivedV1(
         signal=signal,
         disposition="ignored",
@@ -164,6 +185,13 @@ def _quiet_for(state: _State, now: datetime, quiet_period_s: float) -> timedelta
         return None
     quiet_for = now - case.resolved_at
     return quiet_for if quiet_for <= timedelta(seconds=quiet_period_s) else None
+
+
+def _note(latest: dict[str, Moment], signal: Signal) -> None:
+    """INSUFFICIENT_DATA says nothing about health, so it is no state to be held against others."""
+    known = latest.get(signal.name)
+    if signal.state != "INSUFFICIENT_DATA" and (known is None or signal.fired_at >= known[0]):
+        latest[signal.name] = (signal.fired_at, signal.state == "ALARM")
 
 
 def _is_round(count: int) -> bool:

@@ -40,14 +40,20 @@ def _composed() -> tuple[Runtime, Ports]:
     )
 
 
+@cache
+def _intake() -> Intake:
+    """One per process: what it remembers of signal streams serves the next batch."""
+    runtime, ports = _composed()
+    return Intake(ports, runtime.writer(SERVICE, ports))
+
+
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     runtime, ports = _composed()
     return runtime.consumer(SERVICE, ports).handle(event)
 
 
 def intake_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    runtime, ports = _composed()
-    return Intake(ports, runtime.writer(SERVICE, ports)).handle(event)
+    return _intake().handle(event)
 
 
 def router() -> Any:

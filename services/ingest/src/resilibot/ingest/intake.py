@@ -1,5 +1,6 @@
 """intake: what comes to the door, read by its source, grouped by what it is about, one commit per group and batch."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from resilibot.contracts import events as e
-from resilibot.contracts.case import IncidentCase, fold
+from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import RawRef, Signal
 from resilibot.ingest.arrival import unpack
@@ -15,16 +16,21 @@ from resilibot.ingest.attach import SignalHistory, decide_signals, fold_signals
 from resilibot.ingest.fingerprint import fingerprint
 from resilibot.ingest.kept import Kept
 from resilibot.ingest.ports import Ports
+from resilibot.ingest.rate import Rates
+from resilibot.ingest.remembered import SignalMemory
 from resilibot.ingest.sources import Ignored, MalformedSignal, Refused
 from resilibot.ingest.sources.fields import moment
 from resilibot.ingest.sources.registry import QUEUE
-from resilibot.runtime.bus.batch import Batch, Response, handle_grouped
+from resilibot.runtime.bus.batch import Batch, Response, handle_grouped, held_back
 from resilibot.runtime.event_store.port import Stream
+from resilibot.runtime.event_store.recall import Recall
+from resilibot.runtime.folds import Folds
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
 
+log = logging.getLogger(__name__)
 NOT_KEPT = frozenset({"http", "slack", "sns"})  # ignored, and may hold what lets one in: a token, a cookie, a header
-AT_ONCE = 10  # signals in one commit: an item of the store holds some hundred kilobytes
+AT_ONCE = 25  # signals in one commit: an item of the store holds some hundred kilobytes
 
 
 @dataclass(frozen=True)
@@ -55,23 +61,41 @@ class Intake:
         self._ports = ports
         self._writer = writer
         self._ignored: dict[str, Stream] = {}  # by source, the stream of its day as last seen: saves reading it again
+        self._signals = SignalMemory(writer.store)
+        self._incidents = Recall(writer.store)
+        self._folds = Folds()
+        self._rates = Rates(ports.settings.signal_rate_per_s, ports.settings.signal_burst)
 
     def handle(self, batch: Batch) -> Response:
-        """An SQS batch as Lambda delivers it. Returns the partial-batch response."""
+        """An SQS batch as Lambda delivers it. Returns the partial-batch response; a source over its rate waits."""
         kept = Kept(self._ports.blobs)
+        waits_s: dict[str, float] = {}
+        over: dict[str, float] = {}
 
         def read(record: Mapping[str, Any]) -> Iterator[tuple[str, Arrived]]:
-            now = self._ports.clock.now()
-            sent_at = moment(record.get("attributes", {}).get("SentTimestamp"), now)  # the same at each redelivery
-            arrival = unpack(record["body"])
-            raw, hint = (arrival.body, arrival.sender) if arrival else (record["body"], QUEUE)
-            message_id = arrival.id if arrival else record["messageId"]
-            items = self._ports.read(raw, hint, received_at=sent_at, message_id=message_id)
+            raw, items = self._hear(record)
+            sender = _sender(items)
+            if wait_s := self._rates.wait_s(sender, record["messageId"], self._ports.clock.now()):
+                waits_s[record["messageId"]] = over[sender] = wait_s
+                return
             yield from _keyed(items, kept, raw)
             if refused := _refused(items):
                 raise MalformedSignal("; ".join(refused)[:2000])
 
-        return handle_grouped(batch, read, self._take)
+        answered = handle_grouped(batch, read, self._take)
+        for sender, wait_s in over.items():
+            extra = {"code": "source_over_rate", "source": sender, "held_back": len(waits_s), "for_s": wait_s}
+            log.warning("a source is over its rate", extra=extra)
+        return held_back(answered, waits_s)
+
+    def _hear(self, record: Mapping[str, Any]) -> tuple[bytes | str, list[Signal | Ignored | Refused]]:
+        """The sender's own message, and what it says. Raises MalformedSignal."""
+        now = self._ports.clock.now()
+        sent_at = moment(record.get("attributes", {}).get("SentTimestamp"), now)  # the same at each redelivery
+        arrival = unpack(record["body"])
+        raw, hint = (arrival.body, arrival.sender) if arrival else (record["body"], QUEUE)
+        message_id = arrival.id if arrival else record["messageId"]
+        return raw, self._ports.read(raw, hint, received_at=sent_at, message_id=message_id)
 
     def receive(self, raw: bytes | str, hint: str | None = None, *, message_id: str = "") -> Receipt:
         """One message by another door than the queue, recorded before this returns.
@@ -106,13 +130,16 @@ class Intake:
         """Record signals of one fingerprint and what follows from them, atomically. Raises StoreError."""
         signal_stream = stream_id("signal", key)
         new_incident_id = self._writer.ids(self._ports.clock.now())
-        stored = self._writer.store.load(signal_stream)
-        loaded = {signal_stream: stored}
-        known = fold_signals(stored.events).incident_id
-        streams = [signal_stream, *([stream_id("incident", known)] if known else [])]
+        remembered = self._signals.recall(signal_stream)
+        loaded = {signal_stream: remembered.stream(signal_stream)}
+        if remembered.history.incident_id:
+            incident = stream_id("incident", remembered.history.incident_id)
+            loaded[incident] = self._incidents.load(incident)
 
         def decide(current: Mapping[str, Stream]) -> Sequence[On]:
-            history = fold_signals(current[signal_stream].events)
+            stream = current[signal_stream]  # after a conflict it is another, and whole
+            is_first = stream is loaded[signal_stream]
+            history = remembered.history if is_first else fold_signals(stream.events)
             return decide_signals(
                 history,
                 self._case(history, current),
@@ -123,7 +150,9 @@ class Intake:
                 quiet_period_s=self._ports.settings.quiet_period_s,
             )
 
-        return self._writer.write(streams, decide, Origin(actor, command_id=command_id), loaded=loaded)
+        written = self._writer.write(list(loaded), decide, Origin(actor, command_id=command_id), loaded=loaded)
+        self._signals.went_on(signal_stream, [event for event in written if event.stream == signal_stream])
+        return written
 
     def _note(self, key: str, ignored: Sequence[tuple[Ignored, RawRef | None]]) -> list[RecordedEvent]:
         """Record what nothing is done about, each source id once. Raises StoreError."""
@@ -148,8 +177,7 @@ class Intake:
         if history.incident_id is None:
             return None
         name = stream_id("incident", history.incident_id)
-        stream = current.get(name) or self._writer.store.load(name)
-        return fold(history.incident_id, stream.events)
+        return self._folds.fold(current.get(name) or self._writer.store.load(name))
 
 
 def _decide_ignored(
@@ -179,3 +207,9 @@ def _keyed(
 
 def _refused(items: Sequence[Signal | Ignored | Refused]) -> list[str]:
     return [item.reason for item in items if isinstance(item, Refused)]
+
+
+def _sender(items: Sequence[Signal | Ignored | Refused]) -> str:
+    """Whose rate a message counts for: the kind of source, and the account where it tells one."""
+    first = next(item for item in items if not isinstance(item, Refused))
+    return f"{first.source}/{first.resource.account}" if isinstance(first, Signal) else first.source

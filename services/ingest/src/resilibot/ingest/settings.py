@@ -12,6 +12,12 @@ class IngestSettings(BaseSettings):
     quiet_period_s: float = Field(
         default=900, gt=0, description="Seconds after RESOLVED in which a new signal reopens; then the incident closes"
     )
+    signal_rate_per_s: float = Field(
+        default=100, gt=0, description="Signals a second of one source and account; what is above waits in the queue"
+    )
+    signal_burst: int = Field(
+        default=20_000, ge=1, description="Signals of one source and account at once before the rate holds them back"
+    )
     account: str = Field(default="", description="Account written on manual incidents")
     region: str = Field(default="", description="Region written on manual incidents")
     sources_file: Path | None = Field(

@@ -19,8 +19,9 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="machine-readabl
     with errors(as_json):
         running = home()
         found = status_of(running, STUCK_S)
-        letters = DeadLetters(running, home_client(running, "sqs")).depths()
-    data: dict[str, Any] = asdict(found) | {"dead_letters": letters, "stuck_after_s": STUCK_S}
+        queues = DeadLetters(running, home_client(running, "sqs"))
+        letters, intake = queues.depths(), queues.intake()
+    data: dict[str, Any] = asdict(found) | {"dead_letters": letters, "intake": intake, "stuck_after_s": STUCK_S}
 
     def text() -> None:
         out.print(f"{found.streams} streams, {len(found.behind)} behind HEAD, {len(found.stuck)} stuck")
@@ -31,6 +32,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="machine-readabl
             )
         buried = {name: depth for name, depth in letters.items() if depth}
         out.print(f"dead letters: {', '.join(f'{name} {depth}' for name, depth in buried.items()) or 'none'}")
+        out.print(f"intake: {intake['waiting']} waiting, {intake['held']} held")
         out.print("read models: " + ", ".join(f"{model} v{version}" for model, version in found.live.items()))
         if found.rebuilding:
             out.print(f"rebuild not finished: {', '.join(found.rebuilding)}; run resilibot rebuild to go on")

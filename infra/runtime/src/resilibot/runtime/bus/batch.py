@@ -5,6 +5,7 @@ the queue redelivers it, then buries it. Nothing is half-written, because nothin
 """
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Batch = Mapping[str, Any]  # {"Records": [{"messageId", "body"}]}
-Response = dict[str, list[dict[str, str]]]  # {"batchItemFailures": [{"itemIdentifier"}]}
+Response = dict[str, list[dict[str, Any]]]  # {"batchItemFailures": [{"itemIdentifier", "delaySeconds"?}]}
 
 
 def handle_each(batch: Batch, handle: Callable[[str], None]) -> Response:
@@ -61,6 +62,16 @@ def handle_grouped(
         if not _done(partial(handle, key, [item for _, item in items]), key):
             failed |= dict.fromkeys(message_id for message_id, _ in items)
     return _response(list(failed))
+
+
+def held_back(response: Response, waits_s: Mapping[str, float]) -> Response:
+    """The response with messages that are to come back after so many seconds, whatever their number of receives.
+
+    `delaySeconds` is for who feeds the handler. debt: the event source mapping of AWS does not know it, so there the
+    handler's wrapper has to change the visibility itself; without that a message comes back at the queue's own pace.
+    """
+    later = [{"itemIdentifier": name, "delaySeconds": math.ceil(wait_s)} for name, wait_s in waits_s.items()]
+    return {"batchItemFailures": [*response["batchItemFailures"], *later]}
 
 
 def _done(call: Callable[[], object], place: str) -> bool:

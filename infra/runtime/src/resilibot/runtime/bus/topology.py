@@ -11,6 +11,7 @@ from resilibot.runtime.service import Service
 EVENTS_TOPIC = "resilibot-events.fifo"
 ALARMS_TOPIC = "resilibot-alarms"  # standard: CloudWatch cannot publish to FIFO topics
 INTAKE = "intake"
+INTAKE_RECEIVES = 8  # a message held back for its source's rate is received once more, and again after a restart
 MAX_RECEIVES = 4
 
 
@@ -33,8 +34,13 @@ class Topology:
     def __init__(self, services: Sequence[Service]) -> None:
         self.queues: tuple[QueueSpec, ...] = (
             *(_event_queue(service) for service in services),
-            QueueSpec(INTAKE, "resilibot-intake", "resilibot-intake-dlq", ALARMS_TOPIC, None, is_fifo=False),
+            QueueSpec(INTAKE, "resilibot-intake", "resilibot-intake-dlq", ALARMS_TOPIC, None, False, INTAKE_RECEIVES),
         )
+
+        only_shown = {wire for service in services if service.projects for wire in service.subscribes()}
+        reacted = {wire for service in services if not service.projects for wire in service.subscribes()}
+        self.hints = frozenset(only_shown - reacted)
+        """Wire types that only projections take: to them each says no more than how far its stream has come."""
 
     def queue(self, name: str) -> QueueSpec:
         return next(queue for queue in self.queues if queue.name == name)

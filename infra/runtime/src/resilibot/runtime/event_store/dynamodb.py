@@ -16,6 +16,7 @@ from resilibot.contracts.canonical import GENESIS
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import format_time
 from resilibot.runtime.event_store.items import (
+    carried,
     check_linked,
     commit_events,
     commit_of,
@@ -188,8 +189,11 @@ class DynamoEventStore:
     def _append_items(self, append: Append, commit_id: str) -> list[dict[str, Any]]:
         check_linked(append)
         events, last = append.events, append.events[-1]
-        puts = [self._commit_put(append.stream, part, commit_id) for part in split(events)]
+        parts = split(events)
+        puts = [self._commit_put(append.stream, part, commit_id) for part in parts]
+        along = carried(parts)
         names = {"#version": "version", "#hash": "hash", "#lo": "lo", "#updated_at": "updated_at"}
+        names |= {"#prev_hash": "prev_hash", "#events": "events"}
         values = {
             ":last": {"N": str(last.version)},
             ":hash": {"S": last.hash},
@@ -208,18 +212,22 @@ class DynamoEventStore:
                 "lo": values[":first"],
                 "category": {"S": append.stream.partition("#")[0]},
                 "updated_at": values[":now"],
+                **along,
             }
             head["ConditionExpression"] = "attribute_not_exists(#stream)"
             head["ExpressionAttributeNames"] = {"#stream": "stream"}
             return [*puts, {"Put": head}]
         head["Key"] = {"stream": {"S": append.stream}}
-        head["UpdateExpression"] = "SET #version = :last, #hash = :hash, #lo = :first, #updated_at = :now"
+        move = "SET #version = :last, #hash = :hash, #lo = :first, #updated_at = :now"
+        carry = ", #prev_hash = :previous, #events = :events" if along else " REMOVE #prev_hash, #events"
+        head["UpdateExpression"] = move + carry
         head["ConditionExpression"] = "#version = :expected AND #hash = :previous"
         head["ExpressionAttributeNames"] = names
         head["ExpressionAttributeValues"] = {
             **values,
             ":expected": {"N": str(append.expected)},
             ":previous": {"S": append.prev_hash},
+            **({":events": along["events"]} if along else {}),
         }
         return [*puts, {"Update": head}]
 

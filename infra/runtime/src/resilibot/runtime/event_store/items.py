@@ -10,6 +10,7 @@ from resilibot.contracts.event import format_time
 from resilibot.runtime.event_store.port import Append, ChainBroken, Head, Timer
 from resilibot.runtime.event_store.verify import Commit
 
+CARRIED_BYTES = 16_000  # of a commit that HEAD carries along; a larger one would make each move of HEAD dear
 COMMIT_BYTES = 300_000  # DynamoDB allows 400 KB per item; attribute names and hashes need room too
 TIMER_BUCKET = "due"  # one partition: a tick asks once; incidents are far below what one partition carries
 
@@ -36,6 +37,31 @@ def head_of(item: dict[str, Any]) -> Head:
         lo=int(item["lo"]["N"]),
         category=item["category"]["S"],
         updated_at=datetime.fromisoformat(item["updated_at"]["S"]),
+    )
+
+
+def carried(parts: Sequence[Sequence[RecordedEvent]]) -> dict[str, Any]:
+    """Attributes by which a HEAD carries the commit that moved it, so that its feed need not be followed by a read.
+
+    A copy, and a hint: whoever uses it recomputes its hashes. Empty for a commit of several items or a large one.
+    """
+    events = parts[0]
+    if len(parts) > 1 or sum(len(event.body) for event in events) > CARRIED_BYTES:
+        return {}
+    return {"prev_hash": {"S": events[0].prev_hash}, "events": {"L": [{"S": e.body.decode()} for e in events]}}
+
+
+def carried_commit(item: dict[str, Any]) -> Commit | None:
+    """The commit that a HEAD item carries; None when it was too large."""
+    if "events" not in item:
+        return None
+    return Commit(
+        stream=item["stream"]["S"],
+        version=int(item["lo"]["N"]),
+        last=int(item["version"]["N"]),
+        prev_hash=item["prev_hash"]["S"],
+        hash=item["hash"]["S"],
+        bodies=tuple(body["S"].encode() for body in item["events"]["L"]),
     )
 
 

@@ -75,7 +75,7 @@ class SsmHosts:
     def _command(self, execution_id: str) -> str | None:
         """Id of the command that the execution runs, once it has ended or the time is up; None when it has none."""
         deadline = self._monotonic() + self._wait_s
-        wait_s = self._probe_s / 2
+        wait_s = self._probe_s * 1.2  # nothing can have ended before
         while True:
             self._pause(wait_s)
             answer = self._client.get_automation_execution(AutomationExecutionId=execution_id)

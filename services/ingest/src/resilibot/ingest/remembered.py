@@ -1,0 +1,68 @@
+"""remembered: where signal streams and their incidents stood: a storm must not load a stream once per signal.
+
+What a history says of the past stays true, and whatever is decided upon it is appended only if the stream still ends
+where the history does. So a stale memory costs a refused append and a load, and nothing else.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilibot.contracts.envelope import RecordedEvent
+from resilibot.ingest.attach import SignalHistory, fold_signals
+from resilibot.runtime.event_store.port import EventStore, Stream
+
+KEPT_IDS = 100_000  # source ids over all streams, some 15 MB; a stream that was let go is folded anew
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A signal stream's fold and its last event; no other event is kept."""
+
+    history: SignalHistory
+    end: RecordedEvent | None = None
+
+    def stream(self, name: str) -> Stream:
+        """The stream as a writer needs it: its end, to append after."""
+        return Stream(name, (self.end,), self.end.version, self.end.hash) if self.end else Stream(name)
+
+
+class SignalMemory:
+    """The histories used last. One thread at a time."""
+
+    def __init__(self, store: EventStore, kept_ids: int = KEPT_IDS) -> None:
+        self._store = store
+        self._kept_ids = kept_ids
+        self._known: OrderedDict[str, Remembered] = OrderedDict()
+        self._ids = 0
+
+    def recall(self, name: str) -> Remembered:
+        """From memory, else folded from the store. Raises StoreError."""
+        known = self._known.get(name)
+        if known is None:
+            events = self._store.load(name).events
+            known = Remembered(fold_signals(events), events[-1] if events else None)
+            self._keep(name, known)
+        self._known.move_to_end(name)
+        return known
+
+    def went_on(self, name: str, appended: Sequence[RecordedEvent]) -> None:
+        """These events were appended; a stream that others wrote to in between is forgotten."""
+        known = self._known.get(name)
+        if known is None or not appended:
+            return
+        if appended[0].prev_hash == known.stream(name).hash:
+            self._keep(name, Remembered(fold_signals(appended, known.history), appended[-1]))
+        else:
+            self._forget(name)
+
+    def _keep(self, name: str, known: Remembered) -> None:
+        self._forget(name)
+        self._known[name] = known
+        self._ids += len(known.history.seen)
+        while self._ids > self._kept_ids and len(self._known) > 1:
+            self._forget(next(iter(self._known)))
+
+    def _forget(self, name: str) -> None:
+        known = self._known.pop(name, None)
+        self._ids -= len(known.history.seen) if known else 0
