@@ -104,7 +104,7 @@ def _check_signature(pem: bytes, signature: bytes, text: bytes, version: Any) ->
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-    algorithms: dict[Any, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303  SNS's own
+    algorithms: dict[Any, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303  # nosec B303  SNS's own
     algorithm = algorithms.get(version) if isinstance(version, str) else None
     if algorithm is None:
         raise MalformedSignal(f"SignatureVersion: {ascii(version)[:40]} is neither 1 nor 2")
