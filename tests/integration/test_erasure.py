@@ -82,7 +82,7 @@ def wanda(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ap
     manager, name = house.client("secretsmanager"), "resilibot/principals"
     known = json.loads(manager.get_secret_value(SecretId=name)["SecretString"])
     digest = hashlib.sha256(b"wanda-token").hexdigest()
-    known[digest] = {"id": WANDA, "roles": ["viewer", "responder", "approver"]}
+    known[digest] = {"id": WANDA, "roles": ["viewer", "responder", "approver"], "kind": "person"}
     manager.put_secret_value(SecretId=name, SecretString=json.dumps(known))
     folder = tmp_path_factory.mktemp("wanda")
     (folder / "operator.token").write_text("wanda-token")

@@ -1,13 +1,19 @@
 """The door of the API: what is not a JSON object in UTF-8 goes no further, and a crowd waits instead of blocking."""
 
 import asyncio
+import json
+import threading
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 
+from resilibot.local.api import Resolver
 from resilibot.local.commands.text import safe
 from resilibot.local.door import AT_ONCE, Door, Refused, check_body
+from resilibot.runtime.access import Access
+from resilibot.runtime.http import Gate, Principals, application, new_router
+from resilibot.runtime.http.limits import TokenBuckets
 from resilibot.runtime.http.router import RouteTable
 
 
@@ -58,6 +64,84 @@ def test_no_more_are_inside_at_once_than_there_are_threads_for() -> None:
 
     asyncio.run(crowd())
     assert most == AT_ONCE
+
+
+def ask(app: Any, path: str, body: bytes = b"", method: str = "GET") -> Any:
+    """A request to an ASGI application: a coroutine that gives status and answer."""
+
+    async def asked() -> tuple[int, dict[str, Any]]:
+        said: list[dict[str, Any]] = []
+        parts = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            return parts.pop() if parts else await asyncio.sleep(60, {})
+
+        async def send(message: Any) -> None:
+            said.append(message)
+
+        scope = {"type": "http", "method": method, "path": path, "headers": [], "query_string": b""}
+        await app(scope, receive, send)
+        return said[0]["status"], json.loads(said[1]["body"])
+
+    return asked()
+
+
+def test_a_slow_read_does_not_hold_up_the_others() -> None:
+    """Handlers are no coroutines: on the event loop, one that waits would stop everybody."""
+    router, let_go = new_router({"GET /slow": Access.PUBLIC, "GET /fast": Access.PUBLIC}), threading.Event()
+
+    @router.get("/slow")
+    def slow() -> dict[str, str]:
+        let_go.wait(10)
+        return {"was": "slow"}
+
+    @router.get("/fast")
+    def fast() -> dict[str, str]:
+        return {"was": "fast"}
+
+    resolver = Resolver()
+    unlimited = TokenBuckets(1000, 1000)
+    application(resolver, [router], Gate(Principals(lambda: "{}"), unlimited, unlimited))
+    resolver.prepare()
+
+    async def both() -> None:
+        waiting = [asyncio.create_task(ask(resolver, "/slow")) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert await asyncio.wait_for(ask(resolver, "/fast"), 5) == (200, {"was": "fast"})
+        assert not any(task.done() for task in waiting)
+        let_go.set()
+        assert await asyncio.gather(*waiting) == [(200, {"was": "slow"})] * 3
+
+    asyncio.run(both())
+
+
+def test_a_body_that_does_not_come_is_given_up() -> None:
+    async def nobody(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("it never gets that far")
+
+    async def never() -> dict[str, Any]:
+        return await asyncio.sleep(60, {})
+
+    said: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/incidents", "headers": []}
+    asyncio.run(Door(nobody, RouteTable({}), body_s=0.05)(scope, never, send))
+    assert said[0]["status"] == HTTPStatus.REQUEST_TIMEOUT
+
+
+def test_who_is_unknown_hears_that_first_whatever_the_body() -> None:
+    async def nobody(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("a body that is no JSON goes no further")
+
+    limits = TokenBuckets(1000, 1000)
+    table = RouteTable({"POST /incidents": Access.RESPONDER, "POST /open": Access.PUBLIC})
+    door = Door(nobody, table, Gate(Principals(lambda: "{}"), limits, limits))
+    assert asyncio.run(ask(door, "/incidents", b"{", "POST"))[0] == HTTPStatus.UNAUTHORIZED
+    status, problem = asyncio.run(ask(door, "/open", b"{", "POST"))
+    assert (status, problem["errors"][0]["field"]) == (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content-type")
 
 
 def test_what_comes_from_outside_cannot_steer_the_terminal() -> None:

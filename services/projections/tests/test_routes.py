@@ -122,6 +122,11 @@ def test_without_at_the_read_models_answer(get: Get) -> None:
     [
         (f"/incidents/{INCIDENT}", {"at": "yesterday"}, 400, "yesterday"),
         (f"/incidents/{INCIDENT}", {"at": "2026-11-24T12:00:00"}, 400, "zone"),
+        (f"/incidents/{INCIDENT}", {"at": "20261124"}, 400, "zone"),  # a date, not a version
+        (f"/incidents/{INCIDENT}", {"at": "9" * 12}, 400, "neither"),
+        (f"/incidents/{INCIDENT}", {"at": ""}, 422, "at"),
+        ("/incidents/%20", {}, 422, "incident_id"),
+        (f"/incidents/{'A' * 129}/timeline", {}, 422, "incident_id"),
         (f"/incidents/{INCIDENT}", {"at": "0"}, 404, "at 0"),
         (f"/incidents/{INCIDENT}/timeline", {"at": "2020-01-01T00:00:00Z"}, 404, "there was no incident"),
         (f"/incidents/{INCIDENT}/events", {"at": "0"}, 404, INCIDENT),
