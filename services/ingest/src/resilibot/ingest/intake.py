@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from resilibot.contracts.case import IncidentCase
@@ -31,7 +32,10 @@ class Intake:
         self._signals = SignalMemory(writer.store)
         self._incidents = Recall(writer.store)
         self._folds = Folds()
-        self._rates = Rates(ports.settings.signal_rate_per_s, ports.settings.signal_burst)
+
+    @cached_property
+    def _rates(self) -> Rates:
+        return Rates(self._ports.settings.signal_rate_per_s, self._ports.settings.signal_burst)
 
     def handle(self, batch: Batch) -> Response:
         """An SQS batch as Lambda delivers it. Returns the partial-batch response."""
