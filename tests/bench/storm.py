@@ -2,7 +2,8 @@
 
 `python -m tests.bench.storm [--alarms N] [--resources N] [--incidents N]` runs both and prints a JSON line each. What
 is claimed is counted in the tables themselves (commits as they lie there), not asked of the code that wrote them. The
-raw rate is that of receiving and deleting in tens, by one thread, in the same run, from a queue of the same emulator.
+raw rate is that of receiving and deleting in tens, by one thread, in the same run, from another queue of the same
+emulator that is as long (the embedded one slows down with a queue's length).
 Exit code 1 when something was lost, doubled, opened twice or looked at twice.
 """
 
@@ -22,7 +23,6 @@ from typing import Any
 from resilibot.local.home import HomePlan
 from tests.support.house import House, living_in
 
-RAW_MESSAGES = 2000
 PLANNED = ("PlanProposed", "NoRemedyFound")
 
 
@@ -49,7 +49,7 @@ def alarm(account: str, name: str, *, service: str, metric: str) -> dict[str, An
 
 def burst(house: House, alarms: int, resources: int, within_s: float = 600) -> dict[str, Any]:
     """`alarms` alarms of `resources` resources as fast as the queue takes them. Figures, and what does not hold."""
-    raw = raw_rate(house)
+    raw = raw_rate(house, alarms)
     before_mb, started, since = _resident_mb(house.pid("ingest")), time.monotonic(), datetime.now(UTC)
     sent = _send(house, alarms, resources)
     sent_s, peaks = time.monotonic() - started, [before_mb]
@@ -101,7 +101,7 @@ def distinct(house: House, incidents: int, within_s: float = 300) -> dict[str, A
     return {"incidents": incidents, "last_s": last, "wrong": {"without_plan": missing} if missing else {}}
 
 
-def raw_rate(house: House, messages: int = RAW_MESSAGES) -> float:
+def raw_rate(house: House, messages: int) -> float:
     """Messages a second that one thread receives and deletes, in tens."""
     sqs = house.client("sqs")
     url = sqs.create_queue(QueueName="storm-raw")["QueueUrl"]

@@ -63,13 +63,27 @@ def test_two_doors_upon_one_stream_record_each_signal_once() -> None:
     assert sorted(store.source_ids("fp")) == sorted(f"m-{number}" for number in range(13))
 
 
+def test_what_another_door_recorded_in_between_is_not_forgotten() -> None:
+    store = Counting()
+    one, other = intake(store), intake(store)
+    one.accept("fp", alarms(0), SENDER)
+    other.accept("fp", alarms(1), SENDER)
+    one.accept("fp", alarms(2), SENDER)
+    one.accept("fp", alarms(1), SENDER)
+    assert store.source_ids("fp") == ["m-0", "m-1", "m-2"]
+
+
 def test_what_was_let_go_is_folded_anew_and_still_known() -> None:
     store = Counting()
     door = intake(store)
     door._signals = SignalMemory(store, kept_ids=5)
     for key in ("one", "two", "three"):
         door.accept(key, alarms(1, 2, 3), SENDER)
-    assert door._signals._ids <= 5
+    kept = [len(known.history.seen) for known in door._signals._known.values()]
+    assert kept == [3]
+    assert door._signals._ids == 3
+    door.accept("three", alarms(5), SENDER)
+    assert door._signals._ids == 4
     door.accept("one", alarms(2, 3, 4), SENDER)
     assert store.source_ids("one") == ["m-1", "m-2", "m-3", "m-4"]
     assert store.loaded.count("signal#one") == 2

@@ -68,5 +68,6 @@ class RequestCounter:
             with self._lock:
                 text = json.dumps({"calls": dict(self._sent), "idle": dict(self._idle)}, sort_keys=True)
             if text != written:
-                self._path.write_text(text)
+                self._path.with_suffix(".tmp").write_text(text)
+                self._path.with_suffix(".tmp").replace(self._path)  # a reader never finds half of it
                 written = text

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from resilibot.contracts import events as e
@@ -64,7 +64,10 @@ class Intake:
         self._signals = SignalMemory(writer.store)
         self._incidents = Recall(writer.store)
         self._folds = Folds()
-        self._rates = Rates(ports.settings.signal_rate_per_s, ports.settings.signal_burst)
+
+    @cached_property
+    def _rates(self) -> Rates:
+        return Rates(self._ports.settings.signal_rate_per_s, self._ports.settings.signal_burst)
 
     def handle(self, batch: Batch) -> Response:
         """An SQS batch as Lambda delivers it. Returns the partial-batch response; a source over its rate waits."""
