@@ -55,3 +55,5 @@ class Signal(Value):
     severity: Severity
     severity_rule: str
     tags: dict[str, str] = Field(default_factory=dict)
+    labels: dict[str, str] = Field(default_factory=dict)
+    environment: str | None = None  # production, staging ...: where the sender tells it

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import RecordedEvent, stream_id
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.signal import Signal
+from resilibot.ingest.admit import Arrival, Door, Verdict, asks_auto_approval
+from resilibot.ingest.silences import silenced_stream
 from resilibot.runtime.service import On
 
 
@@ -38,6 +40,8 @@ def fold_signals(events: Sequence[RecordedEvent]) -> SignalHistory:
                     occurrences=event.occurrence,
                     is_released=history.is_released and event.disposition not in ("opened", "reopened"),
                 )
+        elif isinstance(event, e.SignalReconsideredV1) and event.disposition in ("opened", "reopened"):
+            history = replace(history, incident_id=event.incident_id, occurrences=1, is_released=False)
         elif isinstance(event, e.SignalReleasedV1) and event.incident_id == history.incident_id:
             history = replace(history, is_released=True, released_why=event.why, released_at=event.released_at)
     return replace(history, seen=frozenset(seen))
@@ -52,14 +56,17 @@ def decide_signals(
     new_incident_id: str,
     now: datetime,
     quiet_period_s: float,
+    door: Door | None = None,
 ) -> list[On]:
     """Events for the signal stream and the incident it belongs to, in one commit.
+
+    `door` admits what would open an incident; without one everything is let in by the built-in policy.
 
     `case` is the incident named by `history` (None if there is none). A source id seen before is skipped: a
     redelivery changes nothing. Each signal is decided upon what those before it in the batch did.
     """
     decided: list[On] = []
-    state = _State(history, case)
+    state = DoorState(history, case, door or Door(now=now))
     for signal in signals:
         if signal.source_id in state.seen:
             continue
@@ -67,10 +74,11 @@ def decide_signals(
     return decided
 
 
-class _State:
+class DoorState:
     """What is known while a batch is decided: the history, and which alarms of the open incident are firing."""
 
-    def __init__(self, history: SignalHistory, case: IncidentCase | None) -> None:
+    def __init__(self, history: SignalHistory, case: IncidentCase | None, door: Door) -> None:
+        self.door = door
         self.history = history
         self.case = case
         self.seen = set(history.seen)
@@ -82,54 +90,153 @@ class _State:
 
 
 def _decide_one(
-    state: _State, signal: Signal, fingerprint: str, new_incident_id: str, now: datetime, quiet_period_s: float
+    state: DoorState, signal: Signal, fingerprint: str, new_incident_id: str, now: datetime, quiet_period_s: float
 ) -> list[On]:
     state.seen.add(signal.source_id)
-    if signal.state != "ALARM":
-        return _cleared(state, signal, fingerprint)
-    if state.open_id is not None:
-        return _attached(state, signal, fingerprint)
-    quiet_for = _quiet_for(state, now, quiet_period_s)
+    arrival = state.door.arrive(signal)
+    if arrival.was_flapping and _is_news(state, signal):
+        decided = [_held(state, signal, fingerprint, state.door.hold_flapping(arrival))]
+    elif signal.state != "ALARM":
+        decided = _cleared(state, signal, fingerprint)
+    elif state.open_id is not None:
+        decided = _attached(state, signal, fingerprint)
+    else:
+        decided = _admitted(state, signal, arrival, fingerprint, new_incident_id, now, quiet_period_s)
+    return _noted(state, arrival, fingerprint, decided)
+
+
+def _admitted(
+    state: DoorState,
+    signal: Signal,
+    arrival: Arrival,
+    fingerprint: str,
+    new_incident_id: str,
+    now: datetime,
+    quiet_period_s: float,
+) -> list[On]:
+    """A firing signal with nothing open: it opens, reopens, or is held back with a reason."""
+    quiet_for = quiet_for_s(state, now, quiet_period_s)
+    verdict = state.door.admit(signal, arrival, is_reopening=quiet_for is not None)
+    if verdict.disposition != "open":
+        held = _held(state, signal, fingerprint, verdict)
+        if verdict.is_new_to_silence and verdict.silence_id:
+            applied = e.SilenceAppliedV1(silence_id=verdict.silence_id, fingerprint=fingerprint)
+            return [held, On(silenced_stream(verdict.silence_id), applied)]
+        return [held]
+    disposition, event = open_incident(
+        state, signal, arrival, fingerprint, new_incident_id, quiet_for, admission=verdict.reason
+    )
+    return [_received(state, signal, fingerprint, disposition), event]
+
+
+def open_incident(
+    state: DoorState,
+    signal: Signal,
+    arrival: Arrival,
+    fingerprint: str,
+    new_incident_id: str,
+    quiet_for: float | None,
+    *,
+    admission: str,
+) -> tuple[str, On]:
+    """What was admitted opens an incident, or reopens the last one. Returns the disposition and the event.
+
+    `quiet_for`: seconds since the last one was resolved; None: too long ago, or there is none.
+    """
+    ruling = arrival.ruling
+    investigation = state.door.investigation(ruling)
     state.occurrences = 1
     state.firing = {signal.name: True}
     if quiet_for is not None and state.history.incident_id:
         state.open_id = state.history.incident_id
-        reopened = e.IncidentReopenedV1(signal=signal, quiet_for_s=round(quiet_for.total_seconds(), 3))
-        return [_received(state, signal, fingerprint, "reopened"), _on_incident(state, reopened)]
+        reopened = e.IncidentReopenedV1(signal=signal, quiet_for_s=round(quiet_for, 3), investigation=investigation)
+        return "reopened", on_incident(state, reopened)
     state.open_id = new_incident_id
     opened = e.IncidentOpenedV1(
         title=signal.title,
-        severity=signal.severity,
-        severity_rule=signal.severity_rule,
+        severity=ruling.severity,
+        severity_rule=ruling.severity_rule,
         source=signal.source,
         resource=signal.resource,
         fingerprint=fingerprint,
         signal=signal,
+        investigation=investigation,
+        policy_version=state.door.policy.version,
+        policy_rules=ruling.rules,
+        admission=admission,
+        auto_approve=asks_auto_approval(signal),
     )
-    return [_received(state, signal, fingerprint, "opened"), _on_incident(state, opened)]
+    return "opened", on_incident(state, opened)
 
 
-def _attached(state: _State, signal: Signal, fingerprint: str) -> list[On]:
+def _is_news(state: DoorState, signal: Signal) -> bool:
+    """The incident would be told another state than it knows; without an open one, it would be opened again."""
+    if signal.state == "INSUFFICIENT_DATA":
+        return False
+    if state.open_id is None:
+        return signal.state == "ALARM" and state.history.incident_id is not None
+    return bool(state.firing.get(signal.name)) != (signal.state == "ALARM")
+
+
+def _held(state: DoorState, signal: Signal, fingerprint: str, verdict: Verdict) -> On:
+    received = e.SignalReceivedV1.model_validate(
+        {
+            "signal": signal,
+            "disposition": verdict.disposition,
+            "incident_id": state.open_id,
+            "occurrence": state.occurrences + 1 if state.open_id else verdict.occurrence,
+            "reason": verdict.reason,
+            "held_by": verdict.held_by,
+            "silence_id": verdict.silence_id,
+        }
+    )
+    if state.open_id is not None:
+        state.occurrences += 1
+    return On(stream_id("signal", fingerprint), received)
+
+
+def _noted(state: DoorState, arrival: Arrival, fingerprint: str, decided: list[On]) -> list[On]:
+    """Mark the signal at which flapping is seen, tell the incident, and let the door know of the signal."""
+    received = decided[0].event
+    assert isinstance(received, e.SignalReceivedV1)  # noqa: S101  every branch records the signal first
+    if arrival.flapping_now:
+        flapping = arrival.ruling.flapping
+        received = received.model_copy(update={"is_flapping": True, "reconsider_after_s": flapping.within_s})
+        decided = [On(decided[0].stream, received), *decided[1:]]
+        if state.open_id is not None:
+            detected = e.FlappingDetectedV1(
+                fingerprint=fingerprint,
+                signal_name=received.signal.name,
+                changes=arrival.changes,
+                within_s=flapping.within_s,
+                policy_version=state.door.policy.version,
+            )
+            decided.append(on_incident(state, detected))
+    state.door.note(received)
+    return decided
+
+
+def _attached(state: DoorState, signal: Signal, fingerprint: str) -> list[On]:
     state.occurrences += 1
     known = state.firing.get(signal.name)
     state.firing[signal.name] = True
     if known is None or known is False:
         why = "new_kind" if known is None else "state_change"
         attached = e.SignalAttachedV1(signal=signal, why=why, occurrences=state.occurrences)
-        return [_received(state, signal, fingerprint, "attached"), _on_incident(state, attached)]
+        return [_received(state, signal, fingerprint, "attached"), on_incident(state, attached)]
     received = _received(state, signal, fingerprint, "counted")
     if _is_round(state.occurrences):
         counted = e.SignalAttachedV1(signal=signal, why="count", occurrences=state.occurrences)
-        return [received, _on_incident(state, counted)]
+        return [received, on_incident(state, counted)]
     return [received]
 
 
-def _cleared(state: _State, signal: Signal, fingerprint: str) -> list[On]:
+def _cleared(state: DoorState, signal: Signal, fingerprint: str) -> list[On]:
     """OK clears what is firing; INSUFFICIENT_DATA says nothing about health and clears nothing."""
     if signal.state == "OK" and state.open_id is not None and state.firing.get(signal.name):
         state.firing[signal.name] = False
         cleared = e.SignalClearedV1(signal_name=signal.name, cleared_at=signal.fired_at, reason=signal.reason)
-        return [_received(state, signal, fingerprint, "cleared"), _on_incident(state, cleared)]
+        return [_received(state, signal, fingerprint, "cleared"), on_incident(state, cleared)]
     reason = "no open incident has this alarm firing" if signal.state == "OK" else f"{signal.state} opens nothing"
     received = e.SignalReceivedV1(
         signal=signal,
@@ -141,7 +248,7 @@ def _cleared(state: _State, signal: Signal, fingerprint: str) -> list[On]:
     return [On(stream_id("signal", fingerprint), received)]
 
 
-def _received(state: _State, signal: Signal, fingerprint: str, disposition: str) -> On:
+def _received(state: DoorState, signal: Signal, fingerprint: str, disposition: str) -> On:
     received = e.SignalReceivedV1.model_validate(
         {
             "signal": signal,
@@ -153,17 +260,17 @@ def _received(state: _State, signal: Signal, fingerprint: str, disposition: str)
     return On(stream_id("signal", fingerprint), received)
 
 
-def _on_incident(state: _State, event: DomainEvent) -> On:
+def on_incident(state: DoorState, event: DomainEvent) -> On:
     return On(stream_id("incident", str(state.open_id)), event)
 
 
-def _quiet_for(state: _State, now: datetime, quiet_period_s: float) -> timedelta | None:
-    """Time since the resolution when it is within the quiet period, else None: then a new incident opens."""
+def quiet_for_s(state: DoorState, now: datetime, quiet_period_s: float) -> float | None:
+    """Seconds since the resolution when it is within the quiet period, else None: then a new incident opens."""
     case = state.case
     if case is None or case.resolved_at is None or case.closed_at is not None:
         return None
-    quiet_for = now - case.resolved_at
-    return quiet_for if quiet_for <= timedelta(seconds=quiet_period_s) else None
+    quiet_for = (now - case.resolved_at).total_seconds()
+    return quiet_for if quiet_for <= quiet_period_s else None
 
 
 def _is_round(count: int) -> bool:

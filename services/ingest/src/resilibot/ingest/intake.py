@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import Signal
+from resilibot.ingest.admit import Door, fold_doorstep
 from resilibot.ingest.attach import SignalHistory, decide_signals, fold_signals
 from resilibot.ingest.cloudwatch import fingerprint, parse
 from resilibot.ingest.ports import Ports
+from resilibot.ingest.silences import SILENCES, Silence, fold_silences
 from resilibot.runtime.bus.batch import Batch, Response, handle_by_key
 from resilibot.runtime.event_store.port import Stream
 from resilibot.runtime.service import On
@@ -41,17 +43,27 @@ class Intake:
 
         def decide(current: Mapping[str, Stream]) -> Sequence[On]:
             history = fold_signals(current[signal_stream].events)
+            now = self._ports.clock.now()
+            doorstep = fold_doorstep(current[signal_stream].events)
             return decide_signals(
                 history,
                 self._case(history, current),
                 signals,
                 fingerprint=key,
                 new_incident_id=new_incident_id,
-                now=self._ports.clock.now(),
+                now=now,
                 quiet_period_s=self._ports.settings.quiet_period_s,
+                door=Door(doorstep, self._ports.policy, self._silences, now=now),
             )
 
         return self._writer.write(streams, decide, Origin(actor, command_id=command_id), loaded=loaded)
+
+    def _silences(self) -> dict[str, Silence]:
+        """Read anew with each attempt, and only when a signal would open something.
+
+        Not joined: a silence that ends at the same time closes the list to which this fingerprint is added.
+        """
+        return fold_silences(self._writer.store.load(SILENCES).events)
 
     def _case(self, history: SignalHistory, current: Mapping[str, Stream]) -> IncidentCase | None:
         """The incident the history names; loaded on the spot when another writer opened it in between."""

@@ -15,6 +15,7 @@ from resilibot.contracts.signal import ResourceRef, Severity, Signal
 from resilibot.ingest.cloudwatch import fingerprint
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
+from resilibot.ingest.silence_routes import add_silence_routes
 from resilibot.runtime.http import Conflict, NotFound, new_router, principal_of
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
@@ -31,6 +32,7 @@ class OpenIncident(BaseModel):
     service: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")
     severity: Severity = Severity.MEDIUM
     description: str = Field(default="", max_length=2048)
+    auto_approve: bool = Field(default=False, description="A wish, recorded as it is: policies may read it")
 
 
 class Erasure(BaseModel):
@@ -105,6 +107,7 @@ def routes(ports: Ports, writer: Writer) -> Router:
         writer.write([ERASURES], decide, Origin(Actor(kind="person", id=principal.id)))
         return {"subject": pseudonym}
 
+    add_silence_routes(router, writer)
     return router
 
 
@@ -122,6 +125,7 @@ def _manual_signal(body: OpenIncident, ports: Ports, source_id: str) -> Signal:
         fired_at=ports.clock.now(),
         severity=body.severity,
         severity_rule="manual",
+        labels={"auto_approve": "true"} if body.auto_approve else {},
     )
 
 

@@ -1,6 +1,7 @@
 """ingest: the only door in. The map of the service."""
 
 from resilibot.contracts import events as e
+from resilibot.ingest import reconsider, silences
 from resilibot.ingest.release import close_after_quiet, quiet_timer, release_signal, signal_stream
 from resilibot.runtime.service import Reaction, Service
 
@@ -16,14 +17,40 @@ SERVICE = Service(
             e.SignalReceivedV1,
             e.SignalReleasedV1,
             e.SubjectForgottenV1,
+            e.FlappingDetectedV1,
+            e.FlappingEndedV1,
+            e.SignalUnsilencedV1,
+            e.SignalReconsideredV1,
+            e.PolicyActivatedV1,
+            e.SilenceStartedV1,
+            e.SilenceEndedV1,
+            e.SilenceAppliedV1,
+            e.SilenceLiftedV1,
         }
     ),
     reactions={
         e.IncidentResolvedV1: Reaction(release_signal, joins=signal_stream),
         e.IncidentClosedV1: Reaction(release_signal, joins=signal_stream),
+        e.SilenceEndedV1: Reaction(silences.lift, joins=silences.lift_joins),
+        e.SilenceLiftedV1: Reaction(silences.lift, joins=silences.lift_joins),
+        e.SignalUnsilencedV1: Reaction(reconsider.unsilenced, reconsider.gather, joins_by_facts=reconsider.joins),
     },
-    timers={e.IncidentResolvedV1: quiet_timer},
-    due={"quiet_period": Reaction(close_after_quiet)},
-    routes=("POST /incidents", "POST /incidents/{incident_id}/close", "POST /erasures"),
+    timers={
+        e.IncidentResolvedV1: quiet_timer,
+        e.SignalReceivedV1: reconsider.timer,
+        e.SilenceStartedV1: silences.end_timer,
+    },
+    due={
+        "quiet_period": Reaction(close_after_quiet),
+        "reconsider": Reaction(reconsider.flapped, reconsider.gather, joins_by_facts=reconsider.joins),
+        "silence_end": Reaction(silences.expire, joins=silences.end_joins),
+    },
+    routes=(
+        "POST /incidents",
+        "POST /incidents/{incident_id}/close",
+        "POST /erasures",
+        "POST /silences",
+        "POST /silences/{silence_id}/end",
+    ),
     needs=("secretsmanager:GetSecretValue", "kms:GenerateDataKey", "kms:Decrypt", "kms:GenerateMac"),
 )

@@ -10,5 +10,8 @@ class IngestSettings(BaseSettings):
     quiet_period_s: float = Field(
         default=900, gt=0, description="Seconds after RESOLVED in which a new signal reopens; then the incident closes"
     )
+    door_policy_file: str = Field(
+        default="", description="JSON policy of the owner for what comes in; empty: the built-in one"
+    )
     account: str = Field(default="", description="Account written on manual incidents")
     region: str = Field(default="", description="Region written on manual incidents")
