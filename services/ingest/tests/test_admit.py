@@ -110,6 +110,16 @@ class TestThresholds:
         house.alarm("orders-errors")
         assert len(house.cases()) == 1
 
+    def test_what_led_to_an_incident_does_not_count_towards_the_next(self) -> None:
+        house = ingest(self.POLICY)
+        for number in range(3):
+            house.alarm(message_id=f"m{number}")
+        stream = f"incident#{house.cases()[0].incident_id}"
+        house.writers["ingest"].write([stream], lambda _: [On(stream, e.IncidentClosedV1(why="person"))], PERSON)
+        house.pump()
+        house.alarm(message_id="again")
+        assert dispositions(house)[-1] == "held"
+
     def test_an_incident_that_was_open_a_moment_ago_is_reopened_at_once(self) -> None:
         house = ingest(self.POLICY)
         for number in range(3):
@@ -144,6 +154,17 @@ class TestSilences:
         house.advance(700)
         assert house.cases() == []
         assert dispositions(house) == ["silenced", "ignored"]
+
+    def test_the_next_alarm_belongs_to_the_incident_that_the_end_of_the_silence_opened(self) -> None:
+        house = ingest()
+        silence(house, lasts_s=600)
+        house.alarm()
+        house.advance(601)
+        house.alarm()
+        house.alarm(state="OK")
+        (case,) = house.cases()
+        assert dispositions(house) == ["silenced", "counted", "cleared"]
+        assert not case.signals["orders-errors"].is_firing
 
     def test_a_person_ends_it_and_what_fires_opens_at_once_exactly_once(self) -> None:
         house = ingest(redeliver=3)
@@ -201,7 +222,8 @@ class TestSilences:
         house = ingest()
         silence(house, service="orders", name="orders-e*")
         house.alarm("orders-latency")
-        assert len(house.cases()) == 1
+        house.alarm("orders-errors", service="billing")
+        assert len(house.cases()) == 2
 
     def test_an_alarm_that_was_silenced_joins_the_incident_that_another_one_opened(self) -> None:
         house = ingest()

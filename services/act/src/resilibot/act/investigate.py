@@ -89,7 +89,7 @@ def released(case: IncidentCase, trigger: Trigger, facts: GateFacts) -> list[On]
     if BUDGET not in trigger.joined:
         return []
     spent = _spent(trigger)
-    if spent.place_of(case.incident_id) is None:
+    if spent.place_of(case.incident_id) != "held":
         return []
     cost = sum((Decimal(diagnosis.reasoner.cost_usd) for diagnosis in case.diagnoses), Decimal(0))
     return _free(spent, case.incident_id, "verdict", trigger.now, facts, str(cost))
