@@ -123,9 +123,10 @@ class House:
 
     def _ports(self) -> dict[str, Any]:
         world, adversary = self._run.world, self._run.adversary
-        act = self.processes["act"]
+        act, ingest = self.processes["act"], self.processes["ingest"]
+        door = self._run.scenario.policy
         return {
-            "ingest": IngestPorts(INGEST, self.processes["ingest"]),
+            "ingest": IngestPorts(INGEST, ingest, self._run.scenario.policy, self._store(ingest)),
             "observe": ObservePorts(
                 OBSERVE,
                 Metrics(world, adversary, "metrics"),
@@ -135,7 +136,7 @@ class House:
                 Runbooks(world, adversary, "runbooks"),
                 self.blobs,
             ),
-            "act": ActPorts(ACT, DEFAULT, lambda: KEY, self.automation, SimHosts(world, act), act.pause),
+            "act": ActPorts(ACT, DEFAULT, lambda: KEY, self.automation, SimHosts(world, act), act.pause, door),
             "notify": NotifyPorts(NOTIFY, self.channel, self.blobs, self._store(self.processes["notify"])),
         }
 

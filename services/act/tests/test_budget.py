@@ -122,6 +122,16 @@ def test_an_investigation_without_a_verdict_holds_back_nobody_after_its_lease() 
     assert [event.why for event in desk.house.events(e.SlotReleasedV1)] == ["lease"]
 
 
+def test_room_that_came_with_time_goes_to_whoever_waits_not_to_whoever_comes() -> None:
+    """The lease has ended, and its timer has not fired yet."""
+    desk = Desk.under('{"max_concurrent": 1, "lease_s": 100}')
+    desk.open("stuck")
+    desk.open("waits")
+    desk.house.clock.advance(101)
+    desk.open("comes")
+    assert [desk.state(name) for name in ("waits", "comes")] == ["started", "queued"]
+
+
 def test_a_place_given_to_an_incident_that_is_over_is_passed_on() -> None:
     desk = Desk.under('{"max_concurrent": 1}')
     for name in ("first", "closed1", "closed2", "last"):

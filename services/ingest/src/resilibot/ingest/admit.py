@@ -40,7 +40,9 @@ class Doorstep:
             flapping = flapping - {event.signal_name}
         is_in = event.disposition in ("opened", "reopened", "attached")
         silences = self.silences | {event.silence_id} if event.silence_id else self.silences
-        return replace(self, flapping=flapping, waiting={} if is_in else self.waiting, silences=silences)
+        outside = {} if event.disposition in ("opened", "reopened") else self.outside
+        waiting = {} if is_in else self.waiting
+        return replace(self, flapping=flapping, waiting=waiting, outside=outside, silences=silences)
 
     def _received(self, event: e.SignalReceivedV1, at: datetime) -> "Doorstep":
         signal, name = event.signal, event.signal.name

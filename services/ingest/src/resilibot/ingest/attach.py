@@ -66,7 +66,7 @@ def decide_signals(
     redelivery changes nothing. Each signal is decided upon what those before it in the batch did.
     """
     decided: list[On] = []
-    state = DoorState(history, case, door or Door(now=now))
+    state = _State(history, case, door or Door(now=now))
     for signal in signals:
         if signal.source_id in state.seen:
             continue
@@ -74,7 +74,7 @@ def decide_signals(
     return decided
 
 
-class DoorState:
+class _State:
     """What is known while a batch is decided: the history, and which alarms of the open incident are firing."""
 
     def __init__(self, history: SignalHistory, case: IncidentCase | None, door: Door) -> None:
@@ -90,7 +90,7 @@ class DoorState:
 
 
 def _decide_one(
-    state: DoorState, signal: Signal, fingerprint: str, new_incident_id: str, now: datetime, quiet_period_s: float
+    state: _State, signal: Signal, fingerprint: str, new_incident_id: str, now: datetime, quiet_period_s: float
 ) -> list[On]:
     state.seen.add(signal.source_id)
     arrival = state.door.arrive(signal)
@@ -106,7 +106,7 @@ def _decide_one(
 
 
 def _admitted(
-    state: DoorState,
+    state: _State,
     signal: Signal,
     arrival: Arrival,
     fingerprint: str,
@@ -130,7 +130,7 @@ def _admitted(
 
 
 def open_incident(
-    state: DoorState,
+    state: _State,
     signal: Signal,
     arrival: Arrival,
     fingerprint: str,
@@ -150,7 +150,7 @@ def open_incident(
     if quiet_for is not None and state.history.incident_id:
         state.open_id = state.history.incident_id
         reopened = e.IncidentReopenedV1(signal=signal, quiet_for_s=round(quiet_for, 3), investigation=investigation)
-        return "reopened", on_incident(state, reopened)
+        return "reopened", _on_incident(state, reopened)
     state.open_id = new_incident_id
     opened = e.IncidentOpenedV1(
         title=signal.title,
@@ -166,10 +166,10 @@ def open_incident(
         admission=admission,
         auto_approve=asks_auto_approval(signal),
     )
-    return "opened", on_incident(state, opened)
+    return "opened", _on_incident(state, opened)
 
 
-def _is_news(state: DoorState, signal: Signal) -> bool:
+def _is_news(state: _State, signal: Signal) -> bool:
     """The incident would be told another state than it knows; without an open one, it would be opened again."""
     if signal.state == "INSUFFICIENT_DATA":
         return False
@@ -178,7 +178,7 @@ def _is_news(state: DoorState, signal: Signal) -> bool:
     return bool(state.firing.get(signal.name)) != (signal.state == "ALARM")
 
 
-def _held(state: DoorState, signal: Signal, fingerprint: str, verdict: Verdict) -> On:
+def _held(state: _State, signal: Signal, fingerprint: str, verdict: Verdict) -> On:
     received = e.SignalReceivedV1.model_validate(
         {
             "signal": signal,
@@ -195,7 +195,7 @@ def _held(state: DoorState, signal: Signal, fingerprint: str, verdict: Verdict) 
     return On(stream_id("signal", fingerprint), received)
 
 
-def _noted(state: DoorState, arrival: Arrival, fingerprint: str, decided: list[On]) -> list[On]:
+def _noted(state: _State, arrival: Arrival, fingerprint: str, decided: list[On]) -> list[On]:
     """Mark the signal at which flapping is seen, tell the incident, and let the door know of the signal."""
     received = decided[0].event
     assert isinstance(received, e.SignalReceivedV1)  # noqa: S101  every branch records the signal first
@@ -211,32 +211,32 @@ def _noted(state: DoorState, arrival: Arrival, fingerprint: str, decided: list[O
                 within_s=flapping.within_s,
                 policy_version=state.door.policy.version,
             )
-            decided.append(on_incident(state, detected))
+            decided.append(_on_incident(state, detected))
     state.door.note(received)
     return decided
 
 
-def _attached(state: DoorState, signal: Signal, fingerprint: str) -> list[On]:
+def _attached(state: _State, signal: Signal, fingerprint: str) -> list[On]:
     state.occurrences += 1
     known = state.firing.get(signal.name)
     state.firing[signal.name] = True
     if known is None or known is False:
         why = "new_kind" if known is None else "state_change"
         attached = e.SignalAttachedV1(signal=signal, why=why, occurrences=state.occurrences)
-        return [_received(state, signal, fingerprint, "attached"), on_incident(state, attached)]
+        return [_received(state, signal, fingerprint, "attached"), _on_incident(state, attached)]
     received = _received(state, signal, fingerprint, "counted")
     if _is_round(state.occurrences):
         counted = e.SignalAttachedV1(signal=signal, why="count", occurrences=state.occurrences)
-        return [received, on_incident(state, counted)]
+        return [received, _on_incident(state, counted)]
     return [received]
 
 
-def _cleared(state: DoorState, signal: Signal, fingerprint: str) -> list[On]:
+def _cleared(state: _State, signal: Signal, fingerprint: str) -> list[On]:
     """OK clears what is firing; INSUFFICIENT_DATA says nothing about health and clears nothing."""
     if signal.state == "OK" and state.open_id is not None and state.firing.get(signal.name):
         state.firing[signal.name] = False
         cleared = e.SignalClearedV1(signal_name=signal.name, cleared_at=signal.fired_at, reason=signal.reason)
-        return [_received(state, signal, fingerprint, "cleared"), on_incident(state, cleared)]
+        return [_received(state, signal, fingerprint, "cleared"), _on_incident(state, cleared)]
     reason = "no open incident has this alarm firing" if signal.state == "OK" else f"{signal.state} opens nothing"
     received = e.SignalReceivedV1(
         signal=signal,
@@ -248,7 +248,7 @@ def _cleared(state: DoorState, signal: Signal, fingerprint: str) -> list[On]:
     return [On(stream_id("signal", fingerprint), received)]
 
 
-def _received(state: DoorState, signal: Signal, fingerprint: str, disposition: str) -> On:
+def _received(state: _State, signal: Signal, fingerprint: str, disposition: str) -> On:
     received = e.SignalReceivedV1.model_validate(
         {
             "signal": signal,
@@ -260,11 +260,11 @@ def _received(state: DoorState, signal: Signal, fingerprint: str, disposition: s
     return On(stream_id("signal", fingerprint), received)
 
 
-def on_incident(state: DoorState, event: DomainEvent) -> On:
+def _on_incident(state: _State, event: DomainEvent) -> On:
     return On(stream_id("incident", str(state.open_id)), event)
 
 
-def quiet_for_s(state: DoorState, now: datetime, quiet_period_s: float) -> float | None:
+def quiet_for_s(state: _State, now: datetime, quiet_period_s: float) -> float | None:
     """Seconds since the resolution when it is within the quiet period, else None: then a new incident opens."""
     case = state.case
     if case is None or case.resolved_at is None or case.closed_at is not None:
@@ -276,3 +276,6 @@ def quiet_for_s(state: DoorState, now: datetime, quiet_period_s: float) -> float
 def _is_round(count: int) -> bool:
     """10, 100, 1000 ..."""
     return count >= 10 and str(count).strip("0") == "1"
+
+
+DoorState, on_incident = _State, _on_incident  # reconsider decides with them too
