@@ -16,7 +16,7 @@ from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import stream_id
 from resilibot.contracts.evidence import Citation, Finding
-from resilibot.ingest import admit, attach, intake, silences
+from resilibot.ingest import admit, attach, intake
 from resilibot.ingest import service as ingest
 from resilibot.ingest.release import signal_stream
 from resilibot.projections.project import Projector
@@ -274,13 +274,9 @@ def looks_before_the_start() -> AbstractContextManager[None]:
     return _swapped(IncidentCase, "may_look", True)
 
 
-def end_of_a_silence_closes_no_list() -> AbstractContextManager[None]:
-    """Nobody is told that it is over."""
-
-    def end(silence_id: str, why: Any) -> list[On]:
-        return [On(silences.SILENCES, e.SilenceEndedV1(silence_id=silence_id, why=why))]
-
-    return _swapped(silences, "end", end)
+def end_of_a_silence_tells_nobody() -> AbstractContextManager[None]:
+    reactions: Any = ingest.SERVICE.reactions
+    return _swapped(reactions, e.SilenceEndedV1, Reaction(lambda case, trigger, facts: []))
 
 
 def flapping_is_never_looked_at_again() -> AbstractContextManager[None]:
@@ -335,7 +331,7 @@ MUTANTS: dict[str, Mutant] = {
         decision_by_chance,
         audit_reads_no_bytes,
         looks_before_the_start,
-        end_of_a_silence_closes_no_list,
+        end_of_a_silence_tells_nobody,
         flapping_is_never_looked_at_again,
         threshold_is_one_too_high,
         a_place_is_never_freed,

@@ -44,7 +44,13 @@ class SmallHouse:
     # the door
 
     def alarm(
-        self, name: str = "orders-errors", state: str = "ALARM", *, service: str = "orders", message_id: str = ""
+        self,
+        name: str = "orders-errors",
+        state: str = "ALARM",
+        *,
+        service: str = "orders",
+        message_id: str = "",
+        is_pumped: bool = True,
     ) -> str:
         """One CloudWatch notification through the real intake, and all that follows. Returns the message id."""
         message_id = message_id or f"{name}-{state}-{format_time(self.clock.now())}-{len(self._heard)}-{self._count()}"
@@ -71,7 +77,8 @@ class SmallHouse:
         for _ in range(self.redeliver):
             answer = Intake(ports, self.writers["ingest"]).handle({"Records": [record]})
             assert answer["batchItemFailures"] == []
-        self.pump()
+        if is_pumped:
+            self.pump()
         return message_id
 
     # time and messages
@@ -86,7 +93,7 @@ class SmallHouse:
             ]
             if not new:
                 return
-            for event in sorted(new, key=lambda event: event.id):
+            for event in sorted(new, key=lambda event: (event.envelope.recorded_at, event.stream, event.version)):
                 self._heard[event.stream] = max(self._heard.get(event.stream, 0), event.version)
                 self._deliver(event)
 
@@ -119,9 +126,9 @@ class SmallHouse:
     # what came of it
 
     def events(self, kind: type[DomainEvent] | None = None, stream: str = "") -> list[Any]:
-        """Events in the order of their ids, of one class, of streams that begin so."""
+        """Events by time (and in order within their stream), of one class, of streams that begin so."""
         found = [r for h in self.store.heads() if h.stream.startswith(stream) for r in self.store.load(h.stream).events]
-        told = [r.event for r in sorted(found, key=lambda r: r.id)]
+        told = [r.event for r in sorted(found, key=lambda r: (r.envelope.recorded_at, r.stream, r.version))]
         return [event for event in told if kind is None or isinstance(event, kind)]
 
     def cases(self) -> list[IncidentCase]:
