@@ -92,7 +92,7 @@ def _admitted(plain: Scenario) -> Scenario:
 
     Drawn apart, so that the runs without them stay as they were.
     """
-    rng = random.Random(f"admission {plain.seed}")
+    rng = random.Random(f"admit {plain.seed}")
     if rng.random() < 0.6:
         return plain
     rules: list[Rule] = []

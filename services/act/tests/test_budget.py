@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resilibot.act.budget import BUDGET, fold_budget
+from resilibot.act.budget import AT_ONCE, BUDGET, fold_budget
 from resilibot.act.service import SERVICE
 from resilibot.contracts import events as e
 from resilibot.contracts.case import fold
@@ -154,6 +154,32 @@ def test_a_limit_per_hour_makes_room_again_by_itself() -> None:
     assert desk.state("c") == "queued"
     desk.house.advance(20)
     assert desk.state("c") == "started"
+
+
+def test_room_for_many_is_given_in_commits_that_the_store_can_take() -> None:
+    desk = Desk.under('{"per_hour": 50}')
+    for number in range(130):
+        desk.open(f"i{number:03}")
+        if desk.state(f"i{number:03}") == "started":
+            desk.verdict(f"i{number:03}")
+    assert sum(desk.state(f"i{number:03}") == "queued" for number in range(130)) == 80
+    desk.house.advance(3601)
+    assert sum(desk.state(f"i{number:03}") == "queued" for number in range(130)) == 30
+    desk.house.advance(3601)
+    assert sum(desk.state(f"i{number:03}") == "queued" for number in range(130)) == 0
+    commits = desk.house.store.commits(BUDGET)
+    assert max(len(commit.bodies) for commit in commits) <= AT_ONCE + 1
+
+
+def test_when_the_budget_is_taken_away_all_that_wait_start() -> None:
+    desk = Desk.under('{"max_concurrent": 1}')
+    names = [f"i{number:03}" for number in range(3 * AT_ONCE)]
+    for name in names:
+        desk.open(name)
+    desk.house = SmallHouse([(SERVICE, ports())], desk.house.store, desk.house.clock)
+    desk.house.advance(901)
+    assert {desk.state(name) for name in names} == {"started"}
+    assert max(len(commit.bodies) for commit in desk.house.store.commits(BUDGET)) <= AT_ONCE + 1
 
 
 def test_recorded_costs_count_against_the_money_of_the_hour() -> None:

@@ -17,6 +17,7 @@ from resilibot.contracts.signal import Severity
 
 BUDGET = stream_id("control", "budget")
 HOUR_S = 3600.0
+AT_ONCE = 20  # grants in one commit: each sets up to two timers, and a DynamoDB transaction holds 100 items
 OVERDUE_S = 1800.0  # whoever waited so long goes first, whatever is more severe: nobody waits for ever
 RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -68,9 +69,14 @@ class Spent:
         return e.SlotGrantedV1(incident_id=incident_id, lease_s=lease_s)
 
     def fill(self, budget: Budget | None, now: datetime) -> list[e.SlotGrantedV1]:
-        """Grants for as many as there is room for. Without a budget (any more) there is room for all."""
-        granted = []
-        while (incident_id := self.next(now)) is not None and (budget is None or self.why_full(budget, now) is None):
+        """Grants for as many as there is room for, AT_ONCE at most; each is a cause upon which the next ones follow.
+
+        Without a budget (any more) there is room for all.
+        """
+        granted: list[e.SlotGrantedV1] = []
+        while len(granted) < AT_ONCE and (incident_id := self.next(now)) is not None:
+            if budget is not None and self.why_full(budget, now) is not None:
+                break
             granted.append(self.grant(incident_id, now, budget.lease_s if budget else HOUR_S))
         return granted
 

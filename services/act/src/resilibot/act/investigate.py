@@ -108,14 +108,17 @@ def start_next(case: IncidentCase, trigger: Trigger, facts: GateFacts) -> Decisi
         return []
     stream = stream_id("incident", granted.incident_id)
     waiting = fold(granted.incident_id, trigger.joined[stream])
-    if waiting.may_look and not waiting.is_over:
-        return []  # it started with its grant
+    spent = _spent(trigger)
     if waiting.is_over or not waiting.exists:
-        return _free(_spent(trigger), granted.incident_id, "over", trigger.now, facts)
+        is_held = spent.place_of(granted.incident_id) == "held"
+        return _free(spent, granted.incident_id, "over", trigger.now, facts) if is_held else []
+    further = _grants(spent, trigger.now, facts)  # what one commit could not hold
+    if waiting.may_look:
+        return further  # it started with its grant
     agreed = [a for a in waiting.current_approvals.values() if a.request.subject == INVESTIGATION]
     grant_id = next((a.request.grant_id for a in agreed if a.state == "granted"), None)
     started = _started(waiting, trigger.now, grant_id)
-    return [On(stream, started.model_copy(update={"basis": "budget"}))]
+    return [On(stream, started.model_copy(update={"basis": "budget"})), *further]
 
 
 def slot_timers(recorded: RecordedEvent, ports: Any) -> list[After]:
