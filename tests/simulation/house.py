@@ -48,7 +48,9 @@ OBSERVE = ObserveSettings(
     baseline_s=120, metric_period_s=10, settle_s=60, recheck_s=60, max_rounds=6, source_deadline_s=600
 )
 INGEST = IngestSettings(quiet_period_s=200)
-NOTIFY = NotifySettings(notification_lease_s=20, notification_attempts=3, notification_backoff_s=5)
+NOTIFY = NotifySettings(
+    notification_lease_s=20, notification_attempts=3, notification_backoff_s=5, summary_above=1, summary_window_s=120
+)
 
 Batch = Mapping[str, Any]
 Worker = Callable[[Batch], Mapping[str, Any]]

@@ -19,6 +19,7 @@ from resilibot.contracts.evidence import Citation, Finding
 from resilibot.ingest import admit, attach, intake
 from resilibot.ingest import service as ingest
 from resilibot.ingest.release import signal_stream
+from resilibot.notify import service as notify
 from resilibot.projections.project import Projector
 from resilibot.reason import citations, recover, scene
 from resilibot.reason import service as reason
@@ -304,6 +305,11 @@ def places_without_end() -> AbstractContextManager[None]:
     return _swapped(budget.Spent, "why_full", lambda self, limits, now: None)
 
 
+def summary_is_never_sent() -> AbstractContextManager[None]:
+    timers: Any = notify.SERVICE.timers
+    return _swapped(timers, e.NotificationDeferredV1, lambda recorded, ports: [])
+
+
 MUTANTS: dict[str, Mutant] = {
     mutant.__name__: mutant
     for mutant in (
@@ -336,5 +342,6 @@ MUTANTS: dict[str, Mutant] = {
         threshold_is_one_too_high,
         a_place_is_never_freed,
         places_without_end,
+        summary_is_never_sent,
     )
 }

@@ -52,6 +52,27 @@ def _alarms(run: Run) -> Iterator[str]:
         if head.category == "signal":
             yield from _held_back(run, head.stream)
     yield from _budget(run)
+    yield from _tellings(run)
+
+
+def _tellings(run: Run) -> Iterator[str]:
+    """Each opening is told by itself or in a summary, never both, and each summary is claimed."""
+    open_counts: dict[str, list[str]] = {}
+    summaries: set[str] = set()
+    for recorded in run.all_events():
+        event = recorded.event
+        if isinstance(event, e.OpeningCountedV1) and event.is_summarised:
+            open_counts.setdefault(recorded.stream, []).append(event.incident_id)
+        elif isinstance(event, e.SummaryClosedV1):
+            summaries.update(open_counts.pop(recorded.stream, []))
+    for stream, incidents in open_counts.items():
+        yield f"{stream}: the summary of {incidents} was never claimed"
+    for stream in run.incidents():
+        opening = run.events(stream)[0]
+        told = [n for n in run.case(stream).notifications.values() if n.started.about == opening.id]
+        deferred = stream.partition("#")[2] in summaries
+        if bool(told) == deferred:
+            yield f"{stream}: its opening was told {len(told)} times by itself, and in a summary: {deferred}"
 
 
 def _held_back(run: Run, stream: str) -> Iterator[str]:
