@@ -12,7 +12,7 @@ from resilibot.contracts.personal import PERSONAL_FIELDS, Words, capacity
 
 SUSPECT = re.compile(r"(^|_)(by|approver|author|person|people|user|owner|email|name|comment|note|remark|words)s?$")
 # Names of things, judged one by one.
-HARMLESS = {"signal_name"}
+HARMLESS = {"signal_name", "held_by"}
 
 
 @pytest.mark.feature(214)

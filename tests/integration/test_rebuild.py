@@ -120,4 +120,4 @@ def test_a_save_never_goes_back(ground: Ground) -> None:
     with pytest.raises(ReadModelBehind):
         models.save(stream, {"timelines": []}, version - 1)
     assert models.version(stream) == version
-    assert models.versions([stream, "incident#unknown", "control#x"]) == {stream: version, "incident#unknown": 0}
+    assert models.versions([stream, "incident#unknown", "watch#x"]) == {stream: version, "incident#unknown": 0}

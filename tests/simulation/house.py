@@ -48,7 +48,9 @@ OBSERVE = ObserveSettings(
     baseline_s=120, metric_period_s=10, settle_s=60, recheck_s=60, max_rounds=6, source_deadline_s=600
 )
 INGEST = IngestSettings(quiet_period_s=200)
-NOTIFY = NotifySettings(notification_lease_s=20, notification_attempts=3, notification_backoff_s=5)
+NOTIFY = NotifySettings(
+    notification_lease_s=20, notification_attempts=3, notification_backoff_s=5, summary_above=1, summary_window_s=120
+)
 
 Batch = Mapping[str, Any]
 Worker = Callable[[Batch], Mapping[str, Any]]
@@ -125,9 +127,12 @@ class House:
 
     def _ports(self) -> dict[str, Any]:
         world, adversary = self._run.world, self._run.adversary
-        act = self.processes["act"]
+        act, ingest = self.processes["act"], self.processes["ingest"]
+        door = self._run.scenario.policy
         return {
-            "ingest": IngestPorts(INGEST, self.processes["ingest"], self.blobs),
+            "ingest": IngestPorts(
+                INGEST, ingest, self.blobs, policy=self._run.scenario.policy, history=self._store(ingest)
+            ),
             "observe": ObservePorts(
                 OBSERVE,
                 Metrics(world, adversary, "metrics"),
@@ -137,7 +142,7 @@ class House:
                 Runbooks(world, adversary, "runbooks"),
                 self.blobs,
             ),
-            "act": ActPorts(ACT, DEFAULT, lambda: KEY, self.automation, SimHosts(world, act), act.pause),
+            "act": ActPorts(ACT, DEFAULT, lambda: KEY, self.automation, SimHosts(world, act), act.pause, door),
             "notify": NotifyPorts(NOTIFY, self.channel, self.blobs, self._store(self.processes["notify"])),
         }
 

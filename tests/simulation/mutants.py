@@ -10,15 +10,17 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from resilibot.act import approve, execute, grants
+from resilibot.act import approve, budget, execute, grants, investigate
 from resilibot.act import service as act
 from resilibot.act.catalogue import arguments_of
 from resilibot.contracts import events as e
+from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import stream_id
 from resilibot.contracts.evidence import Citation, Finding
-from resilibot.ingest import attach, intake, remembered
+from resilibot.ingest import admit, attach, intake, remembered
 from resilibot.ingest import service as ingest
 from resilibot.ingest.release import signal_stream
+from resilibot.notify import service as notify
 from resilibot.observe import rounds
 from resilibot.projections.project import Projector
 from resilibot.reason import citations, quantities, recover, scene
@@ -258,8 +260,8 @@ def late_release_closes_the_door() -> Iterator[None]:
     """A release that comes after the reopening is written, and ingest believes it."""
     original = attach._State.__init__
 
-    def init(self: Any, history: Any, case: Any) -> None:
-        original(self, history, case)
+    def init(self: Any, history: Any, case: Any, door: Any) -> None:
+        original(self, history, case, door)
         if history.is_released:
             self.open_id, self.firing = None, {}
 
@@ -302,6 +304,45 @@ def audit_reads_no_bytes() -> AbstractContextManager[None]:
     return _swapped(verify, "_verify_commit", lambda stream, commit, version, prev_hash: None)
 
 
+def looks_before_the_start() -> AbstractContextManager[None]:
+    return _swapped(IncidentCase, "may_look", True)
+
+
+def end_of_a_silence_tells_nobody() -> AbstractContextManager[None]:
+    reactions: Any = ingest.SERVICE.reactions
+    return _swapped(reactions, e.SilenceEndedV1, Reaction(lambda case, trigger, facts: []))
+
+
+def flapping_is_never_looked_at_again() -> AbstractContextManager[None]:
+    timers: Any = ingest.SERVICE.timers
+    return _swapped(timers, e.SignalReceivedV1, lambda recorded, ports: [])
+
+
+def threshold_is_one_too_high() -> AbstractContextManager[None]:
+    def within(times: Any, now: Any, within_s: float) -> int:
+        return max(original(times, now, within_s) - 1, 0)
+
+    original = admit._within
+    return _swapped(admit, "_within", within)
+
+
+@contextmanager
+def a_place_is_never_freed() -> Iterator[None]:
+    """Neither by a verdict nor by the end of its lease."""
+    nothing: Any = Reaction(lambda case, trigger, facts: [])
+    with _swapped(investigate, "released", lambda *_: []), _swapped(act.SERVICE.due, "slot", nothing):  # type: ignore[arg-type]
+        yield
+
+
+def places_without_end() -> AbstractContextManager[None]:
+    return _swapped(budget.Spent, "why_full", lambda self, limits, now: None)
+
+
+def summary_is_never_sent() -> AbstractContextManager[None]:
+    timers: Any = notify.SERVICE.timers
+    return _swapped(timers, e.NotificationDeferredV1, lambda recorded, ports: [])
+
+
 MUTANTS: dict[str, Mutant] = {
     mutant.__name__: mutant
     for mutant in (
@@ -329,6 +370,13 @@ MUTANTS: dict[str, Mutant] = {
         invented_citations,
         decision_by_chance,
         audit_reads_no_bytes,
+        looks_before_the_start,
+        end_of_a_silence_tells_nobody,
+        flapping_is_never_looked_at_again,
+        threshold_is_one_too_high,
+        a_place_is_never_freed,
+        places_without_end,
+        summary_is_never_sent,
     )
 }
 

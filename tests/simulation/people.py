@@ -1,17 +1,21 @@
 """people: how they answer an approval: in time or late, once or twice, and two who would forge one."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from resilibot.act.approve import answer
 from resilibot.contracts import events as e
 from resilibot.contracts.case import fold
 from resilibot.contracts.envelope import Actor, RecordedEvent
 from resilibot.contracts.event import DomainEvent
+from resilibot.contracts.matching import SilenceMatcher
+from resilibot.ingest.silences import SILENCES, end, fold_silences, silenced_stream
+from resilibot.runtime.event_store.port import Stream
 from resilibot.runtime.service import On, Service
 from resilibot.runtime.writer import Origin, Writer
-from tests.simulation.scenario import Persona
+from tests.simulation.scenario import Persona, Quiet
 
 EXPIRY_S = 120.0
 FORGED_MAC = "0" * 64
@@ -95,6 +99,27 @@ def close(writer: Writer, stream: str) -> None:
         return [] if case.closed_at else [On(stream, e.IncidentClosedV1(why="person", comment="seen"))]
 
     writer.write([stream], decide, Origin(Actor(kind="person", id="ada"), stream.partition("#")[2]))
+
+
+def silence(writer: Writer, quiet: Quiet, now: datetime) -> str:
+    """As the route of ingest does. Returns the silence's id."""
+    started = e.SilenceStartedV1(
+        silence_id=writer.ids(now),
+        matcher=SilenceMatcher(name=quiet.name),
+        starts_at=now,
+        ends_at=now + timedelta(seconds=quiet.lasts_s),
+        comment="maintenance",
+    )
+    writer.write([SILENCES], lambda _: [On(SILENCES, started)], Origin(Actor(kind="person", id="ada")))
+    return started.silence_id
+
+
+def end_silence(writer: Writer, silence_id: str) -> None:
+    def decide(streams: Mapping[str, Stream]) -> list[On]:
+        found = fold_silences(streams[SILENCES].events)[silence_id]
+        return [] if found.is_ended else end(silence_id, "person")
+
+    writer.write([SILENCES, silenced_stream(silence_id)], decide, Origin(Actor(kind="person", id="ada")))
 
 
 def _grants(event: DomainEvent, request: e.ApprovalRequestedV1) -> bool:

@@ -28,7 +28,7 @@ from tests.simulation.adversary import Adversary
 from tests.simulation.bus import Bus, Message, Queue
 from tests.simulation.house import KEY, SERVICES, House
 from tests.simulation.process import Crashed, Process
-from tests.simulation.scenario import Alarm, Scenario, Workload, draw
+from tests.simulation.scenario import Alarm, Quiet, Scenario, Workload, draw
 from tests.simulation.stores import Journal, SimTimers
 from tests.simulation.world import NAMESPACE, THRESHOLD, World
 
@@ -74,6 +74,8 @@ class Run:
         for workload in self.scenario.workloads:
             for alarm in workload.alarms:
                 self._at(NOON + timedelta(seconds=alarm.at_s), partial(self._alarm, workload, alarm))
+        for quiet in self.scenario.silences:
+            self._at(NOON + timedelta(seconds=quiet.at_s), partial(self._silence, quiet))
         if self.scenario.closes_at_s is not None:
             self._at(NOON + timedelta(seconds=self.scenario.closes_at_s), self._close_all)
 
@@ -270,6 +272,19 @@ class Run:
     def _answer(self, asked: RecordedEvent, given: people.Answer) -> None:
         with contextlib.suppress(AnswerRefused, StoreError, Crashed):  # told so, or heard nothing; nobody asks twice
             people.give(self.house.writers["act"], self.house.rogue, KEY, asked, given)
+
+    def _silence(self, quiet: Quiet) -> None:
+        """A person starts it, and perhaps ends it; whoever hears no answer does not try again."""
+        writer = self.house.writers["ingest"]
+        with contextlib.suppress(StoreError, Crashed):
+            started = people.silence(writer, quiet, self.clock.now())
+            if quiet.ends_at_s is not None:
+                at = max(NOON + timedelta(seconds=quiet.ends_at_s), self.clock.now())
+                self._at(at, partial(self._end_silence, started))
+
+    def _end_silence(self, silence_id: str) -> None:
+        with contextlib.suppress(StoreError, Crashed):
+            people.end_silence(self.house.writers["ingest"], silence_id)
 
     def _close_all(self) -> None:
         for stream in self.incidents():

@@ -1,8 +1,10 @@
 """scenario: what the world does in one run, drawn from the seed: what breaks, who is alarmed, how people answer."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from resilibot.contracts.door_policy import DEFAULT, Budget, DoorPolicy, Flapping, Rule, RuleMatch, Threshold
 
 Trouble = Literal["hung_host", "bad_release", "false_alarm", "dependency", "blind"]
 Persona = Literal["approves", "denies", "ignores", "late", "twice", "two_people", "forger", "replayer"]
@@ -18,6 +20,8 @@ PERSONAS: tuple[Persona, ...] = (
     "forger",
     "replayer",
 )
+
+THRESHOLD_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,16 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class Quiet:
+    """A silence that a person starts: on alarms by a glob. `ends_at_s`: when they end it by hand, if they do."""
+
+    at_s: float
+    lasts_s: float
+    name: str
+    ends_at_s: float | None
+
+
+@dataclass(frozen=True)
 class Scenario:
     """`closes_at_s`: when an operator closes whatever is open. `skew_s`: by service, how wrong its clock is."""
 
@@ -52,12 +66,14 @@ class Scenario:
     intensity: float
     closes_at_s: float | None
     skew_s: dict[str, float]
+    policy: DoorPolicy = DEFAULT
+    silences: tuple[Quiet, ...] = ()
 
 
 def draw(seed: int) -> Scenario:
     rng = random.Random(f"scenario {seed}")
     names = ("orders", "billing")[: 1 if rng.random() < 0.8 else 2]
-    return Scenario(
+    plain = Scenario(
         seed=seed,
         workloads=tuple(_workload(rng, name, number) for number, name in enumerate(names)),
         personas=tuple(rng.choices(PERSONAS, weights=(6, 2, 2, 1, 2, 1, 2, 2), k=3)),
@@ -68,6 +84,43 @@ def draw(seed: int) -> Scenario:
             for name in ("ingest", "observe", "reason", "plan", "act", "notify", "projections", "timers")
         },
     )
+    return _admitted(plain)
+
+
+def _admitted(plain: Scenario) -> Scenario:
+    """In some runs the door is not simply open: silences, thresholds, flapping alarms, approval, a budget.
+
+    Drawn apart, so that the runs without them stay as they were.
+    """
+    rng = random.Random(f"admit {plain.seed}")
+    if rng.random() < 0.6:
+        return plain
+    rules: list[Rule] = []
+    if rng.random() < 0.3:
+        threshold = Threshold(occurrences=2, within_s=THRESHOLD_S)
+        rules.append(Rule(id="noise", match=RuleMatch(name="*-errors"), threshold=threshold))
+    if rng.random() < 0.3:
+        rules.append(Rule(id="careful", match=RuleMatch(service="orders"), investigation="approval"))
+    budget = Budget(max_concurrent=1, lease_s=rng.choice((40, 400))) if rng.random() < 0.5 else None
+    flapping = Flapping(changes=4, within_s=100)
+    workloads = tuple(
+        replace(w, alarms=(*w.alarms, *_flaps(rng, w.name))) if rng.random() < 0.3 else w for w in plain.workloads
+    )
+    silences = []
+    for _ in range(rng.choice((0, 0, 1, 1, 2))):
+        at_s, lasts_s = rng.choice((-5, -5, rng.uniform(0, 300))), rng.uniform(20, 500)
+        by_hand = at_s + rng.uniform(5, lasts_s) if rng.random() < 0.5 else None
+        silences.append(Quiet(at_s, lasts_s, rng.choice(("*", "orders-*", "*-errors")), by_hand))
+    policy = DoorPolicy(rules=tuple(rules), flapping=flapping, budget=budget)
+    return replace(plain, workloads=workloads, policy=policy, silences=tuple(silences))
+
+
+def _flaps(rng: random.Random, name: str) -> list[Alarm]:
+    at_s, alarms = rng.uniform(5, 100), []
+    for number in range(rng.randrange(6, 14)):
+        alarms.append(Alarm(at_s, f"{name}-errors", "ALARM" if number % 2 else "OK", f"{name}-f{number}"))
+        at_s += rng.uniform(1, 15)
+    return alarms
 
 
 def _workload(rng: random.Random, name: str, number: int) -> Workload:

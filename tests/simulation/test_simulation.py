@@ -101,6 +101,8 @@ FAST = (
     "invented_citations",
     "decision_by_chance",
     "audit_reads_no_bytes",
+    "looks_before_the_start",
+    "threshold_is_one_too_high",
 )
 
 

@@ -7,10 +7,12 @@ from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.envelope import Actor, Envelope, Producer, RecordedEvent
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.evidence import Citation, EvidenceGap, EvidenceItem, Finding, Window
+from resilibot.contracts.matching import SilenceMatcher
 from resilibot.contracts.signal import MetricRef, RawRef, ResourceRef, Severity, Signal
 
 INCIDENT = "01JD9Z3K6Q8V7W2X4Y5Z6A7B8C"
 FINGERPRINT = "5b1d7c0a9e3f4a26"
+SILENCE = "01JD9Z3K6Q8V7W2X4Y5Z6A7B9S"
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
@@ -207,10 +209,36 @@ INCIDENT_EVENTS: list[DomainEvent] = [
     e.IncidentReopenedV1(signal=signal(seconds=120, source_id="m-3"), quiet_for_s=30.0),
     e.IncidentClosedV1(why="person", comment="known issue, handled by hand"),
     e.ApprovalRevokedV1(grant_id="g0", reason="the policy changed since the approval was asked for"),
+    e.FlappingDetectedV1(
+        fingerprint=FINGERPRINT, signal_name="orders-failures", changes=6, within_s=600, policy_version="d1"
+    ),
+    e.FlappingEndedV1(fingerprint=FINGERPRINT, signal_name="orders-failures"),
+    e.InvestigationQueuedV1(reason="5 investigations run at once", ahead=2),
+    e.InvestigationStartedV1(basis="budget", waited_s=42.5),
+    e.NotificationDeferredV1(
+        about="01JD9Z3K6QE000000000000001",
+        channel="webhook",
+        summary="control#openings-20261124T120",
+        leads=True,
+        in_s=55.0,
+    ),
 ]
 SIGNAL_EVENTS: list[DomainEvent] = [
     e.SignalReceivedV1(signal=signal(), disposition="opened", incident_id=INCIDENT, occurrence=1),
     e.SignalReleasedV1(incident_id=INCIDENT, why="resolved", released_at=at(90)),
+    e.SignalReceivedV1(
+        signal=signal(seconds=95, source_id="m-4"),
+        disposition="silenced",
+        incident_id=None,
+        occurrence=1,
+        reason="silence 01JD9Z3K6Q8V7W2X4Y5Z6A7B9S until 2026-11-24T13:00:00.000000Z",
+        held_by="silence",
+        silence_id=SILENCE,
+    ),
+    e.SignalUnsilencedV1(silence_id=SILENCE),
+    e.SignalReconsideredV1(
+        why="silence_over", disposition="opened", incident_id=INCIDENT, reason=f"silence {SILENCE} is over"
+    ),
 ]
 IGNORED_EVENTS: list[DomainEvent] = [
     e.SignalIgnoredV1(
@@ -233,6 +261,36 @@ REFUSED_EVENTS: list[DomainEvent] = [
         reason="bad_signature", route="POST /webhooks/{source}", status=401, count=3, first_at=at(1), last_at=at(50)
     )
 ]
+SILENCE_EVENTS: list[DomainEvent] = [
+    e.SilenceStartedV1(
+        silence_id=SILENCE,
+        matcher=SilenceMatcher(service="orders", labels={"team": "shop-*"}),
+        starts_at=at(0),
+        ends_at=at(3600),
+        comment="the database moves house",
+    ),
+    e.SilenceEndedV1(silence_id=SILENCE, why="person"),
+]
+SILENCED_EVENTS: list[DomainEvent] = [
+    e.SilenceAppliedV1(silence_id=SILENCE, fingerprint=FINGERPRINT),
+    e.SilenceEndedV1(silence_id=SILENCE, why="person"),
+    e.SilenceLiftedV1(silence_id=SILENCE, fingerprints=[FINGERPRINT]),
+]
+POLICY_EVENTS: list[DomainEvent] = [
+    e.PolicyActivatedV1(version="d1", origin="built-in", policy={"rules": []}),
+    e.GatePolicyActivatedV1(version="p1", origin="policy.json", policy={"rules": []}),
+]
+BUDGET_EVENTS: list[DomainEvent] = [
+    e.SlotRequestedV1(incident_id=INCIDENT, severity=Severity.HIGH, opened_at=at(1)),
+    e.SlotGrantedV1(incident_id=INCIDENT, lease_s=900),
+    e.SlotReleasedV1(incident_id=INCIDENT, why="verdict", cost_usd="0.0123"),
+]
+OPENINGS_EVENTS: list[DomainEvent] = [
+    e.OpeningCountedV1(
+        incident_id=INCIDENT, severity=Severity.HIGH, title="orders-failures is in ALARM", is_summarised=True
+    ),
+    e.SummaryClosedV1(incident_id=INCIDENT, incidents=1),
+]
 STREAMS: dict[str, list[DomainEvent]] = {
     f"incident#{INCIDENT}": INCIDENT_EVENTS,
     f"signal#{FINGERPRINT}": SIGNAL_EVENTS,
@@ -240,8 +298,13 @@ STREAMS: dict[str, list[DomainEvent]] = {
     "target#service/orders": TARGET_EVENTS,
     "control#erasure": CONTROL_EVENTS,
     "control#refused-2026112412": REFUSED_EVENTS,
+    "control#silences": SILENCE_EVENTS,
+    f"control#silenced-{SILENCE}": SILENCED_EVENTS,
+    "control#policy": POLICY_EVENTS,
+    "control#budget": BUDGET_EVENTS,
+    "control#openings-20261124T120": OPENINGS_EVENTS,
 }
-SHOWN = {stream: events for stream, events in STREAMS.items() if not stream.startswith("control#")}  # in read models
+SHOWN = STREAMS  # in read models
 
 
 def recorded(stream: str, events: list[DomainEvent]) -> list[RecordedEvent]:

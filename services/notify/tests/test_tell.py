@@ -14,6 +14,7 @@ from resilibot.notify.settings import NotifySettings
 from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.personal import InMemorySubjectKeys, Personal
+from resilibot.runtime.service import On
 from resilibot.runtime.testing import Story, story
 from tests.support.act_world import opened
 
@@ -36,8 +37,9 @@ def told(*answers: Delivery) -> tuple[Story, FakeChannel]:
 
 
 def claim(of: Story) -> e.NotificationStartedV1:
-    (started,) = of.when(opened()).events
+    started, counted = of.when(opened()).events
     assert isinstance(started, e.NotificationStartedV1)
+    assert isinstance(counted, On)
     return started
 
 

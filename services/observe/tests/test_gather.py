@@ -303,3 +303,28 @@ def test_a_change_is_evidence_also_when_its_maker_cannot_be_sealed() -> None:
     (change,) = [item for item in gathered.items if item.kind == "change"]
     assert change.content is not None
     assert (change.content["after"], change.content["by"]) == ("8", None)
+
+
+@pytest.mark.parametrize("investigation", ["approval", "queued"])
+def test_no_call_is_made_before_the_investigation_starts(investigation: str) -> None:
+    """Neither for the opening, nor for anything that comes of the alarm meanwhile."""
+    world = FakeWorld()
+    told = looking(world)
+    waiting = opened().model_copy(update={"investigation": investigation})
+    assert told.when(waiting).events == []
+    cleared = e.SignalClearedV1(signal_name=waiting.signal.name, cleared_at=NOON)
+    told.given(cleared)
+    assert told.when_due("settle", cleared, after_s=180).events == []
+    assert world.asked == []
+    (gathered,) = told.when(e.InvestigationStartedV1(basis="budget", waited_s=5)).events
+    assert isinstance(gathered, e.EvidenceGatheredV1)
+    assert world.asked
+
+
+def test_a_reopened_incident_that_waits_again_is_not_looked_at_on_the_old_start() -> None:
+    world = FakeWorld()
+    told = looking(world).given(
+        opened().model_copy(update={"investigation": "queued"}), e.InvestigationStartedV1(basis="budget", waited_s=5)
+    )
+    assert told.when(e.IncidentReopenedV1(signal=opened().signal, quiet_for_s=1, investigation="queued")).events == []
+    assert world.asked == []

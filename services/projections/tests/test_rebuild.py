@@ -12,6 +12,7 @@ from resilibot.contracts.canonical import canonical
 from resilibot.projections.ports import Ports, Progress, RebuildUnderWay
 from resilibot.projections.project import Projector
 from resilibot.projections.rebuild import Rebuild, Report, rebuilt
+from resilibot.projections.tables import FIRST
 from resilibot.projections.views import IncidentView, View, empty_view
 from resilibot.runtime.bus.message import encode
 from resilibot.runtime.event_store.memory import InMemoryEventStore
@@ -78,7 +79,7 @@ def test_every_model_is_rebuilt_into_new_tables_and_equals_the_live_one() -> Non
 def test_one_model_alone_moves_and_the_projector_goes_on_over_both_versions() -> None:
     world = World.with_incidents(3)
     world.rebuild().run(["timelines"])
-    assert world.database.live == {"incidents": 1, "cases": 1, "timelines": 2, "signals": 1, "targets": 1}
+    assert world.database.live == {**FIRST, "timelines": 2}
     world.append(1)
     world.publish(stream_of(1))
     world.assert_shown_is_stored()
@@ -213,8 +214,8 @@ def test_a_broken_chain_ends_the_rebuild_before_the_switch() -> None:
 
 def test_a_stream_that_nothing_shows_is_passed_over() -> None:
     world = World.with_incidents(1)
-    log = recorded("control#erasure", STREAMS["control#erasure"])
-    world.store.append([Append("control#erasure", 0, tuple(log))])
-    world.publish("control#erasure")
+    log = recorded("watch#cpu", STREAMS["control#erasure"])
+    world.store.append([Append("watch#cpu", 0, tuple(log))])
+    world.publish("watch#cpu")
     report = world.rebuild().run()
     assert (report.streams, report.events, set(report.behind)) == (2, 12, {0})

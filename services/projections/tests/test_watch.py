@@ -116,10 +116,10 @@ def test_a_busy_stream_is_stuck_too_when_what_it_lacks_is_old() -> None:
 
 def test_a_stream_that_nothing_shows_is_held_against_the_relays_cursor() -> None:
     world = World()
-    world.append("control#policy", EVENTS[:2])
+    world.append("watch#cpu", EVENTS[:2])
     world.clock.advance(60)
     assert world.watch.look(older_than_s=20) == []
-    world.bus.cursors["control#policy"] = 1
+    world.bus.cursors["watch#cpu"] = 1
     assert behind(list(world.store.heads()), {}, world.bus.cursors)[0].lacks_after == 1
 
 

@@ -27,8 +27,34 @@ def nothing_without_permission(run: Run) -> Iterator[str]:
                 why_not = _why_not_allowed(stream.partition("#")[2], events[:place], recorded)
                 if why_not:
                     yield f"{stream}:{recorded.version} {recorded.event.action}: {why_not}"
+    for stream in run.incidents():
+        yield from _looks_unasked(stream, run.events(stream))
     for execution in run.house.automation.ran:
         yield from _matches(run, execution, claims.get(execution.token))
+
+
+def _looks_unasked(stream: str, events: tuple[RecordedEvent, ...]) -> Iterator[str]:
+    """Where the opening says approval or queued, no evidence before the start; a start by grant has a genuine one."""
+    waits_for: str | None = None
+    for place, recorded in enumerate(events):
+        event = recorded.event
+        if isinstance(event, e.IncidentOpenedV1 | e.IncidentReopenedV1):
+            waits_for = None if event.investigation == "auto" else event.investigation
+        elif isinstance(event, e.InvestigationStartedV1):
+            if waits_for == "approval" and not _is_agreed(stream, events[:place], event.grant_id):
+                yield f"{stream}:{recorded.version} an investigation began without a genuine grant"
+            waits_for = None
+        elif isinstance(event, e.EvidenceGatheredV1) and waits_for:
+            yield f"{stream}:{recorded.version} evidence was gathered while the investigation waited ({waits_for})"
+
+
+def _is_agreed(stream: str, before: tuple[RecordedEvent, ...], grant_id: str | None) -> bool:
+    request = next((r for r in _of(before, e.ApprovalRequestedV1) if r.grant_id == grant_id), None)
+    granted = [g for g in _of(before, e.ApprovalGrantedV1) if g.grant_id == grant_id]
+    if request is None or request.subject != "investigation":
+        return False
+    incident_id = stream.partition("#")[2]
+    return any(hmac.compare_digest(g.mac, _mac(incident_id, request, g.approver)) for g in granted)
 
 
 def _matches(run: Run, execution: Executed, claim: tuple[RecordedEvent, e.ActionStartedV1] | None) -> Iterator[str]:
@@ -81,6 +107,8 @@ def _why_not_granted(
     if not any(hmac.compare_digest(g.mac, _mac(incident_id, request, g.approver)) for g in granted):
         return f"no grant {started.grant_id} was written by act: it is forged"
     step = request.step
+    if step is None:
+        return "the grant was given for an investigation"
     if (step.action, step.target, step.arguments) != (started.action, started.target, started.arguments):
         return "the grant was given for something else"
     if any(action.grant_id == started.grant_id for action in _of(before, e.ActionStartedV1)):
@@ -96,8 +124,10 @@ def _mac(incident_id: str, request: e.ApprovalRequestedV1, approver: str) -> str
     asked = request.model_dump(mode="json")
     bound = {name: asked[name] for name in ("grant_id", "arguments_hash", "action_class", "policy_version")}
     bound |= {name: asked[name] for name in ("evidence_revision", "expires_at")}
-    bound |= {name: asked["step"][name] for name in ("action", "target", "arguments")}
-    bound |= {"incident_id": incident_id, "step_id": asked["step"]["id"], "approver": approver}
+    step = asked["step"] or {}
+    bound |= {name: step.get(name) for name in ("action", "target", "arguments")}
+    bound |= {"subject": asked["subject"], "step_id": step.get("id")}
+    bound |= {"incident_id": incident_id, "approver": approver}
     return hmac.new(KEY, _canonical(bound), hashlib.sha256).hexdigest()
 
 

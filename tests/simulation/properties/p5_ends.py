@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 
 from resilibot.contracts import events as e
 from resilibot.contracts.case import Status
 from tests.simulation.run import Run
+from tests.simulation.scenario import THRESHOLD_S
 
 
 def everything_ends(run: Run) -> Iterator[str]:
@@ -37,13 +40,110 @@ def _alarms(run: Run) -> Iterator[str]:
         event = recorded.event
         if isinstance(event, e.SignalReceivedV1):
             received[event.signal.source_id] += 1
-            if event.signal.state == "ALARM" and f"incident#{event.incident_id}" not in run.incidents():
+            belongs = f"incident#{event.incident_id}" in run.incidents()
+            if event.signal.state == "ALARM" and not belongs and event.held_by is None:
                 yield f"alarm {event.signal.source_id} belongs to no incident"
     for workload in run.scenario.workloads:
         for source_id in {alarm.source_id for alarm in workload.alarms}:
             if received[source_id] != 1:
                 yield f"alarm {source_id} is recorded {received[source_id]} times"
     yield from _two_at_once(run)
+    for head in run.store.heads():
+        if head.category == "signal":
+            yield from _held_back(run, head.stream)
+    yield from _budget(run)
+    yield from _tellings(run)
+
+
+def _tellings(run: Run) -> Iterator[str]:
+    """Each opening is told by itself or in a summary, never both, and each summary is claimed."""
+    open_counts: dict[str, list[str]] = {}
+    summaries: set[str] = set()
+    for recorded in run.all_events():
+        event = recorded.event
+        if isinstance(event, e.OpeningCountedV1) and event.is_summarised:
+            open_counts.setdefault(recorded.stream, []).append(event.incident_id)
+        elif isinstance(event, e.SummaryClosedV1):
+            summaries.update(open_counts.pop(recorded.stream, []))
+    for stream, incidents in open_counts.items():
+        yield f"{stream}: the summary of {incidents} was never claimed"
+    for stream in run.incidents():
+        opening = run.events(stream)[0]
+        told = [n for n in run.case(stream).notifications.values() if n.started.about == opening.id]
+        deferred = stream.partition("#")[2] in summaries
+        if bool(told) == deferred:
+            yield f"{stream}: its opening was told {len(told)} times by itself, and in a summary: {deferred}"
+
+
+def _held_back(run: Run, stream: str) -> Iterator[str]:
+    """An alarm is silenced only in a silence, and held only below a threshold or while flapping.
+
+    What still fires when that is over has an incident: it is held back by nothing in the end but a threshold.
+    """
+    last: dict[str, e.SignalReceivedV1] = {}
+    counted: dict[str, list[datetime]] = {}
+    flapping: set[str] = set()
+    for recorded in run.events(stream):
+        event, at = recorded.event, recorded.envelope.recorded_at
+        if isinstance(event, e.SignalReconsideredV1):
+            if event.disposition in ("opened", "reopened"):
+                counted.clear()
+            if event.disposition in ("opened", "reopened", "attached"):
+                last = {name: one for name, one in last.items() if one.held_by == "threshold"}
+            if event.signal_name and not event.is_flapping:
+                flapping.discard(event.signal_name)
+        if not isinstance(event, e.SignalReceivedV1) or event.signal.state == "INSUFFICIENT_DATA":
+            continue
+        name = event.signal.name
+        if event.is_flapping:
+            flapping.add(name)
+        if event.held_by == "silence" and not _is_silenced(run, event, at):
+            yield f"{stream}: {event.signal.source_id} was silenced by {event.silence_id}, which does not cover it"
+        if event.held_by == "flapping" and name not in flapping:
+            yield f"{stream}: {event.signal.source_id} was held as flapping, and does not"
+        if event.disposition in ("opened", "reopened"):
+            counted.clear()
+        elif event.held_by in ("silence", "threshold") and event.signal.state == "ALARM":
+            counted.setdefault(name, []).append(at)
+            within = [one for one in counted[name] if one > at - timedelta(seconds=THRESHOLD_S)]
+            if event.held_by == "threshold" and len(within) >= 2:
+                yield f"{stream}: {event.signal.source_id} was held, and is the {len(within)}th of 2"
+        last[name] = event
+    for name, event in last.items():
+        if event.signal.state == "ALARM" and event.held_by in ("silence", "flapping"):
+            known = run.case(f"incident#{event.incident_id}").signals if event.incident_id else {}
+            if name not in known or not known[name].is_firing:
+                yield f"{stream}: {name} fires, was held back by {event.held_by}, and is forgotten"
+
+
+def _is_silenced(run: Run, event: e.SignalReceivedV1, at: datetime) -> bool:
+    for recorded in run.events("control#silences"):
+        started = recorded.event
+        if isinstance(started, e.SilenceStartedV1) and started.silence_id == event.silence_id:
+            is_meant = fnmatchcase(event.signal.name, started.matcher.name or "")
+            return is_meant and started.starts_at <= at < started.ends_at
+    return False
+
+
+def _budget(run: Run) -> Iterator[str]:
+    """Never more places than there are; nobody waits in the end."""
+    budget = run.scenario.policy.budget
+    held: dict[str, datetime] = {}
+    waiting: set[str] = set()
+    for recorded in run.events("control#budget"):
+        event, at = recorded.event, recorded.envelope.recorded_at
+        if isinstance(event, e.SlotRequestedV1):
+            waiting.add(event.incident_id)
+        elif isinstance(event, e.SlotReleasedV1):
+            held.pop(event.incident_id, None)
+        elif isinstance(event, e.SlotGrantedV1):
+            waiting.discard(event.incident_id)
+            held[event.incident_id] = at + timedelta(seconds=event.lease_s)
+            running = sum(ends_at > at for ends_at in held.values())
+            if budget and budget.max_concurrent and running > budget.max_concurrent:
+                yield f"control#budget:{recorded.version}: {running} investigations run at once"
+    for incident_id in sorted(waiting):
+        yield f"incident#{incident_id} waits for room for ever"
 
 
 def _two_at_once(run: Run) -> Iterator[str]:

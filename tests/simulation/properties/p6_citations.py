@@ -68,4 +68,4 @@ def _citations(recorded: RecordedEvent) -> Iterator[Citation]:
     elif isinstance(event, e.PlanProposedV1):
         yield from (c for step in event.steps for c in step.citations)
     elif isinstance(event, e.ApprovalRequestedV1):
-        yield from event.step.citations
+        yield from event.step.citations if event.step else ()

@@ -5,9 +5,11 @@ Each is shown exactly what lay in the store when its own commit was appended.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from resilibot.act.gate import GateFacts, gate_plan, plan_targets
+from resilibot.act import service as act
+from resilibot.act.gate import GateFacts
 from resilibot.act.policy import DEFAULT
 from resilibot.contracts import events as e
 from resilibot.contracts.case import fold
@@ -27,12 +29,12 @@ def same_inputs_same_decisions(run: Run) -> Iterator[str]:
     streams: dict[str, list[RecordedEvent]] = defaultdict(list)
     for written in run.journal.written:
         if written.service in ("reason", "plan", "act"):
-            yield from _differs(written, streams)
+            yield from _differs(run, written, streams)
         for append in written.appends:
             streams[append.stream] += append.events
 
 
-def _differs(written: Written, streams: dict[str, list[RecordedEvent]]) -> Iterator[str]:
+def _differs(run: Run, written: Written, streams: dict[str, list[RecordedEvent]]) -> Iterator[str]:
     own = written.appends[0]
     first = own.events[0]
     cause = next((event for event in streams[own.stream] if event.id == first.envelope.causation_id), None)
@@ -46,8 +48,10 @@ def _differs(written: Written, streams: dict[str, list[RecordedEvent]]) -> Itera
     elif written.service == "plan":
         again = propose(case, trigger, None)
     elif isinstance(first.event, e.PlanGatedV1):
-        joined = {name: tuple(streams[name]) for name in plan_targets(case, trigger)}
-        again = gate_plan(case, Trigger(cause, written.now, None, joined), FACTS)
+        reaction = act.SERVICE.reactions[e.PlanProposedV1]
+        facts = replace(FACTS, door=run.scenario.policy)
+        joined = {name: tuple(streams[name]) for name in reaction.joined_streams(case, trigger, facts)}
+        again = reaction.decide(case, Trigger(cause, written.now, None, joined), facts)
     else:
         return  # the outcome of an effect: the world decided
     if _shown(again) != [event.event for append in written.appends for event in append.events]:

@@ -40,7 +40,7 @@ class Approval(Value):
     answered_at: UtcTime | None = None
     comment: str = ""
     mac: str | None = None
-    used_by: str | None = None  # action id
+    used_by: str | None = None  # action id, or "investigation"
 
 
 class Action(Value):
@@ -81,7 +81,15 @@ class IncidentCase(Value):
     source: str = ""
     resource: ResourceRef | None = None
     fingerprint: str = ""
-    investigation: Literal["auto", "approval"] = "auto"
+    investigation: e.Investigation = "auto"
+    queued: e.InvestigationQueuedV1 | None = None  # the budget had no room; None again once it started
+    investigation_started: e.InvestigationStartedV1 | None = None  # of this episode
+    episode_at: UtcTime | None = None  # when it was opened, or reopened last
+    policy_version: str = ""  # of the door's policy that admitted it
+    policy_rules: list[str] = Field(default_factory=list)
+    admission: str = ""
+    auto_approve: bool = False
+    flapping: list[str] = Field(default_factory=list)  # names of alarms that change too often to be told each time
     opened_at: UtcTime | None = None
     updated_at: UtcTime | None = None
     resolved_at: UtcTime | None = None
@@ -114,6 +122,20 @@ class IncidentCase(Value):
     @property
     def escalated(self) -> bool:
         return bool(self.escalations)
+
+    @property
+    def may_look(self) -> bool:
+        """Whether evidence may be gathered: a person's agreement, or the budget's, has come where it is needed."""
+        return self.investigation == "auto" or self.investigation_started is not None
+
+    @property
+    def investigation_state(self) -> Literal["free", "approval", "queued", "started"]:
+        """What the investigation waits for: nothing (never had to), a person, room in the budget, or no longer."""
+        if self.investigation == "auto":
+            return "free"
+        if self.investigation_started:
+            return "started"
+        return "queued" if self.queued or self.investigation == "queued" else "approval"
 
     @property
     def round(self) -> int:
@@ -209,6 +231,11 @@ def _(event: e.IncidentOpenedV1, case: IncidentCase, recorded: RecordedEvent) ->
         resource=event.resource,
         fingerprint=event.fingerprint,
         investigation=event.investigation,
+        policy_version=event.policy_version,
+        policy_rules=event.policy_rules,
+        admission=event.admission,
+        auto_approve=event.auto_approve,
+        episode_at=recorded.envelope.recorded_at,
         opened_at=recorded.envelope.recorded_at,
         signals={event.signal.name: SignalSummary(signal=event.signal, is_firing=True, occurrences=1)},
     )
@@ -241,8 +268,37 @@ def _(event: e.IncidentReopenedV1, case: IncidentCase, recorded: RecordedEvent) 
         gate=None,
         no_remedy=None,
         escalations=[],
+        investigation=event.investigation,
+        queued=None,
+        investigation_started=None,
+        episode_at=recorded.envelope.recorded_at,
         signals=_signals(case, event.signal, 1),
     )
+
+
+@_apply.register
+def _(event: e.FlappingDetectedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, flapping=[*(name for name in case.flapping if name != event.signal_name), event.signal_name])
+
+
+@_apply.register
+def _(event: e.FlappingEndedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, flapping=[name for name in case.flapping if name != event.signal_name])
+
+
+@_apply.register
+def _(event: e.InvestigationQueuedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, queued=event)
+
+
+@_apply.register
+def _(event: e.InvestigationStartedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, queued=None, investigation_started=event, approvals=_used(case, event.grant_id, "investigation"))
+
+
+@_apply.register
+def _(event: e.NotificationDeferredV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return case
 
 
 @_apply.register
@@ -308,9 +364,7 @@ def _(event: e.ApprovalRevokedV1, case: IncidentCase, recorded: RecordedEvent) -
 @_apply.register
 def _(event: e.ActionStartedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
     action = Action(started=event, event_id=recorded.id, started_at=recorded.envelope.recorded_at)
-    approvals = dict(case.approvals)
-    if event.grant_id in approvals:
-        approvals[event.grant_id] = approvals[event.grant_id].model_copy(update={"used_by": event.action_id})
+    approvals = _used(case, event.grant_id, event.action_id)
     return _with(case, actions={**case.actions, event.action_id: action}, approvals=approvals)
 
 
@@ -359,6 +413,13 @@ def _(event: e.NotificationFailedV1, case: IncidentCase, recorded: RecordedEvent
 @_apply.register
 def _(event: e.PostmortemWrittenV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
     return _with(case, postmortem=event)
+
+
+def _used(case: IncidentCase, grant_id: str | None, by: str) -> dict[str, Approval]:
+    approval = case.approvals.get(grant_id) if grant_id else None
+    if approval is None or grant_id is None:
+        return case.approvals
+    return {**case.approvals, grant_id: approval.model_copy(update={"used_by": by})}
 
 
 def _signals(case: IncidentCase, signal: Signal, occurrences: int) -> dict[str, SignalSummary]:

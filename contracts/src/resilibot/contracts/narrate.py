@@ -24,7 +24,8 @@ def narrate(event: DomainEvent) -> str:
 
 @narrate.register
 def _(event: e.IncidentOpenedV1) -> str:
-    return f"{event.severity} incident opened from {event.source}: {event.title}"
+    why = f" ({event.admission})" if event.admission else ""
+    return f"{event.severity} incident opened from {event.source}: {event.title}{why}"
 
 
 @narrate.register
@@ -46,6 +47,27 @@ def _(event: e.IncidentReopenedV1) -> str:
 
 
 @narrate.register
+def _(event: e.FlappingDetectedV1) -> str:
+    return f"Signal {event.signal_name} is flapping: {event.changes} changes of state within {event.within_s:g} s"
+
+
+@narrate.register
+def _(event: e.FlappingEndedV1) -> str:
+    return f"Signal {event.signal_name} is steady again"
+
+
+@narrate.register
+def _(event: e.InvestigationQueuedV1) -> str:
+    return f"The investigation waits for room in the budget ({event.reason}), {event.ahead} ahead of it"
+
+
+@narrate.register
+def _(event: e.InvestigationStartedV1) -> str:
+    why = "a person agreed" if event.basis == "grant" else "the budget has room"
+    return f"The investigation starts after {event.waited_s:.0f} s: {why}"
+
+
+@narrate.register
 def _(event: e.IncidentClosedV1) -> str:
     if event.why == "quiet_period":
         return "Closed after the quiet period"
@@ -54,7 +76,8 @@ def _(event: e.IncidentClosedV1) -> str:
 
 @narrate.register
 def _(event: e.SignalReceivedV1) -> str:
-    return f"Signal {event.signal.name} ({event.signal.state}) was received and {event.disposition}"
+    why = f": {event.reason}" if event.held_by else ""
+    return f"Signal {event.signal.name} ({event.signal.state}) was received and {event.disposition}{why}"
 
 
 @narrate.register
@@ -100,6 +123,8 @@ def _(event: e.PlanGatedV1) -> str:
 
 @narrate.register
 def _(event: e.ApprovalRequestedV1) -> str:
+    if event.step is None:
+        return "Approval asked for the investigation itself"
     return f"Approval asked for {event.step.action} on {event.step.target} ({event.action_class})"
 
 
@@ -193,3 +218,68 @@ def _(event: e.SubjectForgottenV1) -> str:
 def _(event: e.RequestRefusedV1) -> str:
     often = f" {event.count} times" if event.count > 1 else ""
     return f"Refused{often} ({event.reason}, HTTP {event.status}): {event.route}"
+
+
+@narrate.register
+def _(event: e.SignalUnsilencedV1) -> str:
+    return f"Silence {event.silence_id} is over for this signal"
+
+
+@narrate.register
+def _(event: e.SignalReconsideredV1) -> str:
+    return f"Looked at again ({event.why}): {event.disposition}" + (f", {event.reason}" if event.reason else "")
+
+
+@narrate.register
+def _(event: e.PolicyActivatedV1 | e.GatePolicyActivatedV1) -> str:
+    return f"Policy {event.version} of the {event.scope} is in force ({event.origin})"
+
+
+@narrate.register
+def _(event: e.SilenceStartedV1) -> str:
+    return f"Silence {event.silence_id} on {event.matcher.say()}: {event.comment}"
+
+
+@narrate.register
+def _(event: e.SilenceEndedV1) -> str:
+    return f"Silence {event.silence_id} ended ({event.why})"
+
+
+@narrate.register
+def _(event: e.SilenceAppliedV1) -> str:
+    return f"Silence {event.silence_id} holds back {event.fingerprint}"
+
+
+@narrate.register
+def _(event: e.SilenceLiftedV1) -> str:
+    return f"Silence {event.silence_id} was lifted from {len(event.fingerprints)} signals"
+
+
+@narrate.register
+def _(event: e.SlotRequestedV1) -> str:
+    return f"The investigation of {event.incident_id} ({event.severity}) waits for room"
+
+
+@narrate.register
+def _(event: e.SlotGrantedV1) -> str:
+    return f"The investigation of {event.incident_id} has room"
+
+
+@narrate.register
+def _(event: e.SlotReleasedV1) -> str:
+    return f"The investigation of {event.incident_id} frees its place ({event.why})"
+
+
+@narrate.register
+def _(event: e.NotificationDeferredV1) -> str:
+    return f"To be told to {event.channel} in a summary with others"
+
+
+@narrate.register
+def _(event: e.OpeningCountedV1) -> str:
+    return f"Counted: incident {event.incident_id} opened"
+
+
+@narrate.register
+def _(event: e.SummaryClosedV1) -> str:
+    return f"A summary of {event.incidents} incidents is sent from {event.incident_id}"

@@ -12,27 +12,53 @@ from resilibot.contracts.events.acted import (
     ApprovalRequestedV1,
     ApprovalRevokedV1,
     IncidentEscalatedV1,
+    InvestigationQueuedV1,
+    InvestigationStartedV1,
     PlanGatedV1,
     StepGate,
 )
-from resilibot.contracts.events.controlled import RequestRefusedV1, SubjectForgottenV1
+from resilibot.contracts.events.controlled import (
+    GatePolicyActivatedV1,
+    PolicyActivatedV1,
+    RequestRefusedV1,
+    SilenceAppliedV1,
+    SilenceEndedV1,
+    SilenceLiftedV1,
+    SilenceStartedV1,
+    SlotGrantedV1,
+    SlotReleasedV1,
+    SlotRequestedV1,
+    SubjectForgottenV1,
+)
 from resilibot.contracts.events.diagnosed import DiagnosisReachedV1, Hypothesis, IncidentResolvedV1, Reasoner
 from resilibot.contracts.events.notified import (
+    NotificationDeferredV1,
     NotificationFailedV1,
     NotificationSentV1,
     NotificationStartedV1,
+    OpeningCountedV1,
     PostmortemWrittenV1,
+    SummaryClosedV1,
 )
 from resilibot.contracts.events.observed import EvidenceGatheredV1
 from resilibot.contracts.events.opened import (
+    FlappingDetectedV1,
+    FlappingEndedV1,
     IncidentClosedV1,
     IncidentOpenedV1,
     IncidentReopenedV1,
+    Investigation,
     SignalAttachedV1,
     SignalClearedV1,
 )
 from resilibot.contracts.events.planned import NoRemedyFoundV1, PlanProposedV1, PlanStep
-from resilibot.contracts.events.signalled import SignalIgnoredV1, SignalReceivedV1, SignalReleasedV1
+from resilibot.contracts.events.signalled import (
+    SignalIgnoredV1,
+    SignalReceivedV1,
+    SignalReconsideredV1,
+    SignalReleasedV1,
+    SignalUnsilencedV1,
+)
 from resilibot.contracts.events.targeted import TargetClaimedV1, TargetReleasedV1
 
 __all__ = [
@@ -48,19 +74,28 @@ __all__ = [
     "ApprovalRevokedV1",
     "DiagnosisReachedV1",
     "EvidenceGatheredV1",
+    "FlappingDetectedV1",
+    "FlappingEndedV1",
+    "GatePolicyActivatedV1",
     "Hypothesis",
     "IncidentClosedV1",
     "IncidentEscalatedV1",
     "IncidentOpenedV1",
     "IncidentReopenedV1",
     "IncidentResolvedV1",
+    "Investigation",
+    "InvestigationQueuedV1",
+    "InvestigationStartedV1",
     "NoRemedyFoundV1",
+    "NotificationDeferredV1",
     "NotificationFailedV1",
     "NotificationSentV1",
     "NotificationStartedV1",
+    "OpeningCountedV1",
     "PlanGatedV1",
     "PlanProposedV1",
     "PlanStep",
+    "PolicyActivatedV1",
     "PostmortemWrittenV1",
     "Reasoner",
     "RequestRefusedV1",
@@ -68,9 +103,19 @@ __all__ = [
     "SignalClearedV1",
     "SignalIgnoredV1",
     "SignalReceivedV1",
+    "SignalReconsideredV1",
     "SignalReleasedV1",
+    "SignalUnsilencedV1",
+    "SilenceAppliedV1",
+    "SilenceEndedV1",
+    "SilenceLiftedV1",
+    "SilenceStartedV1",
+    "SlotGrantedV1",
+    "SlotReleasedV1",
+    "SlotRequestedV1",
     "StepGate",
     "SubjectForgottenV1",
+    "SummaryClosedV1",
     "TargetClaimedV1",
     "TargetReleasedV1",
 ]

@@ -27,15 +27,15 @@ class PlanGatedV1(DomainEvent):
 
 
 class ApprovalRequestedV1(DomainEvent):
-    """Asks a person for one exact step. The grant binds all that stands here."""
+    """Asks a person for one exact step, or whether to investigate at all. The grant binds all that stands here."""
 
     emitter: ClassVar[EmitterName] = "act"
     grant_id: str
     subject: Literal["step", "investigation"] = "step"
-    round: int
-    step: PlanStep
-    action_class: ActionClass
-    arguments_hash: str
+    round: int  # of an investigation: the first round that it would be
+    step: PlanStep | None  # None: the subject is the investigation
+    action_class: ActionClass  # an investigation only reads: safe
+    arguments_hash: str  # of an investigation: of what it is about
     policy_version: str
     evidence_revision: int  # version of the stream's EvidenceGathered it rests on
     requested_by: str
@@ -74,6 +74,23 @@ class ApprovalRevokedV1(DomainEvent):
     emitter: ClassVar[EmitterName] = "act"
     grant_id: str
     reason: str = Field(max_length=2000)
+
+
+class InvestigationQueuedV1(DomainEvent):
+    """The budget has no room: everything is kept, and it starts by itself, most severe first, oldest first."""
+
+    emitter: ClassVar[EmitterName] = "act"
+    reason: str  # the limit that is reached
+    ahead: int = Field(ge=0)  # incidents that wait already and go first
+
+
+class InvestigationStartedV1(DomainEvent):
+    """A person agreed, or the budget has room: observe begins."""
+
+    emitter: ClassVar[EmitterName] = "act"
+    basis: Literal["grant", "budget"]
+    grant_id: str | None = None
+    waited_s: float = Field(ge=0)  # since the incident was opened or reopened
 
 
 class ActionStartedV1(DomainEvent):

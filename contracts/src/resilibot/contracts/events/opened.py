@@ -7,6 +7,10 @@ from pydantic import Field
 from resilibot.contracts.event import DomainEvent, EmitterName, UtcTime
 from resilibot.contracts.signal import ResourceRef, Severity, Signal
 
+# auto: observe begins at once; approval: a person is asked first; queued: it waits for room in the budget.
+# Of the last two, only InvestigationStarted lets observe begin.
+Investigation = Literal["auto", "approval", "queued"]
+
 
 class IncidentOpenedV1(DomainEvent):
     """A signal, or a person, opened this incident."""
@@ -19,7 +23,11 @@ class IncidentOpenedV1(DomainEvent):
     resource: ResourceRef
     fingerprint: str  # key of the signal stream this incident belongs to
     signal: Signal
-    investigation: Literal["auto", "approval"] = "auto"
+    investigation: Investigation = "auto"
+    policy_version: str = ""  # of the door's policy that admitted it
+    policy_rules: list[str] = Field(default_factory=list)  # ids of the rules that set anything
+    admission: str = ""  # why it opened now, when that was not the first signal: "3rd occurrence within 600 s"
+    auto_approve: bool = False  # what the caller asked for: a fact that policies may read, never a permission
 
 
 class SignalAttachedV1(DomainEvent):
@@ -46,6 +54,26 @@ class IncidentReopenedV1(DomainEvent):
     emitter: ClassVar[EmitterName] = "ingest"
     signal: Signal
     quiet_for_s: float  # seconds between the resolution and this signal
+    investigation: Investigation = "auto"  # of the new episode
+
+
+class FlappingDetectedV1(DomainEvent):
+    """The signal changes its state too often to be told each time. Looked at once per window until it is steady."""
+
+    emitter: ClassVar[EmitterName] = "ingest"
+    fingerprint: str
+    signal_name: str
+    changes: int  # of state, within the window
+    within_s: float
+    policy_version: str
+
+
+class FlappingEndedV1(DomainEvent):
+    """A whole window passed with fewer changes: each change is told again."""
+
+    emitter: ClassVar[EmitterName] = "ingest"
+    fingerprint: str
+    signal_name: str
 
 
 class IncidentClosedV1(DomainEvent):

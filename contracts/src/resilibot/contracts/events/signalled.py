@@ -10,7 +10,8 @@ from pydantic import Field
 from resilibot.contracts.event import Category, DomainEvent, EmitterName, UtcTime
 from resilibot.contracts.signal import RawRef, Signal
 
-Disposition = Literal["opened", "attached", "counted", "cleared", "reopened", "ignored"]
+Disposition = Literal["opened", "attached", "counted", "cleared", "reopened", "ignored", "silenced", "held"]
+HeldBy = Literal["silence", "threshold", "flapping"]
 
 
 class SignalReceivedV1(DomainEvent):
@@ -21,8 +22,34 @@ class SignalReceivedV1(DomainEvent):
     signal: Signal
     disposition: Disposition
     incident_id: str | None  # None: nothing was open and nothing was opened
-    occurrence: int = Field(ge=1)  # of this fingerprint since its incident opened (1 when ignored)
-    reason: str = ""  # why it was ignored
+    occurrence: int = Field(ge=1)  # of this fingerprint since its incident opened (1 when ignored); held: in the window
+    reason: str = ""  # why it was ignored, silenced or held
+    held_by: HeldBy | None = None
+    silence_id: str | None = None  # the silence that held it back
+    is_flapping: bool = False  # the fingerprint flaps since this signal, or still
+    reconsider_after_s: float | None = None  # on the signal at which flapping was seen: when it is looked at again
+
+
+class SignalUnsilencedV1(DomainEvent):
+    """The silence that held this fingerprint back is over: whatever still fires is admitted now."""
+
+    emitter: ClassVar[EmitterName] = "ingest"
+    category: ClassVar[Category] = "signal"
+    silence_id: str
+
+
+class SignalReconsideredV1(DomainEvent):
+    """What was held back was looked at again, with no new signal."""
+
+    emitter: ClassVar[EmitterName] = "ingest"
+    category: ClassVar[Category] = "signal"
+    why: Literal["silence_over", "flapping"]
+    signal_name: str | None = None  # of flapping: the alarm that changes so often
+    disposition: Literal["opened", "reopened", "attached", "cleared", "silenced", "nothing"]
+    incident_id: str | None
+    reason: str = ""
+    silence_id: str | None = None  # another silence that still covers it
+    is_flapping: bool = False  # it still changes too often, and is looked at again after another window
 
 
 class SignalReleasedV1(DomainEvent):

@@ -1,6 +1,6 @@
 """resilibot: the command line. Each command has --json; exit code 2 is bad use, 1 a failure."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,9 +10,11 @@ from resilibot.local.commands import (
     evaluating,
     letters,
     looking,
+    policies,
     rebuilding,
     render,
     running,
+    silencing,
     status,
 )
 from resilibot.local.commands.context import BAD_USE, api, errors, show
@@ -26,6 +28,8 @@ app.add_typer(incident_app, name="incident")
 app.add_typer(letters.app, name="dlq")
 app.add_typer(auditing.app, name="audit")
 app.add_typer(evaluating.app, name="eval")
+app.add_typer(silencing.app, name="silence")
+app.add_typer(policies.app, name="policy")
 app.command("up")(running.up)
 app.command("demo")(running.demo)
 app.command("drill")(running.drill)
@@ -70,11 +74,14 @@ def open_incident(
     service: Annotated[str, typer.Option(help="the workload it is about")],
     severity: Annotated[str, typer.Option(help="LOW, MEDIUM, HIGH or CRITICAL")] = "MEDIUM",
     description: Annotated[str, typer.Option()] = "",
+    auto_approve: Annotated[bool, typer.Option("--auto-approve", help="a wish, recorded; it permits nothing")] = False,
     key: Annotated[str | None, typer.Option(help="idempotency key: the same key gives the same incident")] = None,
     as_json: Json = False,
 ) -> None:
     """Open an incident by hand."""
-    body = {"title": title, "service": service, "severity": severity, "description": description}
+    body: dict[str, Any] = {"title": title, "service": service, "severity": severity, "description": description}
+    if auto_approve:
+        body["auto_approve"] = True
     with errors(as_json):
         opened = api().post("/incidents", body, {"Idempotency-Key": key} if key else None)
     show(opened, as_json, lambda: typer.echo(opened["incident_id"]))
@@ -96,7 +103,7 @@ def approve(
     yes: Annotated[bool, typer.Option("--yes", help="do not show it and ask")] = False,
     as_json: Json = False,
 ) -> None:
-    """Approve the pending step, for exactly the arguments shown."""
+    """Approve the pending step for exactly the arguments shown, or the investigation."""
     _answer(incident_id, grant, comment, as_json, approve=True, is_sure=yes)
 
 
@@ -107,7 +114,7 @@ def deny(
     comment: Annotated[str, typer.Option()] = "",
     as_json: Json = False,
 ) -> None:
-    """Deny the pending step."""
+    """Deny the pending step, or the investigation."""
     _answer(incident_id, grant, comment, as_json, approve=False)
 
 

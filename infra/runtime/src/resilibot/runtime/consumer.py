@@ -117,7 +117,7 @@ class Consumer:
             return
         case = self._folds.fold(stream)
         facts = reaction.gather(case, trigger, self.ports) if reaction.gather else None
-        joins = list(reaction.joins(case, trigger)) if reaction.joins else []
+        joins = reaction.joined_streams(case, trigger, facts)
 
         def decide(streams: Mapping[str, Stream]) -> Sequence[On]:
             own = streams[stream.id]
@@ -131,7 +131,8 @@ class Consumer:
 
         later: list[After] = []
         known = {stream.id: stream}
-        appended = self.writer.write([stream.id, *joins], decide, self._origin(trigger), loaded=known)
+        wanted = list(dict.fromkeys([stream.id, *joins]))
+        appended = self.writer.write(wanted, decide, self._origin(trigger), loaded=known)
         known = _extended(known, appended)
         if later and trigger.timer:
             again = [self.writer.again(trigger.recorded, trigger.timer, trigger.now, after.seconds) for after in later]
@@ -184,7 +185,9 @@ class Consumer:
     def _origin(self, trigger: Trigger) -> Origin:
         envelope = trigger.recorded.envelope
         actor = Actor(kind="timer", id=trigger.timer.kind) if trigger.timer else _service_actor(self.service)
-        return Origin(actor, envelope.correlation_id, trigger.id, traceparent=envelope.traceparent)
+        # what follows from a stream that is no incident's may touch an incident: then it is correlated with that one
+        correlation_id = envelope.correlation_id if envelope.stream.startswith("incident#") else None
+        return Origin(actor, correlation_id, trigger.id, traceparent=envelope.traceparent)
 
 
 def _service_actor(service: Service) -> Actor:

@@ -60,11 +60,20 @@ class Reaction:
 
     gather(case, trigger, ports) -> facts. `joins(case, trigger)` names further streams that the decision depends on:
     they are loaded with each attempt and handed over in `trigger.joined`; events for them are returned as On(...).
+    `joins_by_facts(case, trigger, facts)` names more, where what is joined hangs on settings or on what was gathered.
     """
 
     decide: Callable[[IncidentCase, Trigger, Any], Decision]
     gather: Callable[[IncidentCase, Trigger, Any], Any] | None = None
     joins: Callable[[IncidentCase, Trigger], Sequence[str]] | None = None
+    joins_by_facts: Callable[[IncidentCase, Trigger, Any], Sequence[str]] | None = None
+
+    def joined_streams(self, case: IncidentCase, trigger: Trigger, facts: Any) -> list[str]:
+        """All that is to be joined, each once."""
+        named = list(self.joins(case, trigger)) if self.joins else []
+        if self.joins_by_facts:
+            named += self.joins_by_facts(case, trigger, facts)
+        return list(dict.fromkeys(named))
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ class Story:
         if already_reacted(events, self.service.name, trigger.id):
             return Outcome([])
         facts = reaction.gather(self.case, trigger, self.ports) if reaction.gather else None
-        joins = reaction.joins(self.case, trigger) if reaction.joins else ()
+        joins = reaction.joined_streams(self.case, trigger, facts)
         joined = {name: self.store.load(name).events for name in joins}
         trigger = Trigger(recorded, trigger.now, timer, joined)
         return Outcome(list(reaction.decide(self.case, trigger, facts)))

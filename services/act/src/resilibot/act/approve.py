@@ -4,6 +4,7 @@ from typing import Any
 
 from resilibot.act.gate import GateFacts, gate_step, joined_targets, start, why_not_now
 from resilibot.act.grants import is_genuine, mac, why_unusable
+from resilibot.act.investigate import begin, subject_hash
 from resilibot.contracts import events as e
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.case import Approval, IncidentCase
@@ -67,11 +68,11 @@ def answer(
 
 def granted_targets(case: IncidentCase, trigger: Trigger) -> list[str]:
     approval = _approval(case, trigger)
-    return joined_targets(case, approval.request.step) if approval else []
+    return joined_targets(case, approval.request.step) if approval and approval.request.step else []
 
 
 def start_granted(case: IncidentCase, trigger: Trigger, facts: GateFacts) -> Decision:
-    """Check everything again at dispatch; start the step, or revoke the grant and say why."""
+    """Check everything again at dispatch; start what was agreed to, or revoke the grant and say why."""
     approval = _approval(case, trigger)
     if approval is None:
         grant_id = getattr(trigger.event, "grant_id", "?")
@@ -83,6 +84,8 @@ def start_granted(case: IncidentCase, trigger: Trigger, facts: GateFacts) -> Dec
         return [_blocked(why)]
     if why:
         return [e.ApprovalRevokedV1(grant_id=approval.request.grant_id, reason=why[:2000]), _blocked(why)]
+    if approval.request.step is None:
+        return begin(case, trigger, facts, grant_id=approval.request.grant_id)
     return start(case, trigger, approval.request.step, facts, grant=approval.request.grant_id)
 
 
@@ -93,6 +96,10 @@ def _why_refused(case: IncidentCase, trigger: Trigger, approval: Approval, facts
         return f"grant {request.grant_id} was not recorded by act: it is forged and starts nothing"
     if unusable := why_unusable(approval, trigger.now):
         return unusable
+    if step is None:
+        return (
+            None if request.arguments_hash == subject_hash(case) else "the incident is another than the one agreed to"
+        )
     if content_hash(step.arguments) != request.arguments_hash:
         return "the arguments no longer have the hash that was approved"
     if facts.policy.version != request.policy_version:
@@ -136,7 +143,8 @@ def expire(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
     if approval.request.grant_id not in case.current_approvals:
         return []
     step = approval.request.step
-    detail = f"nobody answered whether to run {step.action} on {step.target}"
+    what = f"to run {step.action} on {step.target}" if step else "to investigate"
+    detail = f"nobody answered whether {what}"
     return [
         e.ApprovalExpiredV1(grant_id=approval.request.grant_id),
         e.IncidentEscalatedV1(reason="approval_expired", detail=detail),

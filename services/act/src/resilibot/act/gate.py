@@ -16,6 +16,8 @@ from resilibot.act.targets import fold_target, target_stream, targets_of, why_bu
 from resilibot.contracts import events as e
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.case import Approval, IncidentCase
+from resilibot.contracts.door_policy import DEFAULT as DEFAULT_DOOR
+from resilibot.contracts.door_policy import DoorPolicy
 from resilibot.contracts.evidence import ChangeContent, StatusContent
 from resilibot.runtime.service import Decision, On, Trigger
 
@@ -27,10 +29,11 @@ class GateFacts:
     settings: ActSettings
     policy: Policy
     grant_key: bytes = b""
+    door: DoorPolicy = DEFAULT_DOOR
 
 
 def gather(case: IncidentCase, trigger: Trigger, ports: Ports) -> GateFacts:
-    return GateFacts(ports.settings, ports.policy, ports.grant_key())
+    return GateFacts(ports.settings, ports.policy, ports.grant_key(), ports.door)
 
 
 def plan_targets(case: IncidentCase, trigger: Trigger) -> list[str]:
@@ -86,6 +89,8 @@ def gate_step(case: IncidentCase, step: e.PlanStep, confidence: float, facts: Ga
         severity=case.severity,
         environment=facts.settings.environment,
         service=service_of(case),
+        source=case.source,
+        auto_approve=case.auto_approve,
         confidence=confidence,
     )
     decision, policy_ids = decide(facts.policy, question)

@@ -16,13 +16,15 @@ from resilibot.contracts.event import format_time
 
 def mac(key: bytes, incident_id: str, request: e.ApprovalRequestedV1, approver: str) -> str:
     """Hex MAC of a grant for exactly this request by this approver."""
+    step = request.step
     bound = {
         "incident_id": incident_id,
         "grant_id": request.grant_id,
-        "step_id": request.step.id,
-        "action": request.step.action,
-        "target": request.step.target,
-        "arguments": request.step.arguments,
+        "subject": request.subject,
+        "step_id": step.id if step else None,
+        "action": step.action if step else None,
+        "target": step.target if step else None,
+        "arguments": step.arguments if step else None,
         "arguments_hash": request.arguments_hash,
         "action_class": request.action_class,
         "policy_version": request.policy_version,

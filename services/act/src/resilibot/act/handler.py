@@ -10,7 +10,10 @@ from resilibot.act.policy import load
 from resilibot.act.ports import Ports
 from resilibot.act.service import SERVICE
 from resilibot.act.settings import ActSettings
+from resilibot.contracts.door_policy import load as load_door
+from resilibot.contracts.events import GatePolicyActivatedV1
 from resilibot.runtime.environment import Runtime, client
+from resilibot.runtime.policies import record_policy
 
 
 @cache
@@ -24,7 +27,12 @@ def _composed() -> tuple[Runtime, Ports]:
 
     automation = SsmAutomation(client("ssm", attempts=1), client("ssm"))
     hosts = SsmManagedHosts(client("ssm"), s.service_tag)
-    return runtime, Ports(s, load(s.policy_file), grant_key, automation, hosts, time.sleep)
+    policy, door = load(s.policy_file), load_door(s.door_policy_file)
+    ports = Ports(s, policy, grant_key, automation, hosts, time.sleep, door)
+    origin = s.policy_file or "built-in"
+    activated = GatePolicyActivatedV1(version=policy.version, origin=origin, policy=policy.model_dump(mode="json"))
+    record_policy(runtime.writer(SERVICE, ports), activated)
+    return runtime, ports
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.events.acted import ActionClass, GateDecision
@@ -26,6 +26,8 @@ class Rule(BaseModel):
     severities: tuple[Severity, ...] = ()
     environments: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    auto_approve: bool | None = None  # whether the caller asked for it; a rule can only be stricter for it
     confidence_below: float | None = Field(default=None, ge=0, le=1)
 
 
@@ -65,6 +67,8 @@ class Question(BaseModel):
     severity: Severity
     environment: str
     service: str
+    source: str = ""
+    auto_approve: bool = False
     confidence: float
 
 
@@ -73,9 +77,20 @@ def load(path: str) -> Policy:
     if not path:
         return DEFAULT
     try:
-        return Policy.model_validate(json.loads(Path(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        return parse(Path(path).read_text(encoding="utf-8"))
+    except (OSError, PolicyInvalid) as error:
         raise PolicyInvalid(f"{path}: {error}") from error
+
+
+def parse(text: str) -> Policy:
+    """The policy of a JSON text. Raises PolicyInvalid naming the field."""
+    try:
+        return Policy.model_validate(json.loads(text))
+    except ValidationError as error:
+        fields = (f"{'.'.join(map(str, one['loc'])) or 'policy'}: {one['msg']}" for one in error.errors())
+        raise PolicyInvalid("; ".join(fields)) from error
+    except ValueError as error:
+        raise PolicyInvalid(f"no JSON: {error}") from error
 
 
 def decide(policy: Policy, question: Question) -> tuple[GateDecision, list[str]]:
@@ -95,7 +110,10 @@ def _fits(rule: Rule, question: Question) -> bool:
         (rule.severities, question.severity),
         (rule.environments, question.environment),
         (rule.services, question.service),
+        (rule.sources, question.source),
     )
     if any(allowed and value not in allowed for allowed, value in wanted):
+        return False
+    if rule.auto_approve not in (None, question.auto_approve):
         return False
     return rule.confidence_below is None or question.confidence < rule.confidence_below

@@ -13,6 +13,8 @@ from typing import ClassVar, Literal, Protocol
 from resilibot.act.catalogue import Arguments, HostFact
 from resilibot.act.policy import Policy
 from resilibot.act.settings import ActSettings
+from resilibot.contracts.door_policy import DEFAULT as DEFAULT_DOOR
+from resilibot.contracts.door_policy import DoorPolicy
 
 
 class DispatchError(Exception):
@@ -67,3 +69,4 @@ class Ports:
     automation: Automation
     hosts: ManagedHosts
     pause: Callable[[float], None]
+    door: DoorPolicy = DEFAULT_DOOR  # for its budget

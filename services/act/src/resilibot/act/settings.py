@@ -8,6 +8,7 @@ class ActSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
 
     policy_file: str = Field(default="", description="JSON policy of the owner; empty: the built-in one")
+    door_policy_file: str = Field(default="", description="JSON policy of what comes in, for its budget; empty: none")
     environment: str = Field(default="production", description="Environment that the policy judges by")
     allowed_units: tuple[str, ...] = Field(default=(), description="Units that may be acted on; empty: none")
     grant_key_secret: str = Field(default="resilibot/act/grant-key", description="Secret with the key for grants' MACs")

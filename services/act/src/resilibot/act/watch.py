@@ -39,5 +39,6 @@ def escalate_if_stalled(case: IncidentCase, trigger: Trigger, facts: Any) -> Dec
     left = timedelta(seconds=facts.stall_s) - idle
     if left > timedelta(0):
         return [After(STALLED, max(left.total_seconds(), 1.0))]
-    detail = f"nothing has happened for {idle.total_seconds():.0f} s; the incident is {case.status}"
+    waits = "; its investigation waits for room in the budget" if case.queued else ""
+    detail = f"nothing has happened for {idle.total_seconds():.0f} s; the incident is {case.status}{waits}"
     return [e.IncidentEscalatedV1(reason="stalled", detail=detail)]

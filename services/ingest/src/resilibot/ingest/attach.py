@@ -6,13 +6,15 @@ same alarm changes nothing. Of two states of one moment (some senders tell whole
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import RecordedEvent, stream_id
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.signal import Signal
+from resilibot.ingest.admit import Arrival, Door, Verdict, asks_auto_approval
+from resilibot.ingest.silences import silenced_stream
 from resilibot.runtime.service import On
 
 
@@ -49,6 +51,8 @@ def fold_signals(events: Sequence[RecordedEvent], history: SignalHistory | None 
                     occurrences=event.occurrence,
                     is_released=history.is_released and event.disposition not in ("opened", "reopened"),
                 )
+        elif isinstance(event, e.SignalReconsideredV1) and event.disposition in ("opened", "reopened"):
+            history = replace(history, incident_id=event.incident_id, occurrences=1, is_released=False)
         elif isinstance(event, e.SignalReleasedV1) and event.incident_id == history.incident_id:
             history = replace(history, is_released=True, released_why=event.why, released_at=event.released_at)
     return replace(history, seen=history.seen | seen, latest=latest)
@@ -63,14 +67,17 @@ def decide_signals(
     new_incident_id: str,
     now: datetime,
     quiet_period_s: float,
+    door: Door | None = None,
 ) -> list[On]:
     """Events for the signal stream and the incident it belongs to, in one commit.
+
+    `door` admits what would open an incident; without one everything is let in by the built-in policy.
 
     `case` is the incident named by `history` (None if there is none). A source id seen before is skipped: a
     redelivery changes nothing. Each signal is decided upon what those that fired before it did.
     """
     decided: list[On] = []
-    state = _State(history, case)
+    state = _State(history, case, door or Door(now=now))
     for signal in sorted(signals, key=lambda signal: signal.fired_at):
         if signal.source_id in state.seen or signal.source_id in history.seen:
             continue
@@ -81,7 +88,8 @@ def decide_signals(
 class _State:
     """What is known while a batch is decided: the history, and which alarms of the open incident are firing."""
 
-    def __init__(self, history: SignalHistory, case: IncidentCase | None) -> None:
+    def __init__(self, history: SignalHistory, case: IncidentCase | None, door: Door) -> None:
+        self.door = door
         self.history = history
         self.case = case
         self.seen: set[str] = set()  # in this batch
@@ -97,33 +105,134 @@ def _decide_one(
     state: _State, signal: Signal, fingerprint: str, new_incident_id: str, now: datetime, quiet_period_s: float
 ) -> list[On]:
     state.seen.add(signal.source_id)
+    arrival = state.door.arrive(signal)
     latest = state.latest.get(signal.name)
-    if latest is not None and latest[0] > signal.fired_at and latest[1] != (signal.state == "ALARM"):
-        later = "ALARM" if latest[1] else "OK"
-        return _ignored(state, signal, fingerprint, f"{signal.state} came late: a later {later} is known")
-    _note(state.latest, signal)
-    if signal.state != "ALARM":
-        return _cleared(state, signal, fingerprint)
-    if state.open_id is not None:
-        return _attached(state, signal, fingerprint)
-    quiet_for = _quiet_for(state, now, quiet_period_s)
+    is_late = latest is not None and latest[0] > signal.fired_at and latest[1] != (signal.state == "ALARM")
+    if not is_late:
+        _note(state.latest, signal)
+    if is_late and (signal.state != "ALARM" or state.open_id is not None):
+        later = "OK" if signal.state == "ALARM" else "ALARM"
+        decided = _ignored(state, signal, fingerprint, f"{signal.state} came late: a later {later} is known")
+    elif arrival.was_flapping and _is_news(state, signal):
+        decided = [_held(state, signal, fingerprint, state.door.hold_flapping(arrival))]
+    elif signal.state != "ALARM":
+        decided = _cleared(state, signal, fingerprint)
+    elif state.open_id is not None:
+        decided = _attached(state, signal, fingerprint)
+    else:
+        decided = _admitted(state, signal, arrival, fingerprint, new_incident_id, now, quiet_period_s)
+    return _noted(state, arrival, fingerprint, decided)
+
+
+def _admitted(
+    state: _State,
+    signal: Signal,
+    arrival: Arrival,
+    fingerprint: str,
+    new_incident_id: str,
+    now: datetime,
+    quiet_period_s: float,
+) -> list[On]:
+    """A firing signal with nothing open: it opens, reopens, or is held back with a reason."""
+    quiet_for = quiet_for_s(state, now, quiet_period_s)
+    verdict = state.door.admit(signal, arrival, is_reopening=quiet_for is not None)
+    if verdict.disposition != "open":
+        held = _held(state, signal, fingerprint, verdict)
+        if verdict.is_new_to_silence and verdict.silence_id:
+            applied = e.SilenceAppliedV1(silence_id=verdict.silence_id, fingerprint=fingerprint)
+            return [held, On(silenced_stream(verdict.silence_id), applied)]
+        return [held]
+    disposition, event = open_incident(
+        state, signal, arrival, fingerprint, new_incident_id, quiet_for, admission=verdict.reason
+    )
+    return [_received(state, signal, fingerprint, disposition), event]
+
+
+def open_incident(
+    state: _State,
+    signal: Signal,
+    arrival: Arrival,
+    fingerprint: str,
+    new_incident_id: str,
+    quiet_for: float | None,
+    *,
+    admission: str,
+) -> tuple[str, On]:
+    """What was admitted opens an incident, or reopens the last one. Returns the disposition and the event.
+
+    `quiet_for`: seconds since the last one was resolved; None: too long ago, or there is none.
+    """
+    ruling = arrival.ruling
+    investigation = state.door.investigation(ruling)
     state.occurrences = 1
     state.firing = {signal.name: True}
     if quiet_for is not None and state.history.incident_id:
         state.open_id = state.history.incident_id
-        reopened = e.IncidentReopenedV1(signal=signal, quiet_for_s=round(quiet_for.total_seconds(), 3))
-        return [_received(state, signal, fingerprint, "reopened"), _on_incident(state, reopened)]
+        reopened = e.IncidentReopenedV1(signal=signal, quiet_for_s=round(quiet_for, 3), investigation=investigation)
+        return "reopened", _on_incident(state, reopened)
     state.open_id = new_incident_id
     opened = e.IncidentOpenedV1(
         title=signal.title,
-        severity=signal.severity,
-        severity_rule=signal.severity_rule,
+        severity=ruling.severity,
+        severity_rule=ruling.severity_rule,
         source=signal.source,
         resource=signal.resource,
         fingerprint=fingerprint,
         signal=signal,
+        investigation=investigation,
+        policy_version=state.door.policy.version,
+        policy_rules=ruling.rules,
+        admission=admission,
+        auto_approve=asks_auto_approval(signal),
     )
-    return [_received(state, signal, fingerprint, "opened"), _on_incident(state, opened)]
+    return "opened", _on_incident(state, opened)
+
+
+def _is_news(state: _State, signal: Signal) -> bool:
+    """The incident would be told another state than it knows; without an open one, it would be opened again."""
+    if signal.state == "INSUFFICIENT_DATA":
+        return False
+    if state.open_id is None:
+        return signal.state == "ALARM" and state.history.incident_id is not None
+    return bool(state.firing.get(signal.name)) != (signal.state == "ALARM")
+
+
+def _held(state: _State, signal: Signal, fingerprint: str, verdict: Verdict) -> On:
+    received = e.SignalReceivedV1.model_validate(
+        {
+            "signal": signal,
+            "disposition": verdict.disposition,
+            "incident_id": state.open_id,
+            "occurrence": state.occurrences + 1 if state.open_id else verdict.occurrence,
+            "reason": verdict.reason,
+            "held_by": verdict.held_by,
+            "silence_id": verdict.silence_id,
+        }
+    )
+    if state.open_id is not None:
+        state.occurrences += 1
+    return On(stream_id("signal", fingerprint), received)
+
+
+def _noted(state: _State, arrival: Arrival, fingerprint: str, decided: list[On]) -> list[On]:
+    """Mark the signal at which flapping is seen, tell the incident, and let the door know of the signal."""
+    received = decided[0].event
+    assert isinstance(received, e.SignalReceivedV1)  # noqa: S101  every branch records the signal first
+    if arrival.flapping_now:
+        flapping = arrival.ruling.flapping
+        received = received.model_copy(update={"is_flapping": True, "reconsider_after_s": flapping.within_s})
+        decided = [On(decided[0].stream, received), *decided[1:]]
+        if state.open_id is not None:
+            detected = e.FlappingDetectedV1(
+                fingerprint=fingerprint,
+                signal_name=received.signal.name,
+                changes=arrival.changes,
+                within_s=flapping.within_s,
+                policy_version=state.door.policy.version,
+            )
+            decided.append(_on_incident(state, detected))
+    state.door.note(received)
+    return decided
 
 
 def _attached(state: _State, signal: Signal, fingerprint: str) -> list[On]:
@@ -178,13 +287,13 @@ def _on_incident(state: _State, event: DomainEvent) -> On:
     return On(stream_id("incident", str(state.open_id)), event)
 
 
-def _quiet_for(state: _State, now: datetime, quiet_period_s: float) -> timedelta | None:
-    """Time since the resolution when it is within the quiet period, else None: then a new incident opens."""
+def quiet_for_s(state: _State, now: datetime, quiet_period_s: float) -> float | None:
+    """Seconds since the resolution when it is within the quiet period, else None: then a new incident opens."""
     case = state.case
     if case is None or case.resolved_at is None or case.closed_at is not None:
         return None
-    quiet_for = now - case.resolved_at
-    return quiet_for if quiet_for <= timedelta(seconds=quiet_period_s) else None
+    quiet_for = (now - case.resolved_at).total_seconds()
+    return quiet_for if quiet_for <= quiet_period_s else None
 
 
 def _note(latest: dict[str, Moment], signal: Signal) -> None:
@@ -197,3 +306,6 @@ def _note(latest: dict[str, Moment], signal: Signal) -> None:
 def _is_round(count: int) -> bool:
     """10, 100, 1000 ..."""
     return count >= 10 and str(count).strip("0") == "1"
+
+
+DoorState, on_incident = _State, _on_incident  # reconsider decides with them too

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any
 
+from resilibot.contracts.door_policy import load
+from resilibot.contracts.events import PolicyActivatedV1
 from resilibot.ingest.adapters.sns_https import HttpsCertificates, SnsSubscriptions
 from resilibot.ingest.adapters.sqs_intake import SqsIntake
 from resilibot.ingest.intake import Intake
@@ -16,6 +18,7 @@ from resilibot.ingest.sources.mapped import load_file
 from resilibot.ingest.webhooks import read_sources
 from resilibot.runtime.cached import Cached
 from resilibot.runtime.environment import Runtime, client
+from resilibot.runtime.policies import record_policy
 
 
 @cache
@@ -27,8 +30,9 @@ def _composed() -> tuple[Runtime, Ports]:
         secret: str = client("secretsmanager").get_secret_value(SecretId=s.webhooks_secret)["SecretString"]
         return secret
 
+    policy, origin = load(s.door_policy_file), s.door_policy_file or "built-in"
     sources = Cached(lambda: read_sources(declared()))
-    return runtime, Ports(
+    ports = Ports(
         s,
         runtime.clock,
         runtime.blobs,
@@ -37,7 +41,12 @@ def _composed() -> tuple[Runtime, Ports]:
         cache(lambda: SqsIntake(client("sqs"), s.intake_queue_url)),
         cache(HttpsCertificates),
         cache(lambda: SnsSubscriptions(client("sns"))),
+        policy,
+        runtime.store,
     )
+    activated = PolicyActivatedV1(version=policy.version, origin=origin, policy=policy.model_dump(mode="json"))
+    record_policy(runtime.writer(SERVICE, ports), activated)
+    return runtime, ports
 
 
 @cache

@@ -11,6 +11,7 @@ from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import RawRef, Signal
+from resilibot.ingest.admit import Door, fold_doorstep
 from resilibot.ingest.arrival import unpack
 from resilibot.ingest.attach import SignalHistory, decide_signals, fold_signals
 from resilibot.ingest.fingerprint import fingerprint
@@ -18,6 +19,7 @@ from resilibot.ingest.kept import Kept
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.rate import Rates
 from resilibot.ingest.remembered import SignalMemory
+from resilibot.ingest.silences import SILENCES, Silence, fold_silences
 from resilibot.ingest.sources import Ignored, MalformedSignal, Refused
 from resilibot.ingest.sources.fields import moment
 from resilibot.ingest.sources.registry import QUEUE
@@ -143,14 +145,17 @@ class Intake:
             stream = current[signal_stream]  # after a conflict it is another, and whole
             is_first = stream is loaded[signal_stream]
             history = remembered.history if is_first else fold_signals(stream.events)
+            doorstep = remembered.doorstep if is_first else fold_doorstep(stream.events)
+            now = self._ports.clock.now()
             return decide_signals(
                 history,
                 self._case(history, current),
                 signals,
                 fingerprint=key,
                 new_incident_id=new_incident_id,
-                now=self._ports.clock.now(),
+                now=now,
                 quiet_period_s=self._ports.settings.quiet_period_s,
+                door=Door(doorstep, self._ports.policy, self._silences, now=now),
             )
 
         written = self._writer.write(list(loaded), decide, Origin(actor, command_id=command_id), loaded=loaded)
@@ -174,6 +179,13 @@ class Intake:
             else:
                 self._ignored.pop(source, None)  # others write to it as well: read it the next time
         return written
+
+    def _silences(self) -> dict[str, Silence]:
+        """Read anew with each attempt, and only when a signal would open something.
+
+        Not joined: a silence that ends at the same time closes the list to which this fingerprint is added.
+        """
+        return fold_silences(self._writer.store.load(SILENCES).events)
 
     def _case(self, history: SignalHistory, current: Mapping[str, Stream]) -> IncidentCase | None:
         """The incident the history names; loaded on the spot when another writer opened it in between."""

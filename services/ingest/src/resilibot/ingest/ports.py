@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from resilibot.contracts.door_policy import DEFAULT, DoorPolicy
 from resilibot.ingest import sources as reading
 from resilibot.ingest.settings import IngestSettings
 from resilibot.ingest.sources.sns import Certificates, CertificateUnavailable, Subscriptions
 from resilibot.ingest.webhooks import Proof
 from resilibot.runtime.blobs import BlobStore
 from resilibot.runtime.clock import Clock
+from resilibot.runtime.event_store.port import EventStore
 
 
 class IntakeError(Exception):
@@ -63,3 +65,5 @@ class Ports:
     queue: Callable[[], IntakeQueue] = Nothing
     certificates: Callable[[], Certificates] = Nothing
     subscriptions: Callable[[], Subscriptions] = Nothing
+    policy: DoorPolicy = DEFAULT
+    history: EventStore | None = None  # None: nothing held back is looked at again (tests of what needs no such thing)

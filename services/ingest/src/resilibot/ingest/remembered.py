@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resilibot.contracts.envelope import RecordedEvent
+from resilibot.ingest.admit import Doorstep, fold_doorstep
 from resilibot.ingest.attach import SignalHistory, fold_signals
 from resilibot.runtime.event_store.port import EventStore, Stream
 
@@ -20,6 +21,7 @@ class Remembered:
     """A signal stream's fold and its last event; no other event is kept."""
 
     history: SignalHistory
+    doorstep: Doorstep
     end: RecordedEvent | None = None
 
     def stream(self, name: str) -> Stream:
@@ -41,7 +43,7 @@ class SignalMemory:
         known = self._known.get(name)
         if known is None:
             events = self._store.load(name).events
-            known = Remembered(fold_signals(events), events[-1] if events else None)
+            known = Remembered(fold_signals(events), fold_doorstep(events), events[-1] if events else None)
             self._keep(name, known)
         self._known.move_to_end(name)
         return known
@@ -52,7 +54,8 @@ class SignalMemory:
         if known is None or not appended:
             return
         if appended[0].prev_hash == known.stream(name).hash:
-            self._keep(name, Remembered(fold_signals(appended, known.history), appended[-1]))
+            history = fold_signals(appended, known.history)
+            self._keep(name, Remembered(history, fold_doorstep(appended, known.doorstep), appended[-1]))
         else:
             self._forget(name)
 

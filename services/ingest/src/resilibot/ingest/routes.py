@@ -16,6 +16,7 @@ from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.senders import take_from_senders
 from resilibot.ingest.service import SERVICE
+from resilibot.ingest.silence_routes import add_silence_routes
 from resilibot.runtime.http import ApiRouter, Conflict, Id, NotFound, new_router
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
@@ -32,6 +33,7 @@ class OpenIncident(BaseModel):
     service: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")
     severity: Severity = Severity.MEDIUM
     description: str = Field(default="", max_length=2048)
+    auto_approve: bool = Field(default=False, description="A wish, recorded as it is: policies may read it")
 
 
 class Erasure(BaseModel):
@@ -137,6 +139,7 @@ def routes(ports: Ports, writer: Writer) -> ApiRouter:
         return {"subject": pseudonym}
 
     take_from_senders(router, ports)
+    add_silence_routes(router, writer)
     return router
 
 
@@ -154,6 +157,7 @@ def _manual_signal(body: OpenIncident, ports: Ports, source_id: str) -> Signal:
         fired_at=ports.clock.now(),
         severity=body.severity,
         severity_rule="manual",
+        tags={"auto_approve": "true"} if body.auto_approve else {},
     )
 
 

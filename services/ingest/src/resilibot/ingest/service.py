@@ -1,6 +1,7 @@
 """ingest: the only door in. The map of the service."""
 
 from resilibot.contracts import events as e
+from resilibot.ingest import reconsider, silences
 from resilibot.ingest.release import close_after_quiet, quiet_timer, release_signal, signal_stream
 from resilibot.runtime.access import Access
 from resilibot.runtime.service import Reaction, Service
@@ -19,18 +20,40 @@ SERVICE = Service(
             e.SignalReleasedV1,
             e.SubjectForgottenV1,
             e.RequestRefusedV1,
+            e.FlappingDetectedV1,
+            e.FlappingEndedV1,
+            e.SignalUnsilencedV1,
+            e.SignalReconsideredV1,
+            e.PolicyActivatedV1,
+            e.SilenceStartedV1,
+            e.SilenceEndedV1,
+            e.SilenceAppliedV1,
+            e.SilenceLiftedV1,
         }
     ),
     reactions={
         e.IncidentResolvedV1: Reaction(release_signal, joins=signal_stream),
         e.IncidentClosedV1: Reaction(release_signal, joins=signal_stream),
+        e.SilenceEndedV1: Reaction(silences.lift, joins=silences.lift_joins),
+        e.SilenceLiftedV1: Reaction(silences.lift, joins=silences.lift_joins),
+        e.SignalUnsilencedV1: Reaction(reconsider.unsilenced, reconsider.gather, joins_by_facts=reconsider.joins),
     },
-    timers={e.IncidentResolvedV1: quiet_timer},
-    due={"quiet_period": Reaction(close_after_quiet)},
+    timers={
+        e.IncidentResolvedV1: quiet_timer,
+        e.SignalReceivedV1: reconsider.timer,
+        e.SilenceStartedV1: silences.end_timer,
+    },
+    due={
+        "quiet_period": Reaction(close_after_quiet),
+        "reconsider": Reaction(reconsider.flapped, reconsider.gather, joins_by_facts=reconsider.joins),
+        "silence_end": Reaction(silences.expire, joins=silences.end_joins),
+    },
     routes={
         "POST /incidents": Access.RESPONDER,
         "POST /incidents/{incident_id}/close": Access.RESPONDER,
         "POST /erasures": Access.ADMIN,
+        "POST /silences": Access.RESPONDER,
+        "POST /silences/{silence_id}/end": Access.RESPONDER,
         "POST /webhooks/{source}": Access.SIGNED,
         "POST /sns": Access.SIGNED,
     },

@@ -18,6 +18,9 @@ class IngestSettings(BaseSettings):
     signal_burst: int = Field(
         default=20_000, ge=1, description="Signals of one source and account at once before the rate holds them back"
     )
+    door_policy_file: str = Field(
+        default="", description="JSON policy of the owner for what comes in; empty: the built-in one"
+    )
     account: str = Field(default="", description="Account written on manual incidents")
     region: str = Field(default="", description="Region written on manual incidents")
     sources_file: Path | None = Field(

@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import DomainEvent
+from resilibot.contracts.events.notified import NotificationKind
 from resilibot.contracts.narrate import narrate
 from resilibot.notify.ports import Delivery, Ports
 from resilibot.notify.settings import NotifySettings
+from resilibot.notify.summary import close, count, summarised
 from resilibot.runtime.service import After, Decision, Trigger
 
-Kind = Literal["opened", "approval_requested", "escalated", "resolved"]
-
-KINDS: Mapping[type[DomainEvent], Kind] = {
+KINDS: Mapping[type[DomainEvent], NotificationKind] = {
     e.IncidentOpenedV1: "opened",
     e.ApprovalRequestedV1: "approval_requested",
     e.IncidentEscalatedV1: "escalated",
@@ -38,8 +38,31 @@ def tell(case: IncidentCase, trigger: Trigger, facts: tuple[str, NotifySettings]
     return [claim(trigger.recorded.id, KINDS[type(trigger.event)], channel, settings, attempt=1)]
 
 
+def tell_opened(case: IncidentCase, trigger: Trigger, facts: tuple[str, NotifySettings] | None) -> Decision:
+    """Claim one message about the opening; or defer it to a summary when too many open at once."""
+    if facts is None:
+        return []
+    channel, settings = facts
+    counted, is_deferred = count(trigger, channel, settings, case)
+    return counted if is_deferred else [*tell(case, trigger, facts), *counted]
+
+
+def tell_summary(case: IncidentCase, trigger: Trigger, facts: tuple[str, NotifySettings] | None) -> Decision:
+    """The window is over: close the count, and claim one message about all that it holds."""
+    if facts is None:
+        return []
+    channel, settings = facts
+    closed = close(case.incident_id, trigger)
+    return [claim(trigger.recorded.id, "summary", channel, settings, attempt=1), *closed] if closed else []
+
+
 def claim(
-    about: str, kind: Kind, channel: str, settings: NotifySettings, attempt: int, may_duplicate: bool = False
+    about: str,
+    kind: NotificationKind,
+    channel: str,
+    settings: NotifySettings,
+    attempt: int,
+    may_duplicate: bool = False,
 ) -> e.NotificationStartedV1:
     """One message on one channel is one claim; each further attempt is a claim of its own."""
     return e.NotificationStartedV1(
@@ -108,6 +131,7 @@ def message(case: IncidentCase, started: e.NotificationStartedV1, ports: Ports) 
         "severity": case.severity,
         "status": case.status,
         "text": ports.reveal(_text(case, started, ports))[:TEXT_CHARS],
+        **(summarised(case.incident_id, started, ports.history) if started.kind == "summary" else {}),
         "may_duplicate": started.may_duplicate,
         "about": started.about,
     }

@@ -37,7 +37,7 @@ def next_look(case: IncidentCase, trigger: Trigger, max_rounds: int) -> Look | N
 
     The budget limits looks that nothing new asks for. What an action or a cleared alarm changed is always looked at.
     """
-    if not case.exists or case.is_over:
+    if not case.exists or case.is_over or not case.may_look:
         return None
     if case.looks >= max_rounds and not isinstance(trigger.event, CHANGES):
         return None

@@ -32,6 +32,8 @@ class IncidentRow(Answer):
     severity: Severity
     source: str
     service: str | None
+    investigation: str | None
+    flapping: list[str]  # names of alarms
     outcome: str | None
     diagnosis: str | None
     fingerprint: str
@@ -108,6 +110,43 @@ class Target(Answer):
     history: list[DoneAction]
 
 
+class SilenceEnd(Answer):
+    why: str
+    at: datetime
+    by: str | None
+
+
+class Silence(Answer):
+    """A silence or a maintenance window. `ended` is null while it lasts, or lies ahead."""
+
+    silence_id: str
+    matcher: dict[str, Any]
+    starts_at: datetime
+    ends_at: datetime
+    comment: str
+    started_by: str
+    ended: SilenceEnd | None
+
+
+class Silences(Answer):
+    silences: list[Silence]
+
+
+class ActivePolicy(Answer):
+    """`version` is the hash of the content, `origin` the file it came from, or built-in."""
+
+    version: str
+    origin: str
+    since: datetime
+    policy: dict[str, Any]
+
+
+class Policies(Answer):
+    """By scope: door, gate."""
+
+    policies: dict[str, ActivePolicy]
+
+
 class FeedEntry(Entry):
     position: int
     stream: str
@@ -145,4 +184,5 @@ Case = create_model(
     status=(Status, ...),
     escalated=(bool, ...),
     duration_s=(float | None, ...),
+    investigation_state=(str | None, ...),
 )

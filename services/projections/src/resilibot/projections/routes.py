@@ -14,6 +14,7 @@ from resilibot.contracts.case import Status, fold
 from resilibot.contracts.envelope import RecordedEvent, stream_id
 from resilibot.contracts.evidence import EvidenceItem
 from resilibot.projections import answers
+from resilibot.projections.controls import ControlView
 from resilibot.projections.ports import Ports
 from resilibot.projections.service import SERVICE
 from resilibot.projections.time_travel import NotAPlaceInTime, events_at, place, states_at
@@ -125,6 +126,16 @@ def routes(ports: Ports) -> ApiRouter:
         found: dict[str, Any] = _shown(ports, "targets", stream_id("target", name), at)
         return found
 
+    @router.get("/silences", returns=answers.Silences)
+    def list_silences(at: At = None) -> dict[str, Any]:
+        """Silences and maintenance windows: those that last, and the newest that ended."""
+        return {"silences": _control(ports, "silences", at)["silences"]}
+
+    @router.get("/policies", returns=answers.Policies)
+    def list_policies(at: At = None) -> dict[str, Any]:
+        """The policies in force by scope (door, gate), with their content, as the log says."""
+        return {"policies": _control(ports, "policy", at)["policies"]}
+
     @router.get(
         "/feed",
         returns=answers.Feed,
@@ -168,6 +179,15 @@ def _shown(ports: Ports, model: str, stream: str, at: str | None) -> Any:
     if state is None:
         raise NotFound(_absent(stream, at))
     return ports.reveal(state)
+
+
+def _control(ports: Ports, scope: str, at: str | None) -> dict[str, Any]:
+    """The state of a control stream; an empty one where nothing was decided yet."""
+    try:
+        found: dict[str, Any] = _shown(ports, "controls", stream_id("control", scope), at)
+    except NotFound:
+        found = ControlView().states()["controls"]
+    return found
 
 
 def _row_at(ports: Ports, row: dict[str, Any], moment: datetime) -> dict[str, Any]:

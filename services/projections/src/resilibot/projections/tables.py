@@ -3,8 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-FIRST = {"incidents": 1, "cases": 1, "timelines": 1, "signals": 1, "targets": 1}  # live before any rebuild
-MODELS = {"incident": ("incidents", "cases", "timelines"), "signal": ("signals",), "target": ("targets",)}
+# live before any rebuild
+FIRST = {"incidents": 1, "cases": 1, "timelines": 1, "signals": 1, "targets": 1, "controls": 1}
+MODELS = {
+    "incident": ("incidents", "cases", "timelines"),
+    "signal": ("signals",),
+    "target": ("targets",),
+    "control": ("controls",),
+}
 BY_OPENED = "by_opened"
 PREFIX = "resilibot-readmodel-"
 

@@ -12,6 +12,7 @@ from resilibot.contracts.case import IncidentCase, empty_case, evolve
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import format_time
 from resilibot.contracts.narrate import narrate_recorded
+from resilibot.projections.controls import ControlView
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,21 @@ class SignalView:
                 dispositions={"ignored": self.dispositions.get("ignored", 0) + 1},
                 last={"name": event.kind, "state": "ignored", "at": format_time(recorded.envelope.recorded_at)},
             )
+        if isinstance(event, e.SignalReconsideredV1) and event.incident_id:
+            return replace(seen, incidents=tuple(dict.fromkeys((*self.incidents, event.incident_id))))
         if not isinstance(event, e.SignalReceivedV1):
             return seen
         counted = {**self.dispositions, event.disposition: self.dispositions.get(event.disposition, 0) + 1}
         incidents = self.incidents
         if event.incident_id and event.incident_id not in incidents:
             incidents = (*incidents, event.incident_id)
-        last = {"name": event.signal.name, "state": event.signal.state, "at": format_time(event.signal.fired_at)}
+        last = {
+            "name": event.signal.name,
+            "state": event.signal.state,
+            "at": format_time(event.signal.fired_at),
+            "disposition": event.disposition,
+            "reason": event.reason,
+        }
         return replace(
             seen,
             received=self.received + 1,
@@ -122,7 +131,7 @@ class TargetView:
         return {"targets": state}
 
 
-View = IncidentView | SignalView | TargetView
+View = IncidentView | SignalView | TargetView | ControlView
 
 
 def empty_view(stream: str) -> View | None:
@@ -132,6 +141,8 @@ def empty_view(stream: str) -> View | None:
         return IncidentView(empty_case(key))
     if category == "signal":
         return SignalView()
+    if category == "control":
+        return ControlView()
     return TargetView() if category == "target" else None
 
 
@@ -161,6 +172,8 @@ def row(case: IncidentCase) -> dict[str, Any]:
         "severity": case.severity.value,
         "source": case.source,
         "service": case.resource.service if case.resource else None,
+        "investigation": case.investigation_state,
+        "flapping": list(case.flapping),
         "outcome": case.diagnosis.outcome if case.diagnosis else None,
         "diagnosis": case.diagnosis.summary if case.diagnosis else None,
         "fingerprint": case.fingerprint,
@@ -175,7 +188,7 @@ def case_state(case: IncidentCase) -> dict[str, Any]:
     """The whole case with what is derived from it. Evidence is told without its content: an item holds 400 KB."""
     told = case.model_dump(mode="json", exclude={"rounds": {"__all__": {"items": {"__all__": {"content"}}}}})
     derived = {"status": case.status.value, "escalated": case.escalated, "duration_s": duration_s(case)}
-    return {**told, **derived}
+    return {**told, **derived, "investigation_state": case.investigation_state}
 
 
 def duration_s(case: IncidentCase) -> float | None:

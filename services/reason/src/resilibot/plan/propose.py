@@ -51,11 +51,8 @@ def _was_tried(case: IncidentCase, step: e.PlanStep) -> bool:
     """Done or denied since the incident (re)opened: the same again is no new idea."""
     wanted = (step.action, step.target, content_hash(step.arguments))
     done = {(a.started.action, a.started.target, a.started.arguments_hash) for a in case.current_actions.values()}
-    refused = {
-        (a.request.step.action, a.request.step.target, a.request.arguments_hash)
-        for a in case.current_approvals.values()
-        if a.state == "denied"
-    }
+    steps = [(a.request.step, a.request.arguments_hash) for a in case.current_approvals.values() if a.state == "denied"]
+    refused = {(denied.action, denied.target, arguments_hash) for denied, arguments_hash in steps if denied}
     return wanted in done | refused
 
 

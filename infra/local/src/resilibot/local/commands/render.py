@@ -32,8 +32,10 @@ def incidents(rows: list[Mapping[str, Any]]) -> None:
     for name in ("title", "diagnosis"):
         table.add_column(name)
     for row in rows:
-        escalated = " [red]escalated[/red]" if row.get("escalated") else ""
-        status = f"[{STYLE.get(row['status'], 'white')}]{row['status']}[/]{escalated}"
+        notes = " [red]escalated[/red]" if row.get("escalated") else ""
+        notes += " queued" if row.get("investigation") == "queued" else ""
+        notes += " flapping" if row.get("flapping") else ""
+        status = f"[{STYLE.get(row['status'], 'white')}]{row['status']}[/]{notes}"
         opened, diagnosis = str(row["opened_at"])[:19], row.get("diagnosis") or "-"
         table.add_row(row["incident_id"], status, row["severity"], opened, safe(row["title"]), safe(diagnosis))
     out.print(table if rows else "no incidents")
@@ -44,6 +46,11 @@ def case(case: Mapping[str, Any]) -> None:
     escalated = "  [red]escalated[/red]" if case["escalated"] else ""
     out.print(f"\n[bold]{safe(case['title'])}[/bold]")
     out.print(f"{case['incident_id']}  [{style}]{case['status']}[/]  {case['severity']}  v{case['version']}{escalated}")
+    if case["investigation_state"] == "queued":
+        why = case["queued"]["reason"] if case["queued"] else "not considered yet"
+        out.print(f"  [yellow]queued[/yellow] the investigation waits for room in the budget: {safe(why)}")
+    if case["flapping"]:
+        out.print(f"  [yellow]flapping[/yellow] {safe(', '.join(case['flapping']))}")
     for escalation in case["escalations"]:
         out.print(f"  [red]escalated[/red] {safe(escalation['reason'])}: {safe(escalation['detail'])}")
     for earlier in case["diagnoses"][:-1]:
@@ -57,7 +64,8 @@ def case(case: Mapping[str, Any]) -> None:
         else:
             by = f" by {safe(given['answered_by'])}" if given["answered_by"] else ""
             said = f": {safe(given['comment'])}" if given["comment"] else ""
-            step = safe(given["request"]["step"]["action"])
+            asked = given["request"]["step"]
+            step = safe(asked["action"]) if asked else "the investigation"
             out.print(f"\n[bold]approval[/bold] of {step}: {given['state']}{by}{said}")
     for action in case["actions"].values():
         started = action["started"]
@@ -92,17 +100,24 @@ def findings(findings: list[Mapping[str, Any]], case: Mapping[str, Any], lead: s
 
 
 def approval(request: Mapping[str, Any]) -> None:
-    """Everything a person needs to judge one step."""
+    """Everything a person needs to judge one step, or whether to investigate."""
     step = request["step"]
     table = Table(show_header=False, box=None, padding=(0, 2))
+    asked: tuple[tuple[str, Any], ...] = (
+        ("investigation", "read metrics, logs, hosts and changes; nothing is changed"),
+    )
+    if step:
+        asked = (
+            ("action", f"{step['action']} ({request['action_class']})"),
+            ("target", step["target"]),
+            ("arguments", step["arguments"]),
+            ("expected", step["expected_effect"]),
+            ("verification", step["verification"]),
+            ("undone by", step["rollback"]),
+            ("rests on", ", ".join(c["evidence_id"] for c in step["citations"])),
+        )
     for name, value in (
-        ("action", f"{step['action']} ({request['action_class']})"),
-        ("target", step["target"]),
-        ("arguments", step["arguments"]),
-        ("expected", step["expected_effect"]),
-        ("verification", step["verification"]),
-        ("undone by", step["rollback"]),
-        ("rests on", ", ".join(c["evidence_id"] for c in step["citations"])),
+        *asked,
         ("expires", request["expires_at"]),
         ("arguments hash", request["arguments_hash"]),
         ("policy", request["policy_version"]),
