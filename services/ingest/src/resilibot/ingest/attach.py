@@ -1,7 +1,8 @@
 """attach: what to do with signals of one fingerprint: open, attach, count, clear, reopen or ignore. Pure.
 
 The sender's `fired_at` orders an alarm's states, not their delivery: what is older than the last known state of the
-same alarm changes nothing. Of two states of one moment (some senders tell whole seconds) delivery decides.
+same alarm changes nothing in an open incident. An ALARM for which none is open opens one, however late it comes: no
+alarm goes unseen. Of two states of one moment (some senders tell whole seconds) delivery decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -98,7 +99,8 @@ def _decide_one(
 ) -> list[On]:
     state.seen.add(signal.source_id)
     latest = state.latest.get(signal.name)
-    if latest is not None and latest[0] > signal.fired_at and latest[1] != (signal.state == "ALARM"):
+    is_late = latest is not None and latest[0] > signal.fired_at and latest[1] != (signal.state == "ALARM")
+    if latest is not None and is_late and (signal.state != "ALARM" or state.open_id is not None):
         later = "ALARM" if latest[1] else "OK"
         return _ignored(state, signal, fingerprint, f"{signal.state} came late: a later {later} is known")
     _note(state.latest, signal)
