@@ -221,11 +221,18 @@ def test_an_ok_that_comes_late_does_not_clear_a_newer_alarm() -> None:
     assert door.take(at_second(30, "OK", "d")) == ["cleared", "SignalClearedV1"]
 
 
-def test_an_alarm_that_comes_after_its_later_ok_opens_nothing() -> None:
+def test_an_alarm_that_comes_after_its_later_ok_does_not_fire_again_in_an_open_incident() -> None:
+    door = Door()
+    door.take(at_second(0, "ALARM", "a"))
+    door.take(at_second(10, "OK", "c"))
+    assert door.take(at_second(5, "ALARM", "b")) == ["ignored"]
+    assert door.take(at_second(20, "ALARM", "d")) == ["attached", "SignalAttachedV1"]
+
+
+def test_an_alarm_that_comes_after_its_later_ok_is_looked_at_where_nothing_is_open() -> None:
     door = Door()
     assert door.take(at_second(10, "OK", "b")) == ["ignored"]
-    assert door.take(at_second(0, "ALARM", "a")) == ["ignored"]
-    assert door.take(at_second(20, "ALARM", "c")) == ["opened", "IncidentOpenedV1"]
+    assert door.take(at_second(0, "ALARM", "a")) == ["opened", "IncidentOpenedV1"]
 
 
 def test_signals_of_one_batch_follow_each_other_as_they_fired() -> None:

@@ -1,7 +1,8 @@
 """attach: what to do with signals of one fingerprint: open, attach, count, clear, reopen or ignore. Pure.
 
 The sender's `fired_at` orders an alarm's states, not their delivery: what is older than the last known state of the
-same alarm changes nothing. Of two states of one moment (some senders tell whole seconds) delivery decides.
+same alarm changes nothing in an open incident. An ALARM for which none is open opens one, however late it comes: no
+alarm goes unseen. Of two states of one moment (some senders tell whole seconds) delivery decides.
 """
 
 from collections.abc import Mapping, Sequence
