@@ -17,7 +17,7 @@ from resilibot.contracts.envelope import stream_id
 from resilibot.contracts.evidence import Citation, Finding
 from resilibot.ingest import attach, intake
 from resilibot.ingest import service as ingest
-from resilibot.ingest.release import signal_stream
+from resilibot.ingest.release import signal_streams
 from resilibot.projections.project import Projector
 from resilibot.reason import citations, recover, scene
 from resilibot.reason import service as reason
@@ -225,12 +225,13 @@ def late_release_closes_the_door() -> Iterator[None]:
     """A release that comes after the reopening is written, and ingest believes it."""
     original = attach._State.__init__
 
-    def init(self: Any, history: Any, case: Any) -> None:
-        original(self, history, case)
+    def init(self: Any, history: Any, case: Any, fingerprint: Any) -> None:
+        original(self, history, case, fingerprint)
         if history.is_released:
             self.open_id, self.firing = None, {}
 
-    with _swapped(attach._State, "__init__", init), _released_whatever_is_known():
+    unrelated = _swapped(intake.Intake, "_relate", lambda self, signal, now, current: None)  # it would mend the bug
+    with unrelated, _swapped(attach._State, "__init__", init), _released_whatever_is_known():
         yield
 
 
@@ -241,7 +242,7 @@ def _released_whatever_is_known() -> AbstractContextManager[None]:
         return [On(stream_id("signal", case.fingerprint), released)]
 
     reactions: Any = ingest.SERVICE.reactions
-    return _swapped(reactions, e.IncidentResolvedV1, Reaction(release, joins=signal_stream))
+    return _swapped(reactions, e.IncidentResolvedV1, Reaction(release, joins=signal_streams))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.signal import Signal
 from resilibot.ingest.attach import decide_signals, fold_signals
 from resilibot.ingest.ports import Ports
-from resilibot.ingest.release import release_signal
+from resilibot.ingest.release import release_signals
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
 from resilibot.runtime.clock import ManualClock
@@ -20,6 +20,8 @@ from tests.support.story import INCIDENT_EVENTS, signal
 
 FP = "fp"
 SIGNALS = f"signal#{FP}"
+OPENED = ["opened", "IncidentOpenedV1", *["SignalGroupedV1"] * 2]  # at noon the window lies in two spans
+REOPENED = ["reopened", "IncidentReopenedV1", *["SignalGroupedV1"] * 2]
 
 
 class Door:
@@ -66,7 +68,7 @@ def alarm(number: int, name: str = "orders-failures", state: str = "ALARM") -> S
 
 
 def test_the_first_alarm_opens() -> None:
-    assert Door().take(alarm(1)) == ["opened", "IncidentOpenedV1"]
+    assert Door().take(alarm(1)) == OPENED
 
 
 @pytest.mark.feature(101)
@@ -125,7 +127,7 @@ def test_within_the_quiet_period_it_reopens_the_same_incident() -> None:
     door.take(alarm(1))
     door.resolve()
     door.told.clock.advance(30)
-    assert door.take(alarm(2), new_id="01JD9Z3K6Q8V7W2X4Y5Z6A7B8D") == ["reopened", "IncidentReopenedV1"]
+    assert door.take(alarm(2), new_id="01JD9Z3K6Q8V7W2X4Y5Z6A7B8D") == REOPENED
     assert door.case is not None
     assert (door.case.incident_id, door.case.reopened) == (INCIDENT, 1)
 
@@ -147,7 +149,7 @@ def test_after_the_quiet_period_it_opens_anew() -> None:
     door.take(alarm(1))
     door.resolve()
     door.told.clock.advance(61)
-    assert door.take(alarm(2), new_id="01JD9Z3K6Q8V7W2X4Y5Z6A7B8D") == ["opened", "IncidentOpenedV1"]
+    assert door.take(alarm(2), new_id="01JD9Z3K6Q8V7W2X4Y5Z6A7B8D") == OPENED
 
 
 def test_a_closed_incident_is_not_reopened() -> None:
@@ -170,8 +172,7 @@ def test_the_quiet_period_closes_what_stayed_resolved_and_only_that() -> None:
 def test_two_signals_in_one_batch_open_one_incident() -> None:
     door = Door()
     assert door.take(alarm(1), alarm(2), alarm(3, "orders-latency")) == [
-        "opened",
-        "IncidentOpenedV1",
+        *OPENED,
         "counted",
         "attached",
         "SignalAttachedV1",
@@ -184,11 +185,11 @@ def test_a_resolution_heard_of_after_the_reopening_releases_nothing() -> None:
     door.take(alarm(1))
     resolved = next(event for event in INCIDENT_EVENTS if isinstance(event, e.IncidentResolvedV1))
     door.told.given(resolved)
-    assert door.take(alarm(2)) == ["reopened", "IncidentReopenedV1"]
+    assert door.take(alarm(2)) == REOPENED
     recorded = next(r for r in door.told.store.load(door.told.stream).events if r.event == resolved)
     joined = {SIGNALS: door.told.store.load(SIGNALS).events}
     assert door.case is not None
-    assert release_signal(door.case, Trigger(recorded, door.told.clock.now(), None, joined), None) == []
+    assert release_signals(door.case, Trigger(recorded, door.told.clock.now(), None, joined), None) == []
     assert door.take(alarm(3), new_id="01JD9Z3K6Q8V7W2X4Y5Z6A7B8D") == ["counted"]
 
 

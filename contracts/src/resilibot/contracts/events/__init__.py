@@ -17,6 +17,7 @@ from resilibot.contracts.events.acted import (
 )
 from resilibot.contracts.events.controlled import SubjectForgottenV1
 from resilibot.contracts.events.diagnosed import DiagnosisReachedV1, Hypothesis, IncidentResolvedV1, Reasoner
+from resilibot.contracts.events.grouped import Basis, Relation, SignalGroupedV1
 from resilibot.contracts.events.notified import (
     NotificationFailedV1,
     NotificationSentV1,
@@ -26,10 +27,13 @@ from resilibot.contracts.events.notified import (
 from resilibot.contracts.events.observed import EvidenceGatheredV1
 from resilibot.contracts.events.opened import (
     IncidentClosedV1,
+    IncidentMergedV1,
     IncidentOpenedV1,
     IncidentReopenedV1,
+    IncidentUnmergedV1,
     SignalAttachedV1,
     SignalClearedV1,
+    SignalDetachedV1,
 )
 from resilibot.contracts.events.planned import NoRemedyFoundV1, PlanProposedV1, PlanStep
 from resilibot.contracts.events.signalled import SignalReceivedV1, SignalReleasedV1
@@ -46,14 +50,17 @@ __all__ = [
     "ApprovalGrantedV1",
     "ApprovalRequestedV1",
     "ApprovalRevokedV1",
+    "Basis",
     "DiagnosisReachedV1",
     "EvidenceGatheredV1",
     "Hypothesis",
     "IncidentClosedV1",
     "IncidentEscalatedV1",
+    "IncidentMergedV1",
     "IncidentOpenedV1",
     "IncidentReopenedV1",
     "IncidentResolvedV1",
+    "IncidentUnmergedV1",
     "NoRemedyFoundV1",
     "NotificationFailedV1",
     "NotificationSentV1",
@@ -63,8 +70,11 @@ __all__ = [
     "PlanStep",
     "PostmortemWrittenV1",
     "Reasoner",
+    "Relation",
     "SignalAttachedV1",
     "SignalClearedV1",
+    "SignalDetachedV1",
+    "SignalGroupedV1",
     "SignalReceivedV1",
     "SignalReleasedV1",
     "StepGate",

@@ -7,7 +7,7 @@ from pydantic import Field
 from resilibot.contracts.event import Category, DomainEvent, EmitterName, UtcTime
 from resilibot.contracts.signal import Signal
 
-Disposition = Literal["opened", "attached", "counted", "cleared", "reopened", "ignored"]
+Disposition = Literal["opened", "attached", "counted", "cleared", "reopened", "ignored", "correlated"]
 
 
 class SignalReceivedV1(DomainEvent):
@@ -19,7 +19,7 @@ class SignalReceivedV1(DomainEvent):
     disposition: Disposition
     incident_id: str | None  # None: nothing was open and nothing was opened
     occurrence: int = Field(ge=1)  # of this fingerprint since its incident opened (1 when ignored)
-    reason: str = ""  # why it was ignored
+    reason: str = ""  # why it was ignored, or correlated
 
 
 class SignalReleasedV1(DomainEvent):
@@ -28,5 +28,5 @@ class SignalReleasedV1(DomainEvent):
     emitter: ClassVar[EmitterName] = "ingest"
     category: ClassVar[Category] = "signal"
     incident_id: str
-    why: Literal["resolved", "closed"]
+    why: Literal["resolved", "closed", "merged"]
     released_at: UtcTime

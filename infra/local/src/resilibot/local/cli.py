@@ -4,14 +4,24 @@ from typing import Annotated
 
 import typer
 
-from resilibot.local.commands import archiving, auditing, letters, looking, rebuilding, render, running, status
+from resilibot.local.commands import (
+    archiving,
+    auditing,
+    letters,
+    looking,
+    rebuilding,
+    regrouping,
+    render,
+    running,
+    status,
+)
 from resilibot.local.commands.context import BAD_USE, api, errors, show
 from resilibot.local.drill import decide
 
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
-incident_app = typer.Typer(no_args_is_help=True, help="List, show, open and close incidents.")
+incident_app = typer.Typer(no_args_is_help=True, help="List, show, open, close, merge and split incidents.")
 app.add_typer(incident_app, name="incident")
 app.add_typer(letters.app, name="dlq")
 app.add_typer(auditing.app, name="audit")
@@ -26,6 +36,9 @@ app.command("status")(status.status)
 app.command("signal")(looking.signal)
 app.command("target")(looking.target)
 incident_app.command("timeline")(looking.timeline)
+incident_app.command("merge")(regrouping.merge)
+incident_app.command("unmerge")(regrouping.unmerge)
+incident_app.command("split")(regrouping.split)
 
 
 @incident_app.command("list")

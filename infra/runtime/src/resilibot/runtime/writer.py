@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from ulid import ULID
@@ -69,20 +70,19 @@ class Writer:
     ) -> list[RecordedEvent]:
         """Decide over `streams` and append what comes out, in one transaction.
 
-        decide gets every named stream and is re-run over fresh loads after a conflict. It may append to streams
-        that are not named: they are taken for new, and loaded too if that proves wrong. `loaded` saves the first
-        load. Returns the events appended, [] for none.
+        decide gets every named stream and is re-run over fresh loads after a conflict. It may ask for further ones,
+        which are loaded then. It may append to streams that it never asked for: they are taken for new, and loaded too
+        if that proves wrong. `loaded` saves the first load. Returns the events appended, [] for none.
         Raises VersionConflict after MAX_ATTEMPTS, KeysUnavailable, and whatever the store raises.
         """
         person = self._person(origin.actor)
         if person is not None:
             origin = replace(origin, actor=Actor(kind="person", id=person.identity))
-        current = dict(loaded or {})
+        current = _Loading(self.store, loaded or {})
         wanted = list(streams)
         for attempt in range(1, MAX_ATTEMPTS + 1):
             for stream in wanted:
-                if stream not in current:
-                    current[stream] = self.store.load(stream)
+                _ = current[stream]  # all are read before any decision
             decided = decide(current)
             if not decided:
                 return []
@@ -94,7 +94,7 @@ class Writer:
                 if attempt == MAX_ATTEMPTS:
                     raise
                 self.pause(random.uniform(0, 0.01 * min(attempt, 10)))
-                current = {}
+                current = _Loading(self.store)
                 wanted = list(dict.fromkeys([*wanted, *(on.stream for on in decided)]))
             else:
                 return recorded
@@ -179,6 +179,18 @@ class Writer:
             linked.append(RecordedEvent.after(prev_hash, envelope))
             prev_hash = linked[-1].hash
         return Append(stream.id, stream.version, tuple(linked))
+
+
+class _Loading(dict[str, Stream]):
+    """Streams as they were when they were first asked for."""
+
+    def __init__(self, store: EventStore, loaded: Mapping[str, Stream] = MappingProxyType({})) -> None:
+        super().__init__(loaded)
+        self._store = store
+
+    def __missing__(self, stream: str) -> Stream:
+        self[stream] = self._store.load(stream)
+        return self[stream]
 
 
 def already_reacted(events: Sequence[RecordedEvent], service: str, causation_id: str) -> bool:

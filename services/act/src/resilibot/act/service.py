@@ -1,7 +1,14 @@
 """act: policy gate, approvals, execution: the only service that may change the world. The map of the service."""
 
 from resilibot.act import execute, watch
-from resilibot.act.approve import escalate_without_remedy, expire, expiry_timer, granted_targets, start_granted
+from resilibot.act.approve import (
+    escalate_without_remedy,
+    expire,
+    expiry_timer,
+    granted_targets,
+    revoke_merged,
+    start_granted,
+)
 from resilibot.act.gate import gate_plan, gather, plan_targets
 from resilibot.contracts import events as e
 from resilibot.runtime.service import Effect, Reaction, Service
@@ -30,12 +37,14 @@ SERVICE = Service(
         e.PlanProposedV1: Reaction(gate_plan, gather, plan_targets),
         e.ApprovalGrantedV1: Reaction(start_granted, gather, granted_targets),
         e.NoRemedyFoundV1: Reaction(escalate_without_remedy),
+        e.IncidentMergedV1: Reaction(revoke_merged),
     },
     effects={e.ActionStartedV1: Effect(execute.run, execute.recover, execute.is_settled)},
     timers={
         e.ApprovalRequestedV1: expiry_timer,
         e.IncidentOpenedV1: watch.watch_timer,
         e.IncidentReopenedV1: watch.watch_timer,
+        e.IncidentUnmergedV1: watch.watch_timer,
     },
     due={
         "approval_expiry": Reaction(expire),

@@ -8,13 +8,15 @@ from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
+from resilibot.ingest.topology import read_topology
 from resilibot.runtime.environment import Runtime
 
 
 @cache
 def _composed() -> tuple[Runtime, Ports]:
     runtime = Runtime.from_env()
-    return runtime, Ports(IngestSettings(), runtime.clock)
+    settings = IngestSettings()
+    return runtime, Ports(settings, runtime.clock, read_topology(settings.topology_file))
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:

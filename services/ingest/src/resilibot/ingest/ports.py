@@ -1,8 +1,9 @@
 """ports: what ingest needs from the world."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from resilibot.ingest.settings import IngestSettings
+from resilibot.ingest.topology import Topology
 from resilibot.runtime.clock import Clock
 
 
@@ -10,3 +11,4 @@ from resilibot.runtime.clock import Clock
 class Ports:
     settings: IngestSettings
     clock: Clock
+    topology: Topology = field(default_factory=Topology)

@@ -12,3 +12,4 @@ class IngestSettings(BaseSettings):
     )
     account: str = Field(default="", description="Account written on manual incidents")
     region: str = Field(default="", description="Region written on manual incidents")
+    topology_file: str = Field(default="", description="TOML file that says which service calls which")

@@ -46,6 +46,7 @@ def case(case: Mapping[str, Any]) -> None:
     out.print(f"{case['incident_id']}  [{style}]{case['status']}[/]  {case['severity']}  v{case['version']}{escalated}")
     for escalation in case["escalations"]:
         out.print(f"  [red]escalated[/red] {safe(escalation['reason'])}: {safe(escalation['detail'])}")
+    signals(case)
     if case["diagnoses"]:
         diagnosis(case["diagnoses"][0], case)
     for given in case["approvals"].values():
@@ -66,6 +67,22 @@ def case(case: Mapping[str, Any]) -> None:
     if case["resolution"]:
         out.print("\n[bold green]recovery[/bold green] " + safe(case["resolution"]["summary"]))
         findings(case["resolution"]["findings"], case)
+
+
+def signals(case: Mapping[str, Any]) -> None:
+    """What else belongs to it and why, and where it went."""
+    if case["merged_into"]:
+        out.print(f"  merged into {case['merged_into']}")
+    if case["split_from"]:
+        out.print(f"  split off {case['split_from']}")
+    for child in case["children"]:
+        out.print(f"  {child} was merged into this one")
+    for summary in case["signals"].values():
+        if summary["fingerprint"] == case["fingerprint"]:
+            continue
+        name, state = safe(summary["signal"]["name"]), "firing" if summary["is_firing"] else "clear"
+        why = summary["reason"] or f"came with {summary['merged_from']}"
+        out.print(f"  [bold]signal[/bold] {name} ({state}) {summary['fingerprint']}: {safe(why)}")
 
 
 def diagnosis(diagnosis: Mapping[str, Any], case: Mapping[str, Any]) -> None:
