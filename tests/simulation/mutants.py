@@ -235,6 +235,11 @@ def late_release_closes_the_door() -> Iterator[None]:
         yield
 
 
+def correlation_leaves_no_word() -> AbstractContextManager[None]:
+    """What opens or joins an incident is not told to those who come after."""
+    return _swapped(attach, "_in_group", lambda *a, **k: [])
+
+
 def _released_whatever_is_known() -> AbstractContextManager[None]:
     def release(case: Any, trigger: Any, facts: Any) -> Any:
         at = trigger.recorded.envelope.recorded_at
@@ -274,6 +279,7 @@ MUTANTS: dict[str, Mutant] = {
     mutant.__name__: mutant
     for mutant in (
         ack_before_append,
+        correlation_leaves_no_word,
         effect_without_claim,
         effect_by_whoever_finds_the_claim,
         no_version_condition,

@@ -143,6 +143,7 @@ def test_a_member_is_counted_and_cleared_by_itself_and_never_touches_the_group(h
     firing = {s.signal.resource.service: s.is_firing for s in case.signals.values()}
     assert firing == {"s00": True, "s01": False}, "two resources have an alarm of the same name"
     assert house.take(house.alarm("s01", "OK")) == ["ignored"]
+    assert house.take(house.alarm("s00")) == ["counted"], "what is cleared there fires on here"
 
 
 def test_a_member_that_fires_again_reopens_the_incident_that_it_belongs_to(house: House) -> None:

@@ -162,6 +162,24 @@ def test_a_merge_is_taken_back_from_the_outside_in(desk: Desk) -> None:
     assert [len(case.signals) for case in map(desk.again, (outer, middle, inner))] == [1, 1, 1]
 
 
+def test_what_was_split_off_meanwhile_does_not_come_back_with_its_incident(desk: Desk) -> None:
+    desk.take(desk.alarm("s00"))
+    desk.take(desk.alarm("s01"))
+    desk.take(desk.alarm("search"))
+    child, parent = desk.cases()
+    own, other = child.fingerprints
+    desk.ask("merge", child, into=parent.incident_id)
+    _, answer = desk.ask("split", parent, fingerprints=[other])
+    assert desk.ask("unmerge", child)[0] == 200
+    assert desk.again(child).fingerprints == [own]
+    assert desk.take(desk.alarm("s01")) == ["counted"]
+    desk.ask("merge", child, into=parent.incident_id)
+    desk.ask("split", parent, fingerprints=[own])
+    status, told = desk.ask("unmerge", child)
+    assert (status, "has since gone to" in told["detail"]) == (409, True)
+    assert answer["incident_id"] in {case.incident_id for case in desk.cases() if other in case.fingerprints}
+
+
 def test_what_cannot_be_split_is_refused(desk: Desk) -> None:
     desk.take(desk.alarm("s00"))
     (case,) = desk.cases()

@@ -53,10 +53,20 @@ def unmerge(child: IncidentCase, parent: IncidentCase | None, comment: str) -> l
         what = f"{parent.incident_id} was itself merged into {parent.merged_into}: take that back first"
         raise RegroupRefused(409, what)
     back = [summary for summary in parent.signals.values() if summary.merged_from == child.incident_id]
+    returning = _fingerprints(back)
+    if child.fingerprint not in returning:
+        gone = parent.home_of(child.fingerprint) or "another incident"
+        raise RegroupRefused(409, f"the signal that opened {child.incident_id} has since gone to {gone}")
+    stay_away = [
+        e.SignalDetachedV1(fingerprint=one, to=parent.home_of(one) or parent.incident_id, why="split", comment=comment)
+        for one in child.fingerprints
+        if one not in returning
+    ]
     return [
         _on(child, e.IncidentUnmergedV1(out_of=parent.incident_id, comment=comment)),
+        *(_on(child, event) for event in stay_away),
         *(_on(child, _attached(summary, "returned")) for summary in back),
-        *_detached(parent, _fingerprints(back), child.incident_id, "unmerged", comment),
+        *_detached(parent, returning, child.incident_id, "unmerged", comment),
     ]
 
 
