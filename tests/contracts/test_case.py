@@ -50,9 +50,14 @@ def test_the_status_follows_from_the_history(history: tuple[type[DomainEvent], .
 @given(st.lists(st.sampled_from(INCIDENT_EVENTS), max_size=25))
 def test_whatever_happened_the_last_end_or_reopening_decides_whether_it_is_over(events: list[DomainEvent]) -> None:
     case = fold(INCIDENT, recorded(STREAM, events))
-    ends = [type(x) for x in events if isinstance(x, e.IncidentResolvedV1 | e.IncidentClosedV1 | e.IncidentReopenedV1)]
-    since = ends[len(ends) - ends[::-1].index(e.IncidentReopenedV1) :] if e.IncidentReopenedV1 in ends else ends
-    expected = Status.CLOSED if e.IncidentClosedV1 in since else Status.RESOLVED if since else None
+    ends: list[type[DomainEvent]] = []
+    for event in events:
+        if isinstance(event, e.IncidentReopenedV1 | e.IncidentUnmergedV1):
+            ends = []
+        elif isinstance(event, e.IncidentResolvedV1 | e.IncidentClosedV1 | e.IncidentMergedV1):
+            ends.append(type(event))
+    closed = {e.IncidentClosedV1, e.IncidentMergedV1} & set(ends)
+    expected = Status.CLOSED if closed else Status.RESOLVED if ends else None
     assert case.is_over == (expected is not None)
     assert expected in (None, case.status)
     assert case.version == len(events)

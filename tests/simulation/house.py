@@ -10,6 +10,7 @@ from resilibot.act.settings import ActSettings
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports as IngestPorts
 from resilibot.ingest.settings import IngestSettings
+from resilibot.ingest.topology import Node, Topology
 from resilibot.local.roster import SERVICES
 from resilibot.notify.ports import Ports as NotifyPorts
 from resilibot.notify.settings import NotifySettings
@@ -48,6 +49,7 @@ OBSERVE = ObserveSettings(
     baseline_s=120, metric_period_s=10, settle_s=60, recheck_s=60, max_rounds=6, source_deadline_s=600
 )
 INGEST = IngestSettings(quiet_period_s=200)
+LINKED = Topology(services=(Node(name="billing", depends_on=("orders",)), Node(name="orders")))
 NOTIFY = NotifySettings(
     notification_lease_s=20, notification_attempts=3, notification_backoff_s=5, summary_above=1, summary_window_s=120
 )
@@ -131,7 +133,12 @@ class House:
         door = self._run.scenario.policy
         return {
             "ingest": IngestPorts(
-                INGEST, ingest, self.blobs, policy=self._run.scenario.policy, history=self._store(ingest)
+                INGEST,
+                ingest,
+                self.blobs,
+                policy=door,
+                history=self._store(ingest),
+                topology=LINKED if self._run.scenario.is_linked else Topology(),
             ),
             "observe": ObservePorts(
                 OBSERVE,

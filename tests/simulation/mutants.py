@@ -19,7 +19,7 @@ from resilibot.contracts.envelope import stream_id
 from resilibot.contracts.evidence import Citation, Finding
 from resilibot.ingest import admit, attach, intake, remembered
 from resilibot.ingest import service as ingest
-from resilibot.ingest.release import signal_stream
+from resilibot.ingest.release import signal_streams
 from resilibot.notify import service as notify
 from resilibot.observe import rounds
 from resilibot.projections.project import Projector
@@ -260,13 +260,19 @@ def late_release_closes_the_door() -> Iterator[None]:
     """A release that comes after the reopening is written, and ingest believes it."""
     original = attach._State.__init__
 
-    def init(self: Any, history: Any, case: Any, door: Any) -> None:
-        original(self, history, case, door)
+    def init(self: Any, history: Any, case: Any, *rest: Any) -> None:
+        original(self, history, case, *rest)
         if history.is_released:
             self.open_id, self.firing = None, {}
 
-    with _swapped(attach._State, "__init__", init), _released_whatever_is_known():
+    unrelated = _swapped(intake.Intake, "_relate", lambda self, signal, now, current: None)  # it would mend the bug
+    with unrelated, _swapped(attach._State, "__init__", init), _released_whatever_is_known():
         yield
+
+
+def correlation_leaves_no_word() -> AbstractContextManager[None]:
+    """What opens or joins an incident is not told to those who come after."""
+    return _swapped(attach, "_in_group", lambda *a, **k: [])
 
 
 def _released_whatever_is_known() -> AbstractContextManager[None]:
@@ -276,7 +282,7 @@ def _released_whatever_is_known() -> AbstractContextManager[None]:
         return [On(stream_id("signal", case.fingerprint), released)]
 
     reactions: Any = ingest.SERVICE.reactions
-    return _swapped(reactions, e.IncidentResolvedV1, Reaction(release, joins=signal_stream))
+    return _swapped(reactions, e.IncidentResolvedV1, Reaction(release, joins=signal_streams))
 
 
 @contextmanager
@@ -347,6 +353,7 @@ MUTANTS: dict[str, Mutant] = {
     mutant.__name__: mutant
     for mutant in (
         ack_before_append,
+        correlation_leaves_no_word,
         effect_without_claim,
         effect_by_whoever_finds_the_claim,
         no_version_condition,

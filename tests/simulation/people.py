@@ -1,16 +1,17 @@
 """people: how they answer an approval: in time or late, once or twice, and two who would forge one."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from resilibot.act.approve import answer
 from resilibot.contracts import events as e
-from resilibot.contracts.case import fold
+from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor, RecordedEvent
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.matching import SilenceMatcher
+from resilibot.ingest.regroup import merge, split, unmerge
 from resilibot.ingest.silences import SILENCES, end, fold_silences, silenced_stream
 from resilibot.runtime.event_store.port import Stream
 from resilibot.runtime.service import On, Service
@@ -120,6 +121,31 @@ def end_silence(writer: Writer, silence_id: str) -> None:
         return [] if found.is_ended else end(silence_id, "person")
 
     writer.write([SILENCES, silenced_stream(silence_id)], decide, Origin(Actor(kind="person", id="ada")))
+
+
+def regroup(writer: Writer, cases: Sequence[IncidentCase], pick: Callable[[str, int], int]) -> None:
+    """One of the merges, unmerges and splits that there are, as the routes of ingest do it. Raises RegroupRefused."""
+    live = [case.incident_id for case in cases if not case.is_over]
+    ways: list[tuple[str, ...]] = [("merge", one, other) for one in live for other in live if one != other]
+    ways += [("unmerge", case.incident_id, case.merged_into) for case in cases if case.merged_into]
+    ways += [("split", case.incident_id, fp) for case in cases if not case.is_over for fp in case.fingerprints[1:]]
+    if not ways:
+        return
+    what, one, other = ways[pick("regroup", len(ways))]
+    new_incident_id = writer.ids(writer.clock.now())
+
+    def decide(streams: Mapping[str, Stream]) -> list[On]:
+        def case(incident_id: str) -> IncidentCase:
+            return fold(incident_id, streams[f"incident#{incident_id}"].events)
+
+        if what == "split":
+            return split(case(one), [other], new_incident_id, "")
+        if what == "merge":
+            return merge(case(one), case(other), "")
+        parent = case(one).merged_into
+        return unmerge(case(one), case(parent) if parent else None, "")
+
+    writer.write([f"incident#{one}"], decide, Origin(Actor(kind="person", id="ada"), one))
 
 
 def _grants(event: DomainEvent, request: e.ApprovalRequestedV1) -> bool:

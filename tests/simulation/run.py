@@ -16,6 +16,7 @@ from resilibot.act.approve import AnswerRefused
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import format_time
+from resilibot.ingest.regroup import RegroupRefused
 from resilibot.runtime.bus.topology import INTAKE, Topology
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
@@ -78,6 +79,9 @@ class Run:
             self._at(NOON + timedelta(seconds=quiet.at_s), partial(self._silence, quiet))
         if self.scenario.closes_at_s is not None:
             self._at(NOON + timedelta(seconds=self.scenario.closes_at_s), self._close_all)
+
+        for at_s in self.scenario.regroups_at_s:
+            self._at(NOON + timedelta(seconds=at_s), self._regroup)
 
     def play(self) -> "Run":
         """Until it is at rest, or has taken so many steps that it never will be."""
@@ -290,6 +294,11 @@ class Run:
         for stream in self.incidents():
             with contextlib.suppress(StoreError, Crashed):
                 people.close(self.house.writers["ingest"], stream)
+
+    def _regroup(self) -> None:
+        cases = [self.case(stream) for stream in self.incidents()]
+        with contextlib.suppress(RegroupRefused, StoreError, Crashed):
+            people.regroup(self.house.writers["ingest"], cases, self.adversary.pick)
 
     # what came of it
 

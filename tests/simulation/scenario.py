@@ -58,7 +58,11 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Scenario:
-    """`closes_at_s`: when an operator closes whatever is open. `skew_s`: by service, how wrong its clock is."""
+    """`closes_at_s`: when an operator closes whatever is open. `skew_s`: by service, how wrong its clock is.
+
+    `is_linked`: the topology says that billing calls orders, so that their alarms are related. `regroups_at_s`: when a
+    person merges, unmerges or splits whatever there is.
+    """
 
     seed: int
     workloads: tuple[Workload, ...]
@@ -68,10 +72,13 @@ class Scenario:
     skew_s: dict[str, float]
     policy: DoorPolicy = DEFAULT
     silences: tuple[Quiet, ...] = ()
+    is_linked: bool = False
+    regroups_at_s: tuple[float, ...] = ()
 
 
 def draw(seed: int) -> Scenario:
     rng = random.Random(f"scenario {seed}")
+    related = random.Random(f"related {seed}")  # of its own: what else is drawn stays what it was
     names = ("orders", "billing")[: 1 if rng.random() < 0.8 else 2]
     plain = Scenario(
         seed=seed,
@@ -83,6 +90,8 @@ def draw(seed: int) -> Scenario:
             name: rng.choice((0.0, 0.0, rng.uniform(-2, 2)))
             for name in ("ingest", "observe", "reason", "plan", "act", "notify", "projections", "timers")
         },
+        is_linked=len(names) == 2 and related.random() < 0.6,
+        regroups_at_s=_regroups(related, is_likely=len(names) == 2),
     )
     return _admitted(plain)
 
@@ -121,6 +130,12 @@ def _flaps(rng: random.Random, name: str) -> list[Alarm]:
         alarms.append(Alarm(at_s, f"{name}-errors", "ALARM" if number % 2 else "OK", f"{name}-f{number}"))
         at_s += rng.uniform(1, 15)
     return alarms
+
+
+def _regroups(rng: random.Random, *, is_likely: bool) -> tuple[float, ...]:
+    if rng.random() >= (0.5 if is_likely else 0.05):
+        return ()
+    return tuple(sorted(rng.uniform(1, 300) for _ in range(rng.choice((1, 2, 4)))))
 
 
 def _workload(rng: random.Random, name: str, number: int) -> Workload:

@@ -90,6 +90,7 @@ def test_a_failure_shrinks_to_the_faults_that_it_needs() -> None:
 
 
 FAST = (
+    "correlation_leaves_no_word",
     "ack_before_append",
     "effect_without_claim",
     "no_version_condition",

@@ -13,6 +13,8 @@ from resilibot.contracts.signal import MetricRef, RawRef, ResourceRef, Severity,
 INCIDENT = "01JD9Z3K6Q8V7W2X4Y5Z6A7B8C"
 FINGERPRINT = "5b1d7c0a9e3f4a26"
 SILENCE = "01JD9Z3K6Q8V7W2X4Y5Z6A7B9S"
+NEIGHBOUR = "0c8e5f3d2b1a4f67"
+OTHER = "01JD9Z3K6Q8V7W2X4Y5Z6A7B8D"
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
@@ -222,6 +224,17 @@ INCIDENT_EVENTS: list[DomainEvent] = [
         leads=True,
         in_s=55.0,
     ),
+    e.SignalAttachedV1(
+        signal=signal("payments-latency", source_id="m-4"),
+        fingerprint=NEIGHBOUR,
+        why="correlated",
+        occurrences=1,
+        reason="neighbour: orders calls payments; 42 s before orders-failures",
+    ),
+    e.SignalDetachedV1(fingerprint=NEIGHBOUR, to=OTHER, why="split", comment="another trouble"),
+    e.IncidentMergedV1(into=OTHER, comment="the same trouble"),
+    e.IncidentUnmergedV1(out_of=OTHER, comment="it was not"),
+    e.IncidentClosedV1(why="quiet_period"),
 ]
 SIGNAL_EVENTS: list[DomainEvent] = [
     e.SignalReceivedV1(signal=signal(), disposition="opened", incident_id=INCIDENT, occurrence=1),
@@ -253,6 +266,18 @@ TARGET_EVENTS: list[DomainEvent] = [
     e.TargetClaimedV1(incident_id=INCIDENT, action_id="a1", action=STEP.action),
     e.TargetReleasedV1(
         incident_id=INCIDENT, action_id="a1", action=STEP.action, outcome="failed", cooldown_until=at(400)
+    ),
+]
+GROUP_EVENTS: list[DomainEvent] = [
+    e.SignalGroupedV1(
+        incident_id=INCIDENT,
+        fingerprint=NEIGHBOUR,
+        signal_name="payments-latency",
+        resource=RESOURCE,
+        labels={"release": "8"},
+        fired_at=at(-42),
+        basis="neighbour",
+        reason="neighbour: orders calls payments; 42 s before orders-failures",
     ),
 ]
 CONTROL_EVENTS: list[DomainEvent] = [e.SubjectForgottenV1(subject="5f" * 16)]
@@ -296,6 +321,7 @@ STREAMS: dict[str, list[DomainEvent]] = {
     f"signal#{FINGERPRINT}": SIGNAL_EVENTS,
     "signal#ignored-ec2-20261124": IGNORED_EVENTS,
     "target#service/orders": TARGET_EVENTS,
+    "group#000000000000:20261124T12": GROUP_EVENTS,
     "control#erasure": CONTROL_EVENTS,
     "control#refused-2026112412": REFUSED_EVENTS,
     "control#silences": SILENCE_EVENTS,
@@ -304,7 +330,8 @@ STREAMS: dict[str, list[DomainEvent]] = {
     "control#budget": BUDGET_EVENTS,
     "control#openings-20261124T120": OPENINGS_EVENTS,
 }
-SHOWN = STREAMS  # in read models
+HIDDEN = ("group#",)  # nothing is shown of these
+SHOWN = {stream: events for stream, events in STREAMS.items() if not stream.startswith(HIDDEN)}
 
 
 def recorded(stream: str, events: list[DomainEvent]) -> list[RecordedEvent]:

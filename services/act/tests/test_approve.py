@@ -185,6 +185,19 @@ def test_nothing_is_started_when_the_service_recovered_meanwhile() -> None:
     assert told.when(granted(request)).events == []
 
 
+@pytest.mark.parametrize("is_granted", [False, True])
+def test_a_merge_revokes_what_was_asked_and_granted_and_nothing_starts(is_granted: bool) -> None:
+    told, request = asked()
+    if is_granted:
+        told.given(granted(request))
+    outcome = told.when(e.IncidentMergedV1(into="01PARENT"))
+    outcome.then(e.ApprovalRevokedV1(grant_id=request.grant_id, reason="the incident was merged into 01PARENT"))
+    told.given(*outcome.events)
+    assert told.when(granted(request)).events == []
+    told.given(e.IncidentUnmergedV1(out_of="01PARENT"))
+    assert told.case.current_approvals == {}, "what was permitted before counts no more"
+
+
 def test_silence_ends_in_expired_and_a_person_is_told() -> None:
     told, request = asked()
     outcome = told.when_due("approval_expiry", request, after_s=900)

@@ -10,7 +10,7 @@ from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.signal import Signal
 from resilibot.ingest.attach import decide_signals, fold_signals
 from resilibot.ingest.ports import Ports
-from resilibot.ingest.release import release_signal
+from resilibot.ingest.release import release_signals
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
 from resilibot.runtime.blobs import InMemoryBlobStore
@@ -21,6 +21,8 @@ from tests.support.story import INCIDENT_EVENTS, signal
 
 FP = "fp"
 SIGNALS = f"signal#{FP}"
+OPENED = ["opened", "IncidentOpenedV1", *["SignalGroupedV1"] * 2]  # at noon the window lies in two spans
+REOPENED = ["reopened", "IncidentReopenedV1", *["SignalGroupedV1"] * 2]
 
 
 class Door:
@@ -67,7 +69,7 @@ def alarm(number: int, name: str = "orders-failures", state: str = "ALARM") -> S
 
 
 def test_the_first_alarm_opens() -> None:
-    assert Door().take(alarm(1)) == ["opened", "IncidentOpenedV1"]
+    assert Door().take(alarm(1)) == OPENED
 
 
 @pytest.mark.feature(101)
@@ -126,7 +128,7 @@ def test_within_the_quiet_period_it_reopens_the_same_incident() -> None:
     door.take(alarm(1))
     door.resolve()
     door.told.clock.advance(30)
-    assert door.take(alarm(2), new_id="01JD9Z3K6Q8V7W2X4Y5Z6A7B8D") == ["reopened", "IncidentReopenedV1"]
+    assert door.take(alarm(2), new_id="01JD9Z3K6Q8V7W2X4Y5Z6A7B8D") == REOPENED
     assert door.case is not None
     assert (door.case.incident_id, door.case.reopened) == (INCIDENT, 1)
 
@@ -148,7 +150,7 @@ def test_after_the_quiet_period_it_opens_anew() -> None:
     door.take(alarm(1))
     door.resolve()
     door.told.clock.advance(61)
-    assert door.take(alarm(2), new_id="01JD9Z3K6Q8V7W2X4Y5Z6A7B8D") == ["opened", "IncidentOpenedV1"]
+    assert door.take(alarm(2), new_id="01JD9Z3K6Q8V7W2X4Y5Z6A7B8D") == OPENED
 
 
 def test_a_closed_incident_is_not_reopened() -> None:
@@ -171,8 +173,7 @@ def test_the_quiet_period_closes_what_stayed_resolved_and_only_that() -> None:
 def test_two_signals_in_one_batch_open_one_incident() -> None:
     door = Door()
     assert door.take(alarm(1), alarm(2), alarm(3, "orders-latency")) == [
-        "opened",
-        "IncidentOpenedV1",
+        *OPENED,
         "counted",
         "attached",
         "SignalAttachedV1",
@@ -185,11 +186,11 @@ def test_a_resolution_heard_of_after_the_reopening_releases_nothing() -> None:
     door.take(alarm(1))
     resolved = next(event for event in INCIDENT_EVENTS if isinstance(event, e.IncidentResolvedV1))
     door.told.given(resolved)
-    assert door.take(alarm(2)) == ["reopened", "IncidentReopenedV1"]
+    assert door.take(alarm(2)) == REOPENED
     recorded = next(r for r in door.told.store.load(door.told.stream).events if r.event == resolved)
     joined = {SIGNALS: door.told.store.load(SIGNALS).events}
     assert door.case is not None
-    assert release_signal(door.case, Trigger(recorded, door.told.clock.now(), None, joined), None) == []
+    assert release_signals(door.case, Trigger(recorded, door.told.clock.now(), None, joined), None) == []
     assert door.take(alarm(3), new_id="01JD9Z3K6Q8V7W2X4Y5Z6A7B8D") == ["counted"]
 
 
@@ -217,7 +218,7 @@ def test_an_ok_that_comes_late_does_not_clear_a_newer_alarm() -> None:
     door.take(at_second(0, "ALARM", "a"), at_second(20, "ALARM", "c"))
     assert door.take(at_second(10, "OK", "b")) == ["ignored"]
     assert door.case is not None
-    assert door.case.signals["orders-failures"].is_firing
+    assert all(summary.is_firing for summary in door.case.signals.values())
     assert door.take(at_second(30, "OK", "d")) == ["cleared", "SignalClearedV1"]
 
 
@@ -232,12 +233,17 @@ def test_an_alarm_that_comes_after_its_later_ok_does_not_fire_again_in_an_open_i
 def test_an_alarm_that_comes_after_its_later_ok_is_looked_at_where_nothing_is_open() -> None:
     door = Door()
     assert door.take(at_second(10, "OK", "b")) == ["ignored"]
-    assert door.take(at_second(0, "ALARM", "a")) == ["opened", "IncidentOpenedV1"]
+    assert door.take(at_second(0, "ALARM", "a"))[:2] == ["opened", "IncidentOpenedV1"]
 
 
 def test_signals_of_one_batch_follow_each_other_as_they_fired() -> None:
     words = Door().take(at_second(10, "OK", "b"), at_second(0, "ALARM", "a"))
-    assert words == ["opened", "IncidentOpenedV1", "cleared", "SignalClearedV1"]
+    assert [word for word in words if word != "SignalGroupedV1"] == [
+        "opened",
+        "IncidentOpenedV1",
+        "cleared",
+        "SignalClearedV1",
+    ]
 
 
 def test_of_two_states_of_one_moment_the_one_delivered_later_counts() -> None:

@@ -13,6 +13,7 @@ from resilibot.contracts.canonical import canonical
 from resilibot.contracts.evidence import ChangeContent, MetricContent, StatusContent
 from resilibot.contracts.personal import pseudonym_of
 from resilibot.contracts.signal import MetricRef
+from resilibot.observe.gather import _alarmed, _neighbours
 from resilibot.observe.ports import (
     ChangeRead,
     LogLine,
@@ -23,8 +24,10 @@ from resilibot.observe.ports import (
     SourceFailed,
     StatusRead,
 )
+from resilibot.observe.rounds import firing_signal, metric_signal
 from resilibot.observe.service import SERVICE
 from resilibot.observe.settings import ObserveSettings
+from resilibot.observe.timing import settle_if_new
 from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.event_store.items import COMMIT_BYTES
 from resilibot.runtime.personal import InMemorySubjectKeys, KeysUnavailable, Personal
@@ -262,6 +265,44 @@ def test_an_alarm_attached_before_the_action_ended_is_seen_by_the_look_after_it(
     told.given(opened(), first_look(FakeWorld()), attached, started, done)
     assert told.when_due("settle", attached, after_s=180).events == []
     assert len(told.when_due("settle", done, after_s=180).events) == 1
+
+
+def _neighbours_alarm(why: str) -> e.SignalAttachedV1:
+    base = opened().signal
+    assert base.metric is not None
+    resource = base.resource.model_copy(update={"service": "checkout", "name": "Shop Service=checkout"})
+    metric = base.metric.model_copy(update={"dimensions": {"Service": "checkout"}})
+    theirs = base.model_copy(update={"resource": resource, "metric": metric, "source_id": "m-9"})
+    return e.SignalAttachedV1.model_validate({"signal": theirs, "fingerprint": "fp2", "why": why, "occurrences": 1})
+
+
+@pytest.mark.feature(102)
+@pytest.mark.parametrize("why", ["correlated", "merged", "returned"])
+def test_a_neighbours_alarm_starts_no_look_of_its_own(why: str) -> None:
+    told = looking(FakeWorld()).given(opened(), first_look(FakeWorld()))
+    attached = _neighbours_alarm(why)
+    told.given(attached)
+    recorded = told.store.load(told.stream).events[-1]
+    assert settle_if_new(recorded, told.ports) == []
+
+
+@pytest.mark.feature(102)
+def test_a_neighbours_alarm_is_watched_under_its_own_name_and_does_not_take_the_incident_over() -> None:
+    told = looking(FakeWorld()).given(opened(), _neighbours_alarm("correlated"))
+    focus = firing_signal(told.case)
+    assert focus is not None
+    assert focus.resource.service == opened().signal.resource.service
+    assert metric_signal(told.case) == focus
+    assert list(_neighbours(told.case).values()) == ["checkout"]
+    assert len(_alarmed(told.case, focus, 60)) == 2
+
+
+@pytest.mark.feature(102)
+def test_an_incident_that_is_no_longer_merged_is_looked_at_anew() -> None:
+    told = looking(FakeWorld()).given(opened(), first_look(FakeWorld()), e.IncidentMergedV1(into="01PARENT"))
+    (gathered,) = told.when(e.IncidentUnmergedV1(out_of="01PARENT")).events
+    assert isinstance(gathered, e.EvidenceGatheredV1)
+    assert (gathered.round, gathered.purpose) == (2, "diagnose")
 
 
 def test_an_incident_is_looked_at_a_bounded_number_of_times() -> None:

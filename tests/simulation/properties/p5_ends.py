@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from resilibot.contracts import events as e
-from resilibot.contracts.case import Status
+from resilibot.contracts.case import IncidentCase, SignalSummary, Status, empty_case, evolve
 from tests.simulation.run import Run
 from tests.simulation.scenario import THRESHOLD_S
+
+SURELY_S = 40  # neighbours are related when less lies between them, whichever way they call
 
 
 def everything_ends(run: Run) -> Iterator[str]:
@@ -147,17 +149,26 @@ def _budget(run: Run) -> Iterator[str]:
 
 
 def _two_at_once(run: Run) -> Iterator[str]:
-    """In the order in which it was all written: a fingerprint never has two open incidents."""
-    fingerprints: dict[str, str] = {}
-    live: set[str] = set()
-    for recorded in (event for written in run.journal.written for a in written.appends for event in a.events):
-        event = recorded.event
-        if isinstance(event, e.IncidentOpenedV1):
-            others = [stream for stream in live if fingerprints[stream] == event.fingerprint]
-            if others:
-                yield f"{recorded.stream} is opened while {others[0]} is open for the same fingerprint"
-            fingerprints[recorded.stream] = event.fingerprint
-        if isinstance(event, e.IncidentOpenedV1 | e.IncidentReopenedV1):
-            live.add(recorded.stream)
-        elif isinstance(event, e.IncidentResolvedV1 | e.IncidentClosedV1):
-            live.discard(recorded.stream)
+    """After each commit, in the order in which they were written: nothing belongs to two live incidents at once.
+
+    Neither a fingerprint, nor two related services whose alarms opened incidents by themselves.
+    """
+    cases: dict[str, IncidentCase] = {}
+    for written in run.journal.written:
+        opened = None
+        for recorded in (event for append in written.appends for event in append.events):
+            if recorded.stream.startswith("incident#"):
+                before = cases.get(recorded.stream) or empty_case(recorded.stream.partition("#")[2])
+                cases[recorded.stream] = evolve(before, recorded)
+                opened = recorded.event if isinstance(recorded.event, e.IncidentOpenedV1) else opened
+        live = [case for case in cases.values() if not case.is_over]
+        holders = Counter(fingerprint for case in live for fingerprint in case.fingerprints)
+        yield from (f"{fingerprint} belongs to {n} live incidents" for fingerprint, n in holders.items() if n > 1)
+        if opened is not None and opened.split_from is None and run.scenario.is_linked and len(live) > 1:
+            gaps = [_gap_s(opened, s) for case in live for s in case.signals.values()]
+            if any(0 < abs(gap_s) < SURELY_S for gap_s in gaps):
+                yield f"{opened.signal.name} opens an incident beside the one that it is related to"
+
+
+def _gap_s(opened: e.IncidentOpenedV1, known: SignalSummary) -> float:
+    return (opened.signal.fired_at - known.signal.fired_at).total_seconds()

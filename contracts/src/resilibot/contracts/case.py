@@ -31,6 +31,9 @@ class SignalSummary(Value):
     signal: Signal
     is_firing: bool
     occurrences: int
+    fingerprint: str = ""
+    reason: str = ""  # why it was correlated with this incident; empty for the incident's own
+    merged_from: str | None = None  # the incident that it came with
 
 
 class Approval(Value):
@@ -96,7 +99,10 @@ class IncidentCase(Value):
     closed_at: UtcTime | None = None
     reopened: int = 0
     episode_round: int = 0  # the last round before the incident was reopened: what belongs to it is over
-    signals: dict[str, SignalSummary] = Field(default_factory=dict)  # by alarm name
+    signals: dict[str, SignalSummary] = Field(default_factory=dict)  # by signal_key()
+    split_from: str | None = None
+    merged_into: str | None = None
+    moved: dict[str, str] = Field(default_factory=dict)  # fingerprints that people took out, and to which incident
     rounds: list[e.EvidenceGatheredV1] = Field(default_factory=list)
     evidence_version: int = 0  # stream version of the last EvidenceGathered
     diagnoses: list[e.DiagnosisReachedV1] = Field(default_factory=list)
@@ -180,9 +186,38 @@ class IncidentCase(Value):
             return Status.IN_PROGRESS  # acted, looking again
         return Status.OPEN
 
+    @property
+    def fingerprints(self) -> list[str]:
+        """Whose signals belong here, the incident's own first."""
+        return list(dict.fromkeys([self.fingerprint, *(s.fingerprint for s in self.signals.values())]))
+
+    @property
+    def children(self) -> list[str]:
+        """The incidents that were merged into this one."""
+        return list(dict.fromkeys(s.merged_from for s in self.signals.values() if s.merged_from))
+
+    @property
+    def own_signals(self) -> list[SignalSummary]:
+        """Of the service that this incident is about; correlation and merges bring those of its neighbours too."""
+        service = self.resource.service if self.resource else None
+        return [
+            s
+            for s in self.signals.values()
+            if s.fingerprint == self.fingerprint or (service and s.signal.resource.service == service)
+        ]
+
+    def home_of(self, fingerprint: str) -> str | None:
+        """The incident to which people moved the signals of a fingerprint that came here; None: they stayed."""
+        return self.merged_into or self.moved.get(fingerprint)
+
     def evidence(self) -> dict[str, EvidenceItem]:
         """All evidence of all rounds by id."""
         return {item.id: item for gathered in self.rounds for item in gathered.items}
+
+
+def signal_key(fingerprint: str, name: str) -> str:
+    """Two resources may have an alarm of the same name."""
+    return f"{fingerprint}:{name}"
 
 
 def empty_case(incident_id: str) -> IncidentCase:
@@ -237,43 +272,54 @@ def _(event: e.IncidentOpenedV1, case: IncidentCase, recorded: RecordedEvent) ->
         auto_approve=event.auto_approve,
         episode_at=recorded.envelope.recorded_at,
         opened_at=recorded.envelope.recorded_at,
-        signals={event.signal.name: SignalSummary(signal=event.signal, is_firing=True, occurrences=1)},
+        split_from=event.split_from,
+        signals=_signals(case, event.fingerprint, event.signal, 1),
     )
 
 
 @_apply.register
 def _(event: e.SignalAttachedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
-    return _with(case, signals=_signals(case, event.signal, event.occurrences))
+    fingerprint = event.fingerprint or case.fingerprint
+    signals = _signals(case, fingerprint, event.signal, event.occurrences, event.reason, event.merged_from)
+    return _with(case, signals=signals, moved=_without(case.moved, fingerprint))
+
+
+@_apply.register
+def _(event: e.SignalDetachedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    left = {key: s for key, s in case.signals.items() if s.fingerprint != event.fingerprint}
+    return _with(case, signals=left, moved={**case.moved, event.fingerprint: event.to})
 
 
 @_apply.register
 def _(event: e.SignalClearedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
-    known = case.signals.get(event.signal_name)
+    key = signal_key(event.fingerprint or case.fingerprint, event.signal_name)
+    known = case.signals.get(key)
     if known is None:
         return case
     cleared = known.model_copy(update={"is_firing": False})
-    return _with(case, signals={**case.signals, event.signal_name: cleared})
+    return _with(case, signals={**case.signals, key: cleared})
 
 
 @_apply.register
 def _(event: e.IncidentReopenedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    signals = _signals(case, event.fingerprint or case.fingerprint, event.signal, 1)
     return _with(
-        case,
-        resolved_at=None,
-        resolution=None,
-        closed_at=None,
+        _fresh_episode(case, recorded),
         reopened=case.reopened + 1,
-        episode_round=case.round,
-        plan=None,
-        gate=None,
-        no_remedy=None,
-        escalations=[],
         investigation=event.investigation,
-        queued=None,
         investigation_started=None,
-        episode_at=recorded.envelope.recorded_at,
-        signals=_signals(case, event.signal, 1),
+        signals=signals,
     )
+
+
+@_apply.register
+def _(event: e.IncidentMergedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(case, closed_at=recorded.envelope.recorded_at, merged_into=event.into)
+
+
+@_apply.register
+def _(event: e.IncidentUnmergedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    return _with(_fresh_episode(case, recorded), merged_into=None)
 
 
 @_apply.register
@@ -422,9 +468,47 @@ def _used(case: IncidentCase, grant_id: str | None, by: str) -> dict[str, Approv
     return {**case.approvals, grant_id: approval.model_copy(update={"used_by": by})}
 
 
-def _signals(case: IncidentCase, signal: Signal, occurrences: int) -> dict[str, SignalSummary]:
-    summary = SignalSummary(signal=signal, is_firing=signal.state == "ALARM", occurrences=occurrences)
-    return {**case.signals, signal.name: summary}
+def _fresh_episode(case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    """Alive again: what was found, planned and permitted before counts no more."""
+    return _with(
+        case,
+        resolved_at=None,
+        resolution=None,
+        closed_at=None,
+        episode_round=case.round,
+        plan=None,
+        gate=None,
+        no_remedy=None,
+        escalations=[],
+        queued=None,
+        episode_at=recorded.envelope.recorded_at,
+    )
+
+
+def _signals(
+    case: IncidentCase,
+    fingerprint: str,
+    signal: Signal,
+    occurrences: int,
+    reason: str = "",
+    merged_from: str | None = None,
+) -> dict[str, SignalSummary]:
+    """Why a signal belongs here is kept from when it came."""
+    key = signal_key(fingerprint, signal.name)
+    known = case.signals.get(key)
+    summary = SignalSummary(
+        signal=signal,
+        is_firing=signal.state == "ALARM",
+        occurrences=occurrences,
+        fingerprint=fingerprint,
+        reason=reason or (known.reason if known else ""),
+        merged_from=merged_from or (known.merged_from if known else None),
+    )
+    return {**case.signals, key: summary}
+
+
+def _without(moved: dict[str, str], fingerprint: str) -> dict[str, str]:
+    return {key: to for key, to in moved.items() if key != fingerprint} if fingerprint in moved else moved
 
 
 def _answered(

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
 from resilibot.contracts.upcasts import UPCASTS
 
 EmitterName = Literal["ingest", "observe", "reason", "plan", "act", "notify"]
-Category = Literal["incident", "signal", "target", "control", "watch"]
+Category = Literal["incident", "signal", "target", "control", "watch", "group"]
 
 _NAME = re.compile(r"^(?P<word>[A-Z][A-Za-z]+)V(?P<version>[1-9][0-9]*)$")
 

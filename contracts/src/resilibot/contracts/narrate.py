@@ -25,15 +25,46 @@ def narrate(event: DomainEvent) -> str:
 @narrate.register
 def _(event: e.IncidentOpenedV1) -> str:
     why = f" ({event.admission})" if event.admission else ""
-    return f"{event.severity} incident opened from {event.source}: {event.title}{why}"
+    opened = f"{event.severity} incident opened from {event.source}: {event.title}{why}"
+    if event.split_from is None:
+        return opened
+    return f"{opened} (taken out of incident {event.split_from}{_because(event.comment)})"
 
 
 @narrate.register
 def _(event: e.SignalAttachedV1) -> str:
     if event.why == "count":
         return f"Signal {event.signal.name} was received for the {event.occurrences}th time"
+    if event.why == "correlated":
+        return f"Signal {event.signal.name} belongs to this incident: {event.reason}"
+    if event.why == "merged":
+        return f"Signal {event.signal.name} came with the merged incident {event.merged_from}"
+    if event.why == "returned":
+        return f"Signal {event.signal.name} came back and is {event.signal.state}"
     what = "A further signal" if event.why == "new_kind" else "A changed signal"
     return f"{what} was attached: {event.signal.name} is {event.signal.state}"
+
+
+@narrate.register
+def _(event: e.SignalDetachedV1) -> str:
+    how = "was split off into" if event.why == "split" else "went back to"
+    return f"The signals of {event.fingerprint} {how} incident {event.to}{_because(event.comment)}"
+
+
+@narrate.register
+def _(event: e.IncidentMergedV1) -> str:
+    return f"Merged into incident {event.into} by a person{_because(event.comment)}"
+
+
+@narrate.register
+def _(event: e.IncidentUnmergedV1) -> str:
+    return f"Taken out of incident {event.out_of} again by a person{_because(event.comment)}"
+
+
+@narrate.register
+def _(event: e.SignalGroupedV1) -> str:
+    how = f" ({event.basis}: {event.reason})" if event.reason else f" ({event.basis})"
+    return f"Signal {event.signal_name} belongs to incident {event.incident_id}{how}"
 
 
 @narrate.register
@@ -283,3 +314,7 @@ def _(event: e.OpeningCountedV1) -> str:
 @narrate.register
 def _(event: e.SummaryClosedV1) -> str:
     return f"A summary of {event.incidents} incidents is sent from {event.incident_id}"
+
+
+def _because(comment: str) -> str:
+    return f": {comment}" if comment else ""

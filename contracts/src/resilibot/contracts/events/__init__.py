@@ -31,6 +31,7 @@ from resilibot.contracts.events.controlled import (
     SubjectForgottenV1,
 )
 from resilibot.contracts.events.diagnosed import DiagnosisReachedV1, Hypothesis, IncidentResolvedV1, Reasoner
+from resilibot.contracts.events.grouped import Basis, Relation, SignalGroupedV1
 from resilibot.contracts.events.notified import (
     NotificationDeferredV1,
     NotificationFailedV1,
@@ -45,11 +46,14 @@ from resilibot.contracts.events.opened import (
     FlappingDetectedV1,
     FlappingEndedV1,
     IncidentClosedV1,
+    IncidentMergedV1,
     IncidentOpenedV1,
     IncidentReopenedV1,
+    IncidentUnmergedV1,
     Investigation,
     SignalAttachedV1,
     SignalClearedV1,
+    SignalDetachedV1,
 )
 from resilibot.contracts.events.planned import NoRemedyFoundV1, PlanProposedV1, PlanStep
 from resilibot.contracts.events.signalled import (
@@ -72,6 +76,7 @@ __all__ = [
     "ApprovalGrantedV1",
     "ApprovalRequestedV1",
     "ApprovalRevokedV1",
+    "Basis",
     "DiagnosisReachedV1",
     "EvidenceGatheredV1",
     "FlappingDetectedV1",
@@ -80,9 +85,11 @@ __all__ = [
     "Hypothesis",
     "IncidentClosedV1",
     "IncidentEscalatedV1",
+    "IncidentMergedV1",
     "IncidentOpenedV1",
     "IncidentReopenedV1",
     "IncidentResolvedV1",
+    "IncidentUnmergedV1",
     "Investigation",
     "InvestigationQueuedV1",
     "InvestigationStartedV1",
@@ -98,9 +105,12 @@ __all__ = [
     "PolicyActivatedV1",
     "PostmortemWrittenV1",
     "Reasoner",
+    "Relation",
     "RequestRefusedV1",
     "SignalAttachedV1",
     "SignalClearedV1",
+    "SignalDetachedV1",
+    "SignalGroupedV1",
     "SignalIgnoredV1",
     "SignalReceivedV1",
     "SignalReconsideredV1",

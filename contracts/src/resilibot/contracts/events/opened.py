@@ -28,15 +28,30 @@ class IncidentOpenedV1(DomainEvent):
     policy_rules: list[str] = Field(default_factory=list)  # ids of the rules that set anything
     admission: str = ""  # why it opened now, when that was not the first signal: "3rd occurrence within 600 s"
     auto_approve: bool = False  # what the caller asked for: a fact that policies may read, never a permission
+    split_from: str | None = None  # the incident that a person took this signal out of
+    comment: str = Field(default="", max_length=2000)  # why they did
 
 
 class SignalAttachedV1(DomainEvent):
     """A signal of this incident worth a line of its own; each single one is in the signal stream."""
 
     emitter: ClassVar[EmitterName] = "ingest"
-    signal: Signal
-    why: Literal["new_kind", "state_change", "count"]
+    signal: Signal  # state OK: it came with a merge and no longer fires
+    fingerprint: str = ""  # whose signal it is; empty: the incident's own
+    why: Literal["new_kind", "state_change", "count", "correlated", "merged", "returned"]
     occurrences: int = Field(ge=1)  # of this fingerprint, in this incident, so far
+    reason: str = Field(default="", max_length=1024)  # of a correlated one: why it belongs here, with its data
+    merged_from: str | None = None  # the incident that it came with
+
+
+class SignalDetachedV1(DomainEvent):
+    """A person took a fingerprint out of this incident: its signals go to another one from now on."""
+
+    emitter: ClassVar[EmitterName] = "ingest"
+    fingerprint: str
+    to: str  # incident id
+    why: Literal["split", "unmerged"]
+    comment: str = Field(default="", max_length=2000)
 
 
 class SignalClearedV1(DomainEvent):
@@ -44,6 +59,7 @@ class SignalClearedV1(DomainEvent):
 
     emitter: ClassVar[EmitterName] = "ingest"
     signal_name: str
+    fingerprint: str = ""  # empty: the incident's own
     cleared_at: UtcTime
     reason: str = Field(default="", max_length=2048)
 
@@ -53,6 +69,7 @@ class IncidentReopenedV1(DomainEvent):
 
     emitter: ClassVar[EmitterName] = "ingest"
     signal: Signal
+    fingerprint: str = ""  # empty: the incident's own
     quiet_for_s: float  # seconds between the resolution and this signal
     investigation: Investigation = "auto"  # of the new episode
 
@@ -74,6 +91,22 @@ class FlappingEndedV1(DomainEvent):
     emitter: ClassVar[EmitterName] = "ingest"
     fingerprint: str
     signal_name: str
+
+
+class IncidentMergedV1(DomainEvent):
+    """A person said that this is the same trouble as another incident: it ends here and goes on there."""
+
+    emitter: ClassVar[EmitterName] = "ingest"
+    into: str  # incident id
+    comment: str = Field(default="", max_length=2000)
+
+
+class IncidentUnmergedV1(DomainEvent):
+    """A person took the merge back: the incident lives again, and nothing found before counts."""
+
+    emitter: ClassVar[EmitterName] = "ingest"
+    out_of: str  # incident id
+    comment: str = Field(default="", max_length=2000)
 
 
 class IncidentClosedV1(DomainEvent):

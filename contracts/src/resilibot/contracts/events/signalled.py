@@ -10,7 +10,9 @@ from pydantic import Field
 from resilibot.contracts.event import Category, DomainEvent, EmitterName, UtcTime
 from resilibot.contracts.signal import RawRef, Signal
 
-Disposition = Literal["opened", "attached", "counted", "cleared", "reopened", "ignored", "silenced", "held"]
+Disposition = Literal[
+    "opened", "attached", "counted", "cleared", "reopened", "ignored", "correlated", "silenced", "held"
+]
 HeldBy = Literal["silence", "threshold", "flapping"]
 
 
@@ -23,7 +25,7 @@ class SignalReceivedV1(DomainEvent):
     disposition: Disposition
     incident_id: str | None  # None: nothing was open and nothing was opened
     occurrence: int = Field(ge=1)  # of this fingerprint since its incident opened (1 when ignored); held: in the window
-    reason: str = ""  # why it was ignored, silenced or held
+    reason: str = ""  # why it was ignored, correlated, silenced or held
     held_by: HeldBy | None = None
     silence_id: str | None = None  # the silence that held it back
     is_flapping: bool = False  # the fingerprint flaps since this signal, or still
@@ -58,7 +60,7 @@ class SignalReleasedV1(DomainEvent):
     emitter: ClassVar[EmitterName] = "ingest"
     category: ClassVar[Category] = "signal"
     incident_id: str
-    why: Literal["resolved", "closed"]
+    why: Literal["resolved", "closed", "merged"]
     released_at: UtcTime
 
 

@@ -12,6 +12,7 @@ from resilibot.local.commands import (
     looking,
     policies,
     rebuilding,
+    regrouping,
     render,
     running,
     silencing,
@@ -23,7 +24,7 @@ from resilibot.local.drill import decide
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
-incident_app = typer.Typer(no_args_is_help=True, help="List, show, open and close incidents.")
+incident_app = typer.Typer(no_args_is_help=True, help="List, show, open, close, merge and split incidents.")
 app.add_typer(incident_app, name="incident")
 app.add_typer(letters.app, name="dlq")
 app.add_typer(auditing.app, name="audit")
@@ -41,6 +42,9 @@ app.command("status")(status.status)
 app.command("signal")(looking.signal)
 app.command("target")(looking.target)
 incident_app.command("timeline")(looking.timeline)
+incident_app.command("merge")(regrouping.merge)
+incident_app.command("unmerge")(regrouping.unmerge)
+incident_app.command("split")(regrouping.split)
 
 
 @incident_app.command("list")

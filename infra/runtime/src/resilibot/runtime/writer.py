@@ -12,6 +12,7 @@ from ulid import ULID
 from resilibot.contracts.envelope import Actor, Envelope, Producer, RecordedEvent
 from resilibot.contracts.event import DomainEvent
 from resilibot.runtime.clock import Clock
+from resilibot.runtime.event_store.loading import Loading
 from resilibot.runtime.event_store.port import Append, EventStore, Stream, Timer, VersionConflict
 from resilibot.runtime.personal import Person, Personal
 from resilibot.runtime.service import On, Service
@@ -69,20 +70,19 @@ class Writer:
     ) -> list[RecordedEvent]:
         """Decide over `streams` and append what comes out, in one transaction.
 
-        decide gets every named stream and is re-run over fresh loads after a conflict. It may append to streams
-        that are not named: they are taken for new, and loaded too if that proves wrong. `loaded` saves the first
-        load. Returns the events appended, [] for none.
+        decide gets every named stream and is re-run over fresh loads after a conflict. It may ask for further ones,
+        which are loaded then. It may append to streams that it never asked for: they are taken for new, and loaded too
+        if that proves wrong. `loaded` saves the first load. Returns the events appended, [] for none.
         Raises VersionConflict after MAX_ATTEMPTS, KeysUnavailable, and whatever the store raises.
         """
         person = self._person(origin.actor)
         if person is not None:
             origin = replace(origin, actor=Actor(kind="person", id=person.identity))
-        current = dict(loaded or {})
+        current = Loading(self.store, loaded or {})
         wanted = list(streams)
         for attempt in range(1, MAX_ATTEMPTS + 1):
             for stream in wanted:
-                if stream not in current:
-                    current[stream] = self.store.load(stream)
+                _ = current[stream]  # all are read before any decision
             decided = decide(current)
             if not decided:
                 return []
@@ -94,7 +94,7 @@ class Writer:
                 if attempt == MAX_ATTEMPTS:
                     raise
                 self.pause(random.uniform(0, 0.01 * min(attempt, 10)))
-                current = {}
+                current = Loading(self.store)
                 wanted = list(dict.fromkeys([*wanted, *(on.stream for on in decided)]))
             else:
                 return recorded

@@ -151,6 +151,15 @@ def expire(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
     ]
 
 
+def revoke_merged(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
+    """The incident goes on elsewhere: nothing that was asked or granted here permits anything any more."""
+    if not isinstance(trigger.event, e.IncidentMergedV1):
+        return []
+    reason = f"the incident was merged into {trigger.event.into}"
+    unused = [a for a in case.approvals.values() if a.state in ("pending", "granted") and a.used_by is None]
+    return [e.ApprovalRevokedV1(grant_id=approval.request.grant_id, reason=reason) for approval in unused]
+
+
 def escalate_without_remedy(case: IncidentCase, trigger: Trigger, facts: Any) -> Decision:
     """No remedy means a person, except where no fault was found."""
     event = trigger.event

@@ -3,7 +3,14 @@
 from collections.abc import Callable
 
 from resilibot.act import execute, investigate, watch
-from resilibot.act.approve import escalate_without_remedy, expire, expiry_timer, granted_targets, start_granted
+from resilibot.act.approve import (
+    escalate_without_remedy,
+    expire,
+    expiry_timer,
+    granted_targets,
+    revoke_merged,
+    start_granted,
+)
 from resilibot.act.gate import GateFacts, gate_plan, gather, plan_targets
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
@@ -53,6 +60,8 @@ SERVICE = Service(
         e.ApprovalGrantedV1: Reaction(start_granted, gather, granted_targets, investigate.joins),
         e.NoRemedyFoundV1: Reaction(_and_released(escalate_without_remedy), gather, joins_by_facts=investigate.joins),
         e.SlotGrantedV1: Reaction(investigate.start_next, investigate.gather, investigate.granted_joins),
+        e.IncidentMergedV1: Reaction(_and_released(revoke_merged), gather, joins_by_facts=investigate.joins),
+        e.IncidentUnmergedV1: Reaction(investigate.consider, investigate.gather, joins_by_facts=investigate.joins),
     },
     effects={e.ActionStartedV1: Effect(execute.run, execute.recover, execute.is_settled)},
     timers={
@@ -61,6 +70,7 @@ SERVICE = Service(
         e.IncidentReopenedV1: watch.watch_timer,
         e.SlotGrantedV1: investigate.slot_timers,
         e.SlotReleasedV1: investigate.cost_timer,
+        e.IncidentUnmergedV1: watch.watch_timer,
     },
     due={
         "approval_expiry": Reaction(expire),

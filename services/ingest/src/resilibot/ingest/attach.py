@@ -5,7 +5,7 @@ same alarm changes nothing in an open incident. An ALARM for which none is open 
 alarm goes unseen. Of two states of one moment (some senders tell whole seconds) delivery decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from resilibot.contracts.envelope import RecordedEvent, stream_id
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.signal import Signal
 from resilibot.ingest.admit import Arrival, Door, Verdict, asks_auto_approval
+from resilibot.ingest.correlate import group_streams, grouped
 from resilibot.ingest.silences import silenced_stream
 from resilibot.runtime.service import On
 
@@ -30,6 +31,18 @@ class SignalHistory:
     occurrences: int = 0  # of the current incident
     seen: frozenset[str] = frozenset()  # source ids
     latest: Mapping[str, "Moment"] = field(default_factory=dict)  # the last state of each alarm, by its name
+
+
+@dataclass(frozen=True)
+class Related:
+    """The open incident that a signal belongs to, by which relation, and why, in words."""
+
+    incident_id: str
+    relation: e.Relation
+    reason: str
+
+
+Relate = Callable[[Signal], Related | None]
 
 
 Moment = tuple[datetime, bool]  # when it fired, and whether it was ALARM
@@ -50,9 +63,11 @@ def fold_signals(events: Sequence[RecordedEvent], history: SignalHistory | None 
                     history,
                     incident_id=event.incident_id,
                     occurrences=event.occurrence,
-                    is_released=history.is_released and event.disposition not in ("opened", "reopened"),
+                    is_released=history.is_released
+                    and event.incident_id == history.incident_id  # people may have moved it to another
+                    and event.disposition not in ("opened", "reopened", "correlated"),
                 )
-        elif isinstance(event, e.SignalReconsideredV1) and event.disposition in ("opened", "reopened"):
+        elif isinstance(event, e.SignalReconsideredV1) and event.disposition in ("opened", "reopened", "attached"):
             history = replace(history, incident_id=event.incident_id, occurrences=1, is_released=False)
         elif isinstance(event, e.SignalReleasedV1) and event.incident_id == history.incident_id:
             history = replace(history, is_released=True, released_why=event.why, released_at=event.released_at)
@@ -69,16 +84,18 @@ def decide_signals(
     now: datetime,
     quiet_period_s: float,
     door: Door | None = None,
+    relate: Relate = lambda signal: None,
 ) -> list[On]:
-    """Events for the signal stream and the incident it belongs to, in one commit.
+    """Events for the signal stream, the incident it belongs to and its group, in one commit.
 
     `door` admits what would open an incident; without one everything is let in by the built-in policy.
 
-    `case` is the incident named by `history` (None if there is none). A source id seen before is skipped: a
-    redelivery changes nothing. Each signal is decided upon what those that fired before it did.
+    `case` is the incident named by `history`, or the one to which people moved the fingerprint since (None if there is
+    none). `relate` is asked when an incident would open. A source id seen before is skipped: a redelivery changes
+    nothing. Each signal is decided upon what those that fired before it did.
     """
     decided: list[On] = []
-    state = _State(history, case, door or Door(now=now))
+    state = _State(history, case, door or Door(now=now), fingerprint, relate)
     for signal in sorted(signals, key=lambda signal: signal.fired_at):
         if signal.source_id in state.seen or signal.source_id in history.seen:
             continue
@@ -89,17 +106,26 @@ def decide_signals(
 class _State:
     """What is known while a batch is decided: the history, and which alarms of the open incident are firing."""
 
-    def __init__(self, history: SignalHistory, case: IncidentCase | None, door: Door) -> None:
+    def __init__(
+        self,
+        history: SignalHistory,
+        case: IncidentCase | None,
+        door: Door,
+        fingerprint: str,
+        relate: Relate = lambda signal: None,
+    ) -> None:
         self.door = door
+        self.relate = relate
         self.history = history
         self.case = case
         self.seen: set[str] = set()  # in this batch
         self.latest = dict(history.latest)
         # the incident itself says whether it is live: a release may come late, after it was reopened
         is_live = case is not None and case.exists and not case.is_over
-        self.open_id = history.incident_id if is_live else None
+        self.open_id = case.incident_id if case and is_live else None
         self.occurrences = history.occurrences
-        self.firing = {name: s.is_firing for name, s in case.signals.items()} if case and self.open_id else {}
+        own = [s for s in case.signals.values() if s.fingerprint == fingerprint] if case and self.open_id else []
+        self.firing = {s.signal.name: s.is_firing for s in own}
 
 
 def _decide_one(
@@ -143,10 +169,10 @@ def _admitted(
             applied = e.SilenceAppliedV1(silence_id=verdict.silence_id, fingerprint=fingerprint)
             return [held, On(silenced_stream(verdict.silence_id), applied)]
         return [held]
-    disposition, event = open_incident(
-        state, signal, arrival, fingerprint, new_incident_id, quiet_for, admission=verdict.reason
+    disposition, reason, events = open_incident(
+        state, signal, arrival, fingerprint, new_incident_id, quiet_for, now=now, admission=verdict.reason
     )
-    return [_received(state, signal, fingerprint, disposition), event]
+    return [_received(state, signal, fingerprint, disposition, reason), *events]
 
 
 def open_incident(
@@ -157,9 +183,12 @@ def open_incident(
     new_incident_id: str,
     quiet_for: float | None,
     *,
+    now: datetime,
     admission: str,
-) -> tuple[str, On]:
-    """What was admitted opens an incident, or reopens the last one. Returns the disposition and the event.
+) -> tuple[str, str, list[On]]:
+    """What was admitted opens an incident, reopens the last one, or joins an open one that it belongs to.
+
+    Returns the disposition, the reason where it joins, and the events beside the signal's own.
 
     `quiet_for`: seconds since the last one was resolved; None: too long ago, or there is none.
     """
@@ -167,10 +196,15 @@ def open_incident(
     investigation = state.door.investigation(ruling)
     state.occurrences = 1
     state.firing = {signal.name: True}
-    if quiet_for is not None and state.history.incident_id:
-        state.open_id = state.history.incident_id
-        reopened = e.IncidentReopenedV1(signal=signal, quiet_for_s=round(quiet_for, 3), investigation=investigation)
-        return "reopened", _on_incident(state, reopened)
+    if quiet_for is not None and state.case is not None:
+        state.open_id = state.case.incident_id
+        reopened = e.IncidentReopenedV1(
+            signal=signal, fingerprint=fingerprint, quiet_for_s=round(quiet_for, 3), investigation=investigation
+        )
+        return "reopened", "", [_on_incident(state, reopened), *_in_group(state, signal, fingerprint, now, "reopened")]
+    related = state.relate(signal)
+    if related is not None:
+        return "correlated", related.reason, _correlated(state, signal, fingerprint, now, related)
     state.open_id = new_incident_id
     opened = e.IncidentOpenedV1(
         title=signal.title,
@@ -186,7 +220,26 @@ def open_incident(
         admission=admission,
         auto_approve=asks_auto_approval(signal),
     )
-    return "opened", _on_incident(state, opened)
+    return "opened", "", [_on_incident(state, opened), *_in_group(state, signal, fingerprint, now, "opened")]
+
+
+def _correlated(state: _State, signal: Signal, fingerprint: str, now: datetime, related: Related) -> list[On]:
+    """The signal joins an open incident: no second one, and no second investigation."""
+    state.open_id = related.incident_id
+    attached = e.SignalAttachedV1(
+        signal=signal, fingerprint=fingerprint, why="correlated", occurrences=1, reason=related.reason
+    )
+    return [
+        _on_incident(state, attached),
+        *_in_group(state, signal, fingerprint, now, related.relation, related.reason),
+    ]
+
+
+def _in_group(
+    state: _State, signal: Signal, fingerprint: str, now: datetime, basis: e.Basis, reason: str = ""
+) -> list[On]:
+    member = grouped(signal, fingerprint, str(state.open_id), basis, reason)
+    return [On(stream, member) for stream in group_streams(signal, now)]
 
 
 def _is_news(state: _State, signal: Signal) -> bool:
@@ -242,11 +295,11 @@ def _attached(state: _State, signal: Signal, fingerprint: str) -> list[On]:
     state.firing[signal.name] = True
     if known is None or known is False:
         why = "new_kind" if known is None else "state_change"
-        attached = e.SignalAttachedV1(signal=signal, why=why, occurrences=state.occurrences)
+        attached = e.SignalAttachedV1(signal=signal, fingerprint=fingerprint, why=why, occurrences=state.occurrences)
         return [_received(state, signal, fingerprint, "attached"), _on_incident(state, attached)]
     received = _received(state, signal, fingerprint, "counted")
     if _is_round(state.occurrences):
-        counted = e.SignalAttachedV1(signal=signal, why="count", occurrences=state.occurrences)
+        counted = e.SignalAttachedV1(signal=signal, fingerprint=fingerprint, why="count", occurrences=state.occurrences)
         return [received, _on_incident(state, counted)]
     return [received]
 
@@ -255,7 +308,9 @@ def _cleared(state: _State, signal: Signal, fingerprint: str) -> list[On]:
     """OK clears what is firing; INSUFFICIENT_DATA says nothing about health and clears nothing."""
     if signal.state == "OK" and state.open_id is not None and state.firing.get(signal.name):
         state.firing[signal.name] = False
-        cleared = e.SignalClearedV1(signal_name=signal.name, cleared_at=signal.fired_at, reason=signal.reason)
+        cleared = e.SignalClearedV1(
+            signal_name=signal.name, fingerprint=fingerprint, cleared_at=signal.fired_at, reason=signal.reason
+        )
         return [_received(state, signal, fingerprint, "cleared"), _on_incident(state, cleared)]
     reason = "no open incident has this alarm firing" if signal.state == "OK" else f"{signal.state} opens nothing"
     return _ignored(state, signal, fingerprint, reason)
@@ -272,13 +327,14 @@ def _ignored(state: _State, signal: Signal, fingerprint: str, reason: str) -> li
     return [On(stream_id("signal", fingerprint), received)]
 
 
-def _received(state: _State, signal: Signal, fingerprint: str, disposition: str) -> On:
+def _received(state: _State, signal: Signal, fingerprint: str, disposition: str, reason: str = "") -> On:
     received = e.SignalReceivedV1.model_validate(
         {
             "signal": signal,
             "disposition": disposition,
             "incident_id": state.open_id,
             "occurrence": max(state.occurrences, 1),
+            "reason": reason,
         }
     )
     return On(stream_id("signal", fingerprint), received)

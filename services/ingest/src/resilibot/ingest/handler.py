@@ -15,6 +15,7 @@ from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
 from resilibot.ingest.sources import reader
 from resilibot.ingest.sources.mapped import load_file
+from resilibot.ingest.topology import read_topology
 from resilibot.ingest.webhooks import read_sources
 from resilibot.runtime.cached import Cached
 from resilibot.runtime.environment import Runtime, client
@@ -43,6 +44,7 @@ def _composed() -> tuple[Runtime, Ports]:
         cache(lambda: SnsSubscriptions(client("sns"))),
         policy,
         runtime.store,
+        read_topology(s.topology_file),
     )
     activated = PolicyActivatedV1(version=policy.version, origin=origin, policy=policy.model_dump(mode="json"))
     record_policy(runtime.writer(SERVICE, ports), activated)

@@ -8,13 +8,13 @@ from functools import cached_property, partial
 from typing import Any
 
 from resilibot.contracts import events as e
-from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import RawRef, Signal
 from resilibot.ingest.admit import Door, fold_doorstep
 from resilibot.ingest.arrival import unpack
-from resilibot.ingest.attach import SignalHistory, decide_signals, fold_signals
+from resilibot.ingest.attach import Related, decide_signals, fold_signals
 from resilibot.ingest.fingerprint import fingerprint
+from resilibot.ingest.homes import home_of, relate
 from resilibot.ingest.kept import Kept
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.rate import Rates
@@ -149,13 +149,14 @@ class Intake:
             now = self._ports.clock.now()
             return decide_signals(
                 history,
-                self._case(history, current),
+                home_of(key, history.incident_id, current, self._folds) if history.incident_id else None,
                 signals,
                 fingerprint=key,
                 new_incident_id=new_incident_id,
                 now=now,
                 quiet_period_s=self._ports.settings.quiet_period_s,
                 door=Door(doorstep, self._ports.policy, self._silences, now=now),
+                relate=lambda signal: self._relate(signal, now, current),
             )
 
         written = self._writer.write(list(loaded), decide, Origin(actor, command_id=command_id), loaded=loaded)
@@ -180,19 +181,15 @@ class Intake:
                 self._ignored.pop(source, None)  # others write to it as well: read it the next time
         return written
 
+    def _relate(self, signal: Signal, now: datetime, current: Mapping[str, Stream]) -> Related | None:
+        return relate(signal, now, current, self._ports.topology, self._folds)
+
     def _silences(self) -> dict[str, Silence]:
         """Read anew with each attempt, and only when a signal would open something.
 
         Not joined: a silence that ends at the same time closes the list to which this fingerprint is added.
         """
         return fold_silences(self._writer.store.load(SILENCES).events)
-
-    def _case(self, history: SignalHistory, current: Mapping[str, Stream]) -> IncidentCase | None:
-        """The incident the history names; loaded on the spot when another writer opened it in between."""
-        if history.incident_id is None:
-            return None
-        name = stream_id("incident", history.incident_id)
-        return self._folds.fold(current.get(name) or self._writer.store.load(name))
 
 
 def _decide_ignored(

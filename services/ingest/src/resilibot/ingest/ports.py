@@ -6,13 +6,14 @@ IntakeError
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from resilibot.contracts.door_policy import DEFAULT, DoorPolicy
 from resilibot.ingest import sources as reading
 from resilibot.ingest.settings import IngestSettings
 from resilibot.ingest.sources.sns import Certificates, CertificateUnavailable, Subscriptions
+from resilibot.ingest.topology import Topology
 from resilibot.ingest.webhooks import Proof
 from resilibot.runtime.blobs import BlobStore
 from resilibot.runtime.clock import Clock
@@ -67,3 +68,4 @@ class Ports:
     subscriptions: Callable[[], Subscriptions] = Nothing
     policy: DoorPolicy = DEFAULT
     history: EventStore | None = None  # None: nothing held back is looked at again (tests of what needs no such thing)
+    topology: Topology = field(default_factory=Topology)

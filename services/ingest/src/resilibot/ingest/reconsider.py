@@ -1,6 +1,7 @@
 """reconsider: what was held back is looked at again when what held it back is over. No new signal is needed. Pure."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -13,9 +14,12 @@ from resilibot.contracts.door_policy import DoorPolicy
 from resilibot.contracts.envelope import RecordedEvent, stream_id
 from resilibot.contracts.signal import Signal
 from resilibot.ingest.admit import Door, fold_doorstep
-from resilibot.ingest.attach import DoorState, fold_signals, on_incident, open_incident, quiet_for_s
+from resilibot.ingest.attach import DoorState, Related, fold_signals, on_incident, open_incident, quiet_for_s
+from resilibot.ingest.homes import home_of, relate
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.silences import SILENCES, fold_silences, silenced_stream
+from resilibot.runtime.event_store.loading import Loading
+from resilibot.runtime.folds import Folds
 from resilibot.runtime.service import After, Decision, On, Trigger
 
 Why = Literal["silence_over", "flapping"]
@@ -23,22 +27,34 @@ Why = Literal["silence_over", "flapping"]
 
 @dataclass(frozen=True)
 class Held:
-    """The facts: the policy, and the incident that the fingerprint belonged to last (None: none yet)."""
+    """The facts: the policy; the incident that the fingerprint came to last (None: none yet), and the one it belongs
+    to now, after merges and splits; the open incident that what waits is related to.
+    """
 
     policy: DoorPolicy
     quiet_period_s: float
     incident_id: str | None
+    home_id: str | None
+    related: Related | None
     new_incident_id: str
 
 
 def gather(case: IncidentCase, trigger: Trigger, ports: Ports) -> Held:
     assert ports.history is not None  # noqa: S101  every composition gives one
-    known = fold_signals(ports.history.load(trigger.recorded.stream).events).incident_id
-    return Held(ports.policy, ports.settings.quiet_period_s, known, _incident_id(trigger))
+    current, folds = Loading(ports.history), Folds()
+    name = trigger.recorded.stream
+    events = current[name].events
+    known = fold_signals(events).incident_id
+    home = home_of(name.partition("#")[2], known, current, folds) if known else None
+    waiting = newest_first(fold_doorstep(events).waiting)
+    related = relate(waiting[0], trigger.now, current, ports.topology, folds) if waiting else None
+    home_id = home.incident_id if home else None
+    return Held(ports.policy, ports.settings.quiet_period_s, known, home_id, related, _incident_id(trigger))
 
 
 def joins(case: IncidentCase, trigger: Trigger, facts: Held) -> list[str]:
-    known = [stream_id("incident", facts.incident_id)] if facts.incident_id else []
+    incidents = [facts.home_id, facts.related.incident_id if facts.related else None]
+    known = dict.fromkeys(stream_id("incident", incident_id) for incident_id in incidents if incident_id)
     return [trigger.recorded.stream, SILENCES, *known]
 
 
@@ -96,12 +112,13 @@ class _Again:
         self.fingerprint = trigger.recorded.stream.partition("#")[2]
         self.is_stale = history.incident_id != facts.incident_id
         self._case = None
-        if facts.incident_id and not self.is_stale:
-            known = trigger.joined[stream_id("incident", facts.incident_id)]
-            self._case = fold(facts.incident_id, known)
+        if facts.home_id and not self.is_stale:
+            self._case = fold(facts.home_id, trigger.joined[stream_id("incident", facts.home_id)])
+            self.is_stale = self._case.home_of(self.fingerprint) is not None  # it was moved this very moment
         silences = fold_silences(trigger.joined[SILENCES])
         door = Door(fold_doorstep(events), facts.policy, lambda: silences, now=trigger.now)
-        self.state = DoorState(history, self._case, door)
+        self.state = DoorState(history, self._case, door, self.fingerprint, self._related)
+        self._trigger = trigger
         self._now = trigger.now
         self._facts = facts
 
@@ -112,7 +129,7 @@ class _Again:
             uncovered = [s for s in door.doorstep.waiting.values() if door.silence_of(s) is None]
             joined = [self._attach(signal, "new_kind") for signal in uncovered]
             return [self.record(why, "attached", reason), *joined] if joined else []
-        first, *others = sorted(door.doorstep.waiting.values(), key=lambda signal: signal.fired_at, reverse=True)
+        first, *others = newest_first(door.doorstep.waiting)
         covering = door.silence_of(first)
         if covering is not None:
             recorded = self.record(why, "silenced", f"silence {covering.id} covers it", covering.id)
@@ -121,17 +138,22 @@ class _Again:
             applied = e.SilenceAppliedV1(silence_id=covering.id, fingerprint=self.fingerprint)
             return [recorded, On(silenced_stream(covering.id), applied)]
         quiet_for = quiet_for_s(state, self._now, self._facts.quiet_period_s)
-        disposition, opened = open_incident(
+        disposition, _, opened = open_incident(
             state,
             first,
             door.arrive(first),
             self.fingerprint,
             self._facts.new_incident_id,
             quiet_for,
+            now=self._now,
             admission=reason,
         )
         attached = [self._attach(signal, "new_kind") for signal in others if door.silence_of(signal) is None]
-        return [self.record(why, disposition, reason), opened, *attached]
+        return [
+            self.record(why, "attached" if disposition == "correlated" else disposition, reason),
+            *opened,
+            *attached,
+        ]
 
     def tell(self, name: str) -> list[Any]:
         """The open incident hears the alarm's state, if it knows another one."""
@@ -141,8 +163,18 @@ class _Again:
             return [self.record("flapping", "nothing")]
         if is_firing:
             return [self.record("flapping", "attached"), self._attach(signal, "state_change")]
-        cleared = e.SignalClearedV1(signal_name=name, cleared_at=signal.fired_at, reason=signal.reason)
+        cleared = e.SignalClearedV1(
+            signal_name=name, fingerprint=self.fingerprint, cleared_at=signal.fired_at, reason=signal.reason
+        )
         return [self.record("flapping", "cleared"), on_incident(self.state, cleared)]
+
+    def _related(self, signal: Signal) -> Related | None:
+        """As it was found before, if that incident is open still."""
+        related = self._facts.related
+        if related is None:
+            return None
+        case = fold(related.incident_id, self._trigger.joined[stream_id("incident", related.incident_id)])
+        return None if case.is_over else related
 
     def is_told_flapping(self, name: str) -> bool:
         return self._case is not None and name in self._case.flapping
@@ -160,8 +192,14 @@ class _Again:
         return On(stream_id("signal", self.fingerprint), event)
 
     def _attach(self, signal: Signal, why: Literal["new_kind", "state_change"]) -> On:
-        attached = e.SignalAttachedV1(signal=signal, why=why, occurrences=max(self.state.occurrences, 1))
+        attached = e.SignalAttachedV1(
+            signal=signal, fingerprint=self.fingerprint, why=why, occurrences=max(self.state.occurrences, 1)
+        )
         return on_incident(self.state, attached)
+
+
+def newest_first(waiting: Mapping[str, Signal]) -> list[Signal]:
+    return sorted(waiting.values(), key=lambda signal: signal.fired_at, reverse=True)
 
 
 def _silence_id(trigger: Trigger) -> str:

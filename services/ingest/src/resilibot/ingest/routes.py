@@ -1,4 +1,7 @@
-"""routes: incidents opened and closed by people. Who they are comes from their token, never from the body."""
+"""routes: incidents opened, closed, merged and split by people.
+
+Who they are comes from their token, never from the body.
+"""
 
 from typing import Annotated, Any
 
@@ -14,6 +17,7 @@ from resilibot.contracts.signal import ResourceRef, Severity, Signal
 from resilibot.ingest.fingerprint import fingerprint
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
+from resilibot.ingest.regroup_routes import add_regroup_routes
 from resilibot.ingest.senders import take_from_senders
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.silence_routes import add_silence_routes
@@ -140,6 +144,7 @@ def routes(ports: Ports, writer: Writer) -> ApiRouter:
 
     take_from_senders(router, ports)
     add_silence_routes(router, writer)
+    add_regroup_routes(router, ports, writer)
     return router
 
 

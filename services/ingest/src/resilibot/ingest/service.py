@@ -2,7 +2,7 @@
 
 from resilibot.contracts import events as e
 from resilibot.ingest import reconsider, silences
-from resilibot.ingest.release import close_after_quiet, quiet_timer, release_signal, signal_stream
+from resilibot.ingest.release import close_after_quiet, quiet_timer, release_signals, signal_streams
 from resilibot.runtime.access import Access
 from resilibot.runtime.service import Reaction, Service
 
@@ -16,6 +16,10 @@ SERVICE = Service(
             e.IncidentReopenedV1,
             e.IncidentClosedV1,
             e.SignalIgnoredV1,
+            e.IncidentMergedV1,
+            e.IncidentUnmergedV1,
+            e.SignalDetachedV1,
+            e.SignalGroupedV1,
             e.SignalReceivedV1,
             e.SignalReleasedV1,
             e.SubjectForgottenV1,
@@ -32,8 +36,9 @@ SERVICE = Service(
         }
     ),
     reactions={
-        e.IncidentResolvedV1: Reaction(release_signal, joins=signal_stream),
-        e.IncidentClosedV1: Reaction(release_signal, joins=signal_stream),
+        e.IncidentResolvedV1: Reaction(release_signals, joins=signal_streams),
+        e.IncidentClosedV1: Reaction(release_signals, joins=signal_streams),
+        e.IncidentMergedV1: Reaction(release_signals, joins=signal_streams),
         e.SilenceEndedV1: Reaction(silences.lift, joins=silences.lift_joins),
         e.SilenceLiftedV1: Reaction(silences.lift, joins=silences.lift_joins),
         e.SignalUnsilencedV1: Reaction(reconsider.unsilenced, reconsider.gather, joins_by_facts=reconsider.joins),
@@ -51,6 +56,9 @@ SERVICE = Service(
     routes={
         "POST /incidents": Access.RESPONDER,
         "POST /incidents/{incident_id}/close": Access.RESPONDER,
+        "POST /incidents/{incident_id}/merge": Access.RESPONDER,
+        "POST /incidents/{incident_id}/unmerge": Access.RESPONDER,
+        "POST /incidents/{incident_id}/split": Access.RESPONDER,
         "POST /erasures": Access.ADMIN,
         "POST /silences": Access.RESPONDER,
         "POST /silences/{silence_id}/end": Access.RESPONDER,

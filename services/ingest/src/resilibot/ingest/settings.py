@@ -33,3 +33,4 @@ class IngestSettings(BaseSettings):
     sns_topics: frozenset[str] = Field(
         default=frozenset(), description="ARNs of the SNS topics whose messages are taken over HTTP (a JSON list)"
     )
+    topology_file: str = Field(default="", description="TOML file that says which service calls which")

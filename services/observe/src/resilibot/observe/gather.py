@@ -81,6 +81,7 @@ class _Round:
         self._settings = ports.settings
         self._gaps: list[EvidenceGap] = []
         self._alarmed = _alarmed(case, signal, ports.settings.metric_period_s)
+        self._neighbours = _neighbours(case)
         self._service = signal.resource.service or ""
         self._troubled: list[tuple[datetime, datetime]] = []
 
@@ -183,7 +184,7 @@ class _Round:
                 period_s=one.metric.period_s,
                 dimensions=one.metric.dimensions,
                 is_alarm_metric=is_alarm,
-                component=_component(one.metric, self._signal),
+                component=self._neighbours.get(_watched(one.metric)) or _component(one.metric, self._signal),
                 baseline=summarise(healthy),
                 points=fresh[-POINTS[is_alarm] :],
                 threshold=one.metric.threshold if is_alarm else None,
@@ -273,6 +274,17 @@ def _alarmed(case: IncidentCase, signal: Signal, period_s: int) -> list[MetricRe
         for metric in metrics
     ]
     return [metric for number, metric in enumerate(scaled) if metric not in scaled[:number]]
+
+
+def _neighbours(case: IncidentCase) -> dict[str, str]:
+    """Whose the metrics are that alarms of other services watch, which belong to this incident too."""
+    own = case.own_signals
+    others = [s.signal for s in case.signals.values() if s not in own]
+    return {_watched(s.metric): s.resource.service or s.resource.name for s in others if s.metric is not None}
+
+
+def _watched(metric: MetricRef) -> str:
+    return f"{metric.namespace} {metric.name} {sorted(metric.dimensions.items())}"
 
 
 def _same(one: MetricRef, other: MetricRef) -> bool:

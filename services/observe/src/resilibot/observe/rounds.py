@@ -55,14 +55,17 @@ def next_look(case: IncidentCase, trigger: Trigger, max_rounds: int) -> Look | N
 
 
 def firing_signal(case: IncidentCase) -> Signal | None:
-    """The signal to look at: the one that fired last among those still firing, else the last known."""
-    summaries = sorted(case.signals.values(), key=lambda s: (s.is_firing, s.signal.fired_at))
+    """The signal to look at: the one that fired last among those still firing, else the last known.
+
+    Only of the service that the incident is about: a neighbour's alarm joins the incident, it does not take it over.
+    """
+    summaries = sorted(case.own_signals, key=lambda s: (s.is_firing, s.signal.fired_at))
     return summaries[-1].signal if summaries else None
 
 
 def metric_signal(case: IncidentCase) -> Signal | None:
     """Like firing_signal, but one that names a metric if any does."""
-    named = [s for s in case.signals.values() if s.signal.metric is not None]
+    named = [s for s in case.own_signals if s.signal.metric is not None]
     return max(named, key=lambda s: (s.is_firing, s.signal.fired_at)).signal if named else firing_signal(case)
 
 

@@ -10,7 +10,12 @@ LOOK = Reaction(decide, gather)
 SERVICE = Service(
     name="observe",
     emits=frozenset({e.EvidenceGatheredV1}),
-    reactions={e.IncidentOpenedV1: LOOK, e.IncidentReopenedV1: LOOK, e.InvestigationStartedV1: LOOK},
+    reactions={
+        e.IncidentOpenedV1: LOOK,
+        e.IncidentReopenedV1: LOOK,
+        e.IncidentUnmergedV1: LOOK,
+        e.InvestigationStartedV1: LOOK,
+    },
     timers={
         e.SignalAttachedV1: settle_if_new,
         e.SignalClearedV1: settle,

@@ -12,9 +12,10 @@ def settle(recorded: RecordedEvent, ports: Ports) -> list[After]:
 
 
 def settle_if_new(recorded: RecordedEvent, ports: Ports) -> list[After]:
-    """A further alarm fires, or one fires again: the picture may have changed. A mere repeat says nothing new."""
+    """A further alarm fires, or one fires again: the picture may have changed. A mere repeat says nothing new, and what
+    was correlated or merged is no reason for a second investigation."""
     event = recorded.event
-    is_new = isinstance(event, e.SignalAttachedV1) and event.why != "count"
+    is_new = isinstance(event, e.SignalAttachedV1) and event.why in ("new_kind", "state_change")
     return [After("settle", ports.settings.settle_s)] if is_new else []
 
 

@@ -177,6 +177,8 @@ def row(case: IncidentCase) -> dict[str, Any]:
         "outcome": case.diagnosis.outcome if case.diagnosis else None,
         "diagnosis": case.diagnosis.summary if case.diagnosis else None,
         "fingerprint": case.fingerprint,
+        "merged_into": case.merged_into,
+        "children": case.children,
         "opened_at": format_time(case.opened_at) if case.opened_at else None,
         "updated_at": format_time(case.updated_at) if case.updated_at else None,
         "resolved_at": format_time(case.resolved_at) if case.resolved_at else None,
@@ -187,8 +189,14 @@ def row(case: IncidentCase) -> dict[str, Any]:
 def case_state(case: IncidentCase) -> dict[str, Any]:
     """The whole case with what is derived from it. Evidence is told without its content: an item holds 400 KB."""
     told = case.model_dump(mode="json", exclude={"rounds": {"__all__": {"items": {"__all__": {"content"}}}}})
-    derived = {"status": case.status.value, "escalated": case.escalated, "duration_s": duration_s(case)}
-    return {**told, **derived, "investigation_state": case.investigation_state}
+    derived = {
+        "status": case.status.value,
+        "escalated": case.escalated,
+        "duration_s": duration_s(case),
+        "children": case.children,
+        "investigation_state": case.investigation_state,
+    }
+    return {**told, **derived}
 
 
 def duration_s(case: IncidentCase) -> float | None:

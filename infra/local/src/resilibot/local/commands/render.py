@@ -53,6 +53,7 @@ def case(case: Mapping[str, Any]) -> None:
         out.print(f"  [yellow]flapping[/yellow] {safe(', '.join(case['flapping']))}")
     for escalation in case["escalations"]:
         out.print(f"  [red]escalated[/red] {safe(escalation['reason'])}: {safe(escalation['detail'])}")
+    signals(case)
     for earlier in case["diagnoses"][:-1]:
         out.print(f"[dim]round {earlier['round']}: {earlier['outcome']}: {safe(earlier['summary'])}[/dim]")
     if case["diagnoses"]:
@@ -76,6 +77,22 @@ def case(case: Mapping[str, Any]) -> None:
     if case["resolution"]:
         out.print("\n[bold green]recovery[/bold green] " + safe(case["resolution"]["summary"]))
         findings(case["resolution"]["findings"], case)
+
+
+def signals(case: Mapping[str, Any]) -> None:
+    """What else belongs to it and why, and where it went."""
+    if case["merged_into"]:
+        out.print(f"  merged into {case['merged_into']}")
+    if case["split_from"]:
+        out.print(f"  split off {case['split_from']}")
+    for child in case["children"]:
+        out.print(f"  {child} was merged into this one")
+    for summary in case["signals"].values():
+        if summary["fingerprint"] == case["fingerprint"]:
+            continue
+        name, state = safe(summary["signal"]["name"]), "firing" if summary["is_firing"] else "clear"
+        why = summary["reason"] or f"came with {summary['merged_from']}"
+        out.print(f"  [bold]signal[/bold] {name} ({state}) {summary['fingerprint']}: {safe(why)}")
 
 
 def diagnosis(diagnosis: Mapping[str, Any], case: Mapping[str, Any]) -> None:

@@ -1,0 +1,36 @@
+"""homes: the incident that a fingerprint belongs to, after all merges and splits, and the one for a new signal."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from resilibot.contracts.case import IncidentCase
+from resilibot.contracts.envelope import stream_id
+from resilibot.contracts.signal import Signal
+from resilibot.ingest.attach import Related
+from resilibot.ingest.correlate import correlate, group_streams, members
+from resilibot.ingest.topology import Topology
+from resilibot.runtime.event_store.port import Stream
+from resilibot.runtime.folds import Folds
+
+
+def home_of(key: str, incident_id: str, current: Mapping[str, Stream], folds: Folds) -> IncidentCase:
+    """The incident that a fingerprint belongs to, after all merges and splits since it came to `incident_id`.
+
+    Each of them leads from the incident that has the fingerprint to another, and the last one there is leads nowhere,
+    so the way has an end. `current` loads what it does not hold.
+    """
+    case = folds.fold(current[stream_id("incident", incident_id)])
+    moved_to = case.home_of(key)
+    return home_of(key, moved_to, current, folds) if moved_to else case
+
+
+def relate(
+    signal: Signal, now: datetime, current: Mapping[str, Stream], topology: Topology, folds: Folds
+) -> Related | None:
+    """The open incident that the signal belongs to: that of the strongest relation whose incident is open still."""
+    groups = [current[name].events for name in group_streams(signal, now)]
+    for match in correlate(signal, members(groups), topology):
+        case = home_of(match.member.fingerprint, match.member.incident_id, current, folds)
+        if case.exists and not case.is_over:
+            return Related(case.incident_id, match.relation, match.reason)
+    return None
