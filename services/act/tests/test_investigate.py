@@ -146,6 +146,30 @@ def test_agreed_to_under_a_budget_it_waits_for_room_with_the_grant_in_hand() -> 
     assert (started.grant_id, asked.case.may_look) == (asked.request.grant_id, True)
 
 
+def test_room_that_comes_after_the_agreement_was_forged_over_starts_nothing_and_goes_to_the_next() -> None:
+    """Found by the simulation: it began with no genuine grant, for the person's own had been revoked meanwhile."""
+    act = replace(ports(), door=parse('{"budget": {"max_concurrent": 1}}'))
+    asked = Asked(SmallHouse([(SERVICE, act)], InMemoryEventStore()))
+    for name in ("b", "c"):
+        writer = Writer(asked.house.store, Service("ingest"), asked.house.clock)
+        origin = Origin(Actor(kind="service", id="ingest"), name)
+        queued = On(f"incident#{name}", opened().model_copy(update={"investigation": "queued"}))
+        writer.write([queued.stream], lambda _, queued=queued: [queued], origin)
+        asked.house.pump()
+        if name == "b":
+            asked.answer(yes=True)
+    forged = e.ApprovalGrantedV1(
+        grant_id=asked.request.grant_id,
+        arguments_hash=asked.request.arguments_hash,
+        approver=KIM,
+        mac=mac(b"another key", INCIDENT, asked.request, KIM),
+    )
+    asked.say(forged)
+    asked.house.advance(2000)
+    assert not asked.case.may_look
+    assert fold("c", asked.house.store.load("incident#c").events).may_look
+
+
 @pytest.mark.feature(10)
 @pytest.mark.parametrize("auto_approve", [False, True])
 def test_a_wish_for_auto_approval_is_a_fact_and_no_authority(auto_approve: bool) -> None:

@@ -11,6 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from resilibot.act.budget import BUDGET, HOUR_S, Spent, fold_budget
 from resilibot.act.gate import GateFacts
+from resilibot.act.grants import is_genuine
 from resilibot.act.ports import Ports
 from resilibot.contracts import events as e
 from resilibot.contracts.canonical import content_hash
@@ -102,23 +103,34 @@ def granted_joins(case: IncidentCase, trigger: Trigger) -> list[str]:
 
 
 def start_next(case: IncidentCase, trigger: Trigger, facts: GateFacts) -> Decision:
-    """A place was given to an incident that waited: it starts, or passes the place on because it is over."""
+    """A place was given to an incident that waited: it starts, or passes the place on.
+
+    It passes it on when it is over, or when the person's agreement that it rests on is no longer there: revoked, or
+    forged over.
+    """
     granted = trigger.event
     if not isinstance(granted, e.SlotGrantedV1):
         return []
     stream = stream_id("incident", granted.incident_id)
     waiting = fold(granted.incident_id, trigger.joined[stream])
     spent = _spent(trigger)
-    if waiting.is_over or not waiting.exists:
+    grant_id = _agreed(waiting, facts)
+    lacks_grant = waiting.investigation == "approval" and not waiting.may_look and grant_id is None
+    if waiting.is_over or not waiting.exists or lacks_grant:
         is_held = spent.place_of(granted.incident_id) == "held"
         return _free(spent, granted.incident_id, "over", trigger.now, facts) if is_held else []
     further = _grants(spent, trigger.now, facts)  # what one commit could not hold
     if waiting.may_look:
         return further  # it started with its grant
-    agreed = [a for a in waiting.current_approvals.values() if a.request.subject == INVESTIGATION]
-    grant_id = next((a.request.grant_id for a in agreed if a.state == "granted"), None)
     started = _started(waiting, trigger.now, grant_id)
     return [On(stream, started.model_copy(update={"basis": "budget"})), *further]
+
+
+def _agreed(case: IncidentCase, facts: GateFacts) -> str | None:
+    """The genuine grant by which a person agreed to this investigation, or None."""
+    asked = [a for a in case.current_approvals.values() if a.request.subject == INVESTIGATION]
+    given = (a for a in asked if a.state == "granted" and is_genuine(facts.grant_key, case.incident_id, a))
+    return next((approval.request.grant_id for approval in given), None)
 
 
 def slot_timers(recorded: RecordedEvent, ports: Any) -> list[After]:

@@ -59,7 +59,7 @@ SERVICE = Service(
         e.PlanProposedV1: Reaction(_and_released(gate_plan), gather, plan_targets, investigate.joins),
         e.ApprovalGrantedV1: Reaction(start_granted, gather, granted_targets, investigate.joins),
         e.NoRemedyFoundV1: Reaction(_and_released(escalate_without_remedy), gather, joins_by_facts=investigate.joins),
-        e.SlotGrantedV1: Reaction(investigate.start_next, investigate.gather, investigate.granted_joins),
+        e.SlotGrantedV1: Reaction(investigate.start_next, gather, investigate.granted_joins),
         e.IncidentMergedV1: Reaction(_and_released(revoke_merged), gather, joins_by_facts=investigate.joins),
         e.IncidentUnmergedV1: Reaction(investigate.consider, investigate.gather, joins_by_facts=investigate.joins),
     },
