@@ -23,7 +23,7 @@ REGRESSIONS = {
         6,
         ["answer_lost @ ResiliBot-RestartService #1", "refused @ ResiliBot-RestartService #2"],
     ),
-    "late_release_closes_the_door": (294, ["delay @ ingest IncidentResolved #1"]),
+    "late_release_closes_the_door": (4, ["delay @ ingest IncidentResolved #1"]),
     "call_without_deadline": (
         20192,
         [
