@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from resilibot.contracts import events as e
-from resilibot.contracts.case import IncidentCase, SignalSummary, Status, empty_case, evolve
+from resilibot.contracts.case import IncidentCase, Status, empty_case, evolve, signal_key
 from tests.simulation.run import Run
 from tests.simulation.scenario import THRESHOLD_S
 
@@ -85,9 +85,11 @@ def _held_back(run: Run, stream: str) -> Iterator[str]:
     last: dict[str, e.SignalReceivedV1] = {}
     counted: dict[str, list[datetime]] = {}
     flapping: set[str] = set()
+    looked_at_in: str | None = None  # the incident that was open when it was looked at again
     for recorded in run.events(stream):
         event, at = recorded.event, recorded.envelope.recorded_at
         if isinstance(event, e.SignalReconsideredV1):
+            looked_at_in = event.incident_id or looked_at_in
             if event.disposition in ("opened", "reopened"):
                 counted.clear()
             if event.disposition in ("opened", "reopened", "attached"):
@@ -113,8 +115,10 @@ def _held_back(run: Run, stream: str) -> Iterator[str]:
         last[name] = event
     for name, event in last.items():
         if event.signal.state == "ALARM" and event.held_by in ("silence", "flapping"):
-            known = run.case(f"incident#{event.incident_id}").signals if event.incident_id else {}
-            if name not in known or not known[name].is_firing:
+            home = event.incident_id or looked_at_in
+            known = run.case(f"incident#{home}").signals if home else {}
+            told = known.get(signal_key(stream.partition("#")[2], name))
+            if told is None or not told.is_firing:
                 yield f"{stream}: {name} fires, was held back by {event.held_by}, and is forgotten"
 
 
@@ -154,6 +158,7 @@ def _two_at_once(run: Run) -> Iterator[str]:
     Neither a fingerprint, nor two related services whose alarms opened incidents by themselves.
     """
     cases: dict[str, IncidentCase] = {}
+    joined: dict[str, datetime] = {}  # by fingerprint: when what it joined an incident with had fired
     for written in run.journal.written:
         opened = None
         for recorded in (event for append in written.appends for event in append.events):
@@ -165,10 +170,10 @@ def _two_at_once(run: Run) -> Iterator[str]:
         holders = Counter(fingerprint for case in live for fingerprint in case.fingerprints)
         yield from (f"{fingerprint} belongs to {n} live incidents" for fingerprint, n in holders.items() if n > 1)
         if opened is not None and opened.split_from is None and run.scenario.is_linked and len(live) > 1:
-            gaps = [_gap_s(opened, s) for case in live for s in case.signals.values()]
-            if any(0 < abs(gap_s) < SURELY_S for gap_s in gaps):
+            known = [joined[one] for case in live for one in case.fingerprints if one in joined]
+            gaps_s = [abs((opened.signal.fired_at - fired_at).total_seconds()) for fired_at in known]
+            if any(0 < gap_s < SURELY_S for gap_s in gaps_s):
                 yield f"{opened.signal.name} opens an incident beside the one that it is related to"
-
-
-def _gap_s(opened: e.IncidentOpenedV1, known: SignalSummary) -> float:
-    return (opened.signal.fired_at - known.signal.fired_at).total_seconds()
+        for recorded in (event for append in written.appends for event in append.events):
+            if isinstance(recorded.event, e.SignalGroupedV1):
+                joined[recorded.event.fingerprint] = recorded.event.fired_at
