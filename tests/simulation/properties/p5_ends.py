@@ -175,5 +175,8 @@ def _two_at_once(run: Run) -> Iterator[str]:
             if any(0 < gap_s < SURELY_S for gap_s in gaps_s):
                 yield f"{opened.signal.name} opens an incident beside the one that it is related to"
         for recorded in (event for append in written.appends for event in append.events):
-            if isinstance(recorded.event, e.SignalGroupedV1):
-                joined[recorded.event.fingerprint] = recorded.event.fired_at
+            event = recorded.event
+            is_first = isinstance(event, e.IncidentOpenedV1 | e.IncidentReopenedV1)
+            if is_first or (isinstance(event, e.SignalAttachedV1) and event.why == "correlated"):
+                fingerprint = event.fingerprint or cases[recorded.stream].fingerprint
+                joined[fingerprint] = event.signal.fired_at
