@@ -89,7 +89,12 @@ def test_two_alarms_for_the_same_thing_are_one_incident(house: House) -> None:
     until(lambda: house.incidents_of("ledger") and house.incidents_of("elsewhere"), 15, "both incidents")
     (row,) = house.incidents_of("ledger")
     names = {"ledger-failures", "ledger-latency"}
-    until(lambda: set(house.api.get(f"/incidents/{row['incident_id']}")["signals"]) == names, 10, "both signals")
+
+    def told() -> set[str]:
+        case = house.api.get(f"/incidents/{row['incident_id']}")
+        return {summary["signal"]["name"] for summary in case["signals"].values()}
+
+    until(lambda: told() == names, 10, "both signals")
     assert len(house.incidents_of("ledger")) == 1
 
 

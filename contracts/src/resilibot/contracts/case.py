@@ -208,7 +208,7 @@ class IncidentCase(Value):
 
     def home_of(self, fingerprint: str) -> str | None:
         """The incident to which people moved the signals of a fingerprint that came here; None: they stayed."""
-        return self.merged_into or self.moved.get(fingerprint)
+        return self.moved.get(fingerprint) or self.merged_into  # what was split off before a merge is not there
 
     def evidence(self) -> dict[str, EvidenceItem]:
         """All evidence of all rounds by id."""
@@ -319,7 +319,7 @@ def _(event: e.IncidentMergedV1, case: IncidentCase, recorded: RecordedEvent) ->
 
 @_apply.register
 def _(event: e.IncidentUnmergedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
-    return _with(_fresh_episode(case, recorded), merged_into=None)
+    return _with(_fresh_episode(case, recorded), merged_into=None, investigation_started=None)
 
 
 @_apply.register

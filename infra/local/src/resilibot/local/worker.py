@@ -28,6 +28,7 @@ ASKED_ABREAST = 5  # further receives at a time
 GATHER_S = 2.0  # longest time to gather a larger batch: less than visibility, which runs from the first receive
 POLL_S = 5  # long poll; also the longest wait for a worker to notice that it shall stop
 STORM_VISIBILITY = 3  # times as long for what a large batch adds to its first ten, so that it needs few heartbeats
+STORM_BYTES = 16_000_000  # of one large batch: what is more waits its turn
 HEARTBEAT_S = 3  # visibility is 10 s: a killed worker's group waits seconds, not minutes
 ERROR_PAUSE_S = 0.5
 LOOK_S = 20  # between two looks for stuck streams
@@ -61,6 +62,8 @@ class Poller:
         deadline = time.monotonic() + GATHER_S
         asked = 1
         while len(received) == asked * BATCH and len(messages) < self._at_once and time.monotonic() < deadline:
+            if sum(len(message["Body"]) for message in messages) > STORM_BYTES:
+                break
             asked = min(ASKED_ABREAST, (self._at_once - len(messages)) // BATCH)
             longer = [self._visibility_s * STORM_VISIBILITY] * asked
             received = [message for part in self._pool.map(self._ask, [0] * asked, longer) for message in part]

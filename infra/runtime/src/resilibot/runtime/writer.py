@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ class Origin:
     traceparent: str | None = None
 
 
-Decide = Callable[[Mapping[str, Stream]], Sequence[On]]
+Decide = Callable[[MutableMapping[str, Stream]], Sequence[On]]
 
 
 def new_id(at: datetime) -> str:

@@ -92,7 +92,8 @@ def released(case: IncidentCase, trigger: Trigger, facts: GateFacts) -> list[On]
     spent = _spent(trigger)
     if spent.place_of(case.incident_id) != "held":
         return []
-    cost = sum((Decimal(diagnosis.reasoner.cost_usd) for diagnosis in case.diagnoses), Decimal(0))
+    own = [d for d in case.diagnoses if d.round > case.episode_round]
+    cost = sum((Decimal(diagnosis.reasoner.cost_usd) for diagnosis in own), Decimal(0))
     return _free(spent, case.incident_id, "verdict", trigger.now, facts, str(cost))
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import RecordedEvent, stream_id
-from resilibot.contracts.signal import ResourceRef, Signal
+from resilibot.contracts.signal import Signal
 from resilibot.ingest.topology import Topology
 
 # The tags that correlation reads: what names one change, and what keeps two worlds apart.
@@ -102,7 +102,7 @@ def _related(signal: Signal, member: e.SignalGroupedV1, topology: Topology) -> M
     gap_s = _gap_s(signal, member)
     when = f"{abs(gap_s):.0f} s {'after' if gap_s >= 0 else 'before'} {member.signal_name}"
     one, other = signal.resource, member.resource
-    if _is_same_resource(one, other) and abs(gap_s) <= RESOURCE_S:
+    if _is_same_resource(signal, member) and abs(gap_s) <= RESOURCE_S:
         return Match(member, "resource", _say(f"resource: both are about {one.arn or one.name}; {when}"))
     if not _may_share(_told(signal), member.labels):
         return None
@@ -135,10 +135,15 @@ def _neighbours(mine: str, theirs: str, gap_s: float, topology: Topology) -> str
     return None
 
 
-def _is_same_resource(one: ResourceRef, other: ResourceRef) -> bool:
+def _is_same_resource(signal: Signal, member: e.SignalGroupedV1) -> bool:
+    """A sender that names no resource has its alarm's name there: that is no resource, and says nothing."""
+    one, other = signal.resource, member.resource
     if one.arn and other.arn:
         return one.arn == other.arn
-    return bool(one.name) and (one.account, one.region, one.name) == (other.account, other.region, other.name)
+    if not one.account and not one.region:
+        return False
+    is_named = one.name != signal.name and other.name != member.signal_name
+    return is_named and (one.account, one.region, one.name) == (other.account, other.region, other.name)
 
 
 def _told(signal: Signal) -> dict[str, str]:

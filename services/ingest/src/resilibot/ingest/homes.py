@@ -5,7 +5,7 @@ from datetime import datetime
 
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import stream_id
-from resilibot.contracts.signal import Signal
+from resilibot.contracts.signal import Severity, Signal
 from resilibot.ingest.attach import Related
 from resilibot.ingest.correlate import correlate, group_streams, members
 from resilibot.ingest.topology import Topology
@@ -31,6 +31,17 @@ def relate(
     groups = [current[name].events for name in group_streams(signal, now)]
     for match in correlate(signal, members(groups), topology):
         case = home_of(match.member.fingerprint, match.member.incident_id, current, folds)
-        if case.exists and not case.is_over:
+        if case.exists and not case.is_over and not _would_be_hidden(signal, case, match.relation):
             return Related(case.incident_id, match.relation, match.reason)
     return None
+
+
+def _would_be_hidden(signal: Signal, case: IncidentCase, relation: str) -> bool:
+    """Nobody looks, and nobody is told, when a signal joins: so what is graver, or what joins an incident in which
+    nothing was found, has one of its own, unless it is about the very same thing.
+    """
+    if relation in ("resource", "service"):
+        return False
+    nothing_found = case.diagnosis is not None and case.diagnosis.outcome == "no_fault"
+    order = list(Severity)
+    return nothing_found or order.index(signal.severity) > order.index(case.severity)

@@ -1,7 +1,7 @@
 """intake: what comes to the door, read by its source, grouped by what it is about, one commit per group and batch."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
@@ -13,6 +13,7 @@ from resilibot.contracts.signal import RawRef, Signal
 from resilibot.ingest.admit import Door, fold_doorstep
 from resilibot.ingest.arrival import unpack
 from resilibot.ingest.attach import Related, decide_signals, fold_signals
+from resilibot.ingest.correlate import group_streams
 from resilibot.ingest.fingerprint import fingerprint
 from resilibot.ingest.homes import home_of, relate
 from resilibot.ingest.kept import Kept
@@ -65,6 +66,7 @@ class Intake:
         self._ignored: dict[str, Stream] = {}  # by source, the stream of its day as last seen: saves reading it again
         self._signals = SignalMemory(writer.store)
         self._incidents = Recall(writer.store)
+        self._groups = Recall(writer.store)
         self._folds = Folds()
 
     @cached_property
@@ -141,7 +143,7 @@ class Intake:
             incident = stream_id("incident", remembered.history.incident_id)
             loaded[incident] = self._incidents.load(incident)
 
-        def decide(current: Mapping[str, Stream]) -> Sequence[On]:
+        def decide(current: MutableMapping[str, Stream]) -> Sequence[On]:
             stream = current[signal_stream]  # after a conflict it is another, and whole
             is_first = stream is loaded[signal_stream]
             history = remembered.history if is_first else fold_signals(stream.events)
@@ -181,7 +183,10 @@ class Intake:
                 self._ignored.pop(source, None)  # others write to it as well: read it the next time
         return written
 
-    def _relate(self, signal: Signal, now: datetime, current: Mapping[str, Stream]) -> Related | None:
+    def _relate(self, signal: Signal, now: datetime, current: MutableMapping[str, Stream]) -> Related | None:
+        for name in group_streams(signal, now):
+            if name not in current:
+                current[name] = self._groups.load(name)  # a long day's stream, of which little is new
         return relate(signal, now, current, self._ports.topology, self._folds)
 
     def _silences(self) -> dict[str, Silence]:

@@ -91,6 +91,9 @@ def split(case: IncidentCase, fingerprints: Sequence[str], new_incident_id: str,
         resource=signal.resource,
         fingerprint=first.fingerprint,
         signal=signal,
+        investigation=case.investigation,  # splitting is no way around a person, or around the budget
+        policy_version=case.policy_version,
+        auto_approve=case.auto_approve,
         split_from=case.incident_id,
         comment=comment,
     )

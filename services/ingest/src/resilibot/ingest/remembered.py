@@ -14,6 +14,7 @@ from resilibot.ingest.attach import SignalHistory, fold_signals
 from resilibot.runtime.event_store.port import EventStore, Stream
 
 KEPT_IDS = 100_000  # source ids over all streams, some 15 MB; a stream that was let go is folded anew
+KEPT_STREAMS = 2_000  # some 13 KB each, however few its ids
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class SignalMemory:
         self._forget(name)
         self._known[name] = known
         self._ids += len(known.history.seen)
-        while self._ids > self._kept_ids and len(self._known) > 1:
+        while (self._ids > self._kept_ids or len(self._known) > KEPT_STREAMS) and len(self._known) > 1:
             self._forget(next(iter(self._known)))
 
     def _forget(self, name: str) -> None:

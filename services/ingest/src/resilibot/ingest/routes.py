@@ -6,7 +6,7 @@ Who they are comes from their token, never from the body.
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from ulid import ULID
 
 from resilibot.contracts import events as e
@@ -37,7 +37,7 @@ class OpenIncident(BaseModel):
     service: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")
     severity: Severity = Severity.MEDIUM
     description: str = Field(default="", max_length=2048)
-    auto_approve: bool = Field(default=False, description="A wish, recorded as it is: policies may read it")
+    auto_approve: StrictBool = Field(default=False, description="A wish, recorded as it is: policies may read it")
 
 
 class Erasure(BaseModel):
@@ -86,7 +86,6 @@ ERASURE_EXAMPLES: Any = {"left": {"summary": "somebody who left", "value": {"sub
 
 def routes(ports: Ports, writer: Writer) -> ApiRouter:
     router = new_router(SERVICE.routes)
-    intake = Intake(ports, writer)
 
     @router.post("/incidents", returns=Opened)
     def open_incident(
@@ -99,6 +98,7 @@ def routes(ports: Ports, writer: Writer) -> ApiRouter:
         principal = router.principal
         signal = _manual_signal(body, ports, idempotency_key or str(ULID()))
         key = fingerprint(signal)
+        intake = Intake(ports, writer)  # one each: what it remembers is for one thread
         written = intake.accept(key, [signal], principal.actor, idempotency_key)
         opened = next((r for r in written if isinstance(r.event, e.IncidentOpenedV1)), None)
         if opened is not None:

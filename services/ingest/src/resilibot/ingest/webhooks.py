@@ -193,7 +193,7 @@ def _text(raw: bytes) -> str:
 
 
 def _moment(text: str) -> datetime:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 12):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10):
         raise NotProven("the timestamp is no number of seconds")
     return datetime.fromtimestamp(int(text), UTC)
 

@@ -37,6 +37,8 @@ class IncidentRow(Answer):
     outcome: str | None
     diagnosis: str | None
     fingerprint: str
+    merged_into: str | None
+    children: list[str]
     opened_at: datetime | None
     updated_at: datetime | None
     resolved_at: datetime | None
@@ -185,4 +187,5 @@ Case = create_model(
     escalated=(bool, ...),
     duration_s=(float | None, ...),
     investigation_state=(str | None, ...),
+    children=(list[str], ...),
 )

@@ -126,12 +126,12 @@ def routes(ports: Ports) -> ApiRouter:
         found: dict[str, Any] = _shown(ports, "targets", stream_id("target", name), at)
         return found
 
-    @router.get("/silences", returns=answers.Silences)
+    @router.get("/silences", returns=answers.Silences, refuses=(400, 422))
     def list_silences(at: At = None) -> dict[str, Any]:
         """Silences and maintenance windows: those that last, and the newest that ended."""
         return {"silences": _control(ports, "silences", at)["silences"]}
 
-    @router.get("/policies", returns=answers.Policies)
+    @router.get("/policies", returns=answers.Policies, refuses=(400, 422))
     def list_policies(at: At = None) -> dict[str, Any]:
         """The policies in force by scope (door, gate), with their content, as the log says."""
         return {"policies": _control(ports, "policy", at)["policies"]}

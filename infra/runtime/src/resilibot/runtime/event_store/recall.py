@@ -1,7 +1,7 @@
 """recall: what was read of a stream stays true, so a history that is looked at again and again is loaded once.
 
-Only for showing: decisions and audits read the store itself. What is kept was verified when it was read, and each
-later tail must continue its hash.
+What is decided upon it is appended only if the stream still ends there. What is kept was verified when it was read;
+each later tail must continue its hash.
 """
 
 import threading

@@ -145,7 +145,11 @@ class IssuedTokens:
     def _principal(self, claims: Mapping[str, Any]) -> Principal:
         person = claims.get(self._settings.oidc_person_claim)
         is_person = isinstance(person, str) and bool(person)
-        if is_person and self._settings.oidc_person_claim == "email" and claims.get("email_verified", True) is not True:
+        if (
+            is_person
+            and self._settings.oidc_person_claim == "email"
+            and claims.get("email_verified") not in (True, "true")
+        ):
             raise Unauthorised("the token is not accepted: its address is not verified")
         name = str(person if is_person else claims["sub"])
         if not name or len(name) > 256:
