@@ -68,6 +68,7 @@ def claims(**changes: Any) -> dict[str, Any]:
         "aud": AUDIENCE,
         "sub": "a1b2",
         "email": "ann@example.org",
+        "email_verified": True,
         "iat": now,
         "exp": now + timedelta(minutes=5),
         "roles": ["viewer", "approver"],
@@ -129,6 +130,7 @@ PAST, SOON = datetime.now(UTC) - timedelta(minutes=10), datetime.now(UTC) + time
         (lambda: token(nbf=SOON), "not yet valid"),
         (lambda: token(iat=SOON), "not yet valid"),
         (lambda: token(email_verified=False), "not verified"),
+        (lambda: token(email_verified=None), "not verified"),  # an issuer that says nothing verifies nothing
         (lambda: token(headers={"crit": ["exp"]}), "extension|critical|crit"),
         (lambda: token(rsa_key(), "RS512"), "algorithm"),
         (lambda: token(ec_key(), "ES256"), "algorithm"),  # the kid of an RSA key

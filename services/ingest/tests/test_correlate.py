@@ -31,6 +31,12 @@ def about(
     return base.model_copy(update={"resource": resource, "tags": tags})
 
 
+def nameless(alarm: str, after_s: float = 0, **tags: str) -> Signal:
+    """Of a sender that names no resource: its alarm's name stands there."""
+    resource = ResourceRef(account="", region="", name=alarm)
+    return about(None, after_s, alarm, **tags).model_copy(update={"resource": resource})
+
+
 def member(of: Signal) -> e.SignalGroupedV1:
     return grouped(of, f"fp {of.name}", "I1", "opened")
 
@@ -89,8 +95,23 @@ def test_a_relation_is_told_with_what_it_rests_on(one: Signal, other: Signal, re
         (about("payments", env="prod"), about("checkout", 42, stage="staging")),
         (about("unknown"), about("undeclared", 1)),
         (about("payments"), about("checkout", 42).model_copy(update={"source": "manual"})),
+        (nameless("JobFailed", job="invoices"), nameless("JobFailed", 60, job="thumbnails")),
+        (nameless("Watch", env="staging"), nameless("Watch", 60, env="production")),
     ],
-    ids=["apart", "late", "backwards", "far", "stale", "releases", "keys", "worlds", "undeclared", "manual"],
+    ids=[
+        "apart",
+        "late",
+        "backwards",
+        "far",
+        "stale",
+        "releases",
+        "keys",
+        "worlds",
+        "undeclared",
+        "manual",
+        "two jobs",
+        "two worlds",
+    ],
 )
 def test_what_is_not_related_stays_apart(one: Signal, other: Signal) -> None:
     assert related(one, other) is None

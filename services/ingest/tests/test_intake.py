@@ -59,9 +59,9 @@ class CountingStore(InMemoryEventStore):
         super().__init__()
         self.loads: list[str] = []
 
-    def load(self, stream: str) -> Stream:
+    def load(self, stream: str, *, after: int = 0, upto: int | None = None) -> Stream:
         self.loads.append(stream)
-        return super().load(stream)
+        return super().load(stream, after=after, upto=upto)
 
 
 class Door:

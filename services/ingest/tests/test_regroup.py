@@ -8,8 +8,10 @@ import pytest
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase, Status
 from resilibot.contracts.narrate import narrate_recorded
+from resilibot.contracts.signal import Severity
 from resilibot.ingest.fingerprint import fingerprint
 from resilibot.ingest.ports import Ports
+from resilibot.ingest.regroup import split
 from resilibot.ingest.routes import routes
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
@@ -179,6 +181,41 @@ def test_what_was_split_off_meanwhile_does_not_come_back_with_its_incident(desk:
     status, told = desk.ask("unmerge", child)
     assert (status, "has since gone to" in told["detail"]) == (409, True)
     assert answer["incident_id"] in {case.incident_id for case in desk.cases() if other in case.fingerprints}
+
+
+def test_what_was_split_off_before_a_merge_stays_where_it_went(desk: Desk) -> None:
+    desk.take(desk.alarm("s00"))
+    desk.take(desk.alarm("s01"))
+    desk.take(desk.alarm("search"))
+    child, parent = desk.cases()
+    _, other = child.fingerprints
+    _, answer = desk.ask("split", child, fingerprints=[other])
+    desk.ask("merge", child, into=parent.incident_id)
+    assert desk.take(desk.alarm("s01")) == ["counted"]
+    assert desk.take(desk.alarm("s01", "OK")) == ["cleared"]
+    apart = next(case for case in desk.cases() if case.incident_id == answer["incident_id"])
+    assert [summary.is_firing for summary in apart.signals.values()] == [False]
+    assert other not in desk.again(parent).fingerprints
+
+
+@pytest.mark.parametrize("investigation", ["approval", "queued"])
+def test_a_split_is_no_way_around_a_person_or_the_budget(desk: Desk, investigation: str) -> None:
+    desk.take(desk.alarm("s00"))
+    desk.take(desk.alarm("s01"))
+    (case,) = desk.cases()
+    waiting = case.model_copy(update={"investigation": investigation, "policy_version": "d1", "auto_approve": True})
+    opened = split(waiting, [case.fingerprints[1]], "new", "")[0].event
+    assert isinstance(opened, e.IncidentOpenedV1)
+    assert (opened.investigation, opened.policy_version, opened.auto_approve) == (investigation, "d1", True)
+
+
+def test_a_graver_alarm_of_a_neighbour_has_an_incident_of_its_own(desk: Desk) -> None:
+    """Nobody looks and nobody is told when a neighbour joins."""
+    desk.take(desk.alarm("s00"))
+    graver = desk.alarm("s01").model_copy(update={"severity": Severity.CRITICAL})
+    assert desk.take(graver) == ["opened"]
+    assert len(desk.cases()) == 2
+    assert desk.take(desk.alarm("s00", name="latency")) == ["attached"], "of the same thing it joins all the same"
 
 
 def test_what_cannot_be_split_is_refused(desk: Desk) -> None:

@@ -136,7 +136,7 @@ def test_the_window_is_five_minutes_either_way(name: str) -> None:
 
 
 @BY_TIME
-@pytest.mark.parametrize("stamp", ["0", "-1", "nan", "1e9", "9" * 400, "٣", f" {STAMP}", f"{STAMP}.0"])
+@pytest.mark.parametrize("stamp", ["0", "-1", "nan", "1e9", "9" * 400, "9" * 12, "٣", f" {STAMP}", f"{STAMP}.0"])
 def test_the_timestamp_cannot_be_changed_beside_the_signature(name: str, stamp: str) -> None:
     headers = {k: stamp if "timestamp" in k else v for k, v in signed()[name].items()}
     with pytest.raises(NotProven):
