@@ -4,7 +4,7 @@ No queue, no adversary (tests/simulation has both): each event is delivered once
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,6 +50,7 @@ class SmallHouse:
         *,
         service: str = "orders",
         message_id: str = "",
+        fired_s_ago: float = 0,
         is_pumped: bool = True,
     ) -> str:
         """One CloudWatch notification through the real intake, and all that follows. Returns the message id."""
@@ -58,7 +59,7 @@ class SmallHouse:
             "AlarmName": name,
             "NewStateValue": state,
             "NewStateReason": "threshold crossed",
-            "StateChangeTime": format_time(self.clock.now()),
+            "StateChangeTime": format_time(self.clock.now() - timedelta(seconds=fired_s_ago)),
             "AWSAccountId": "000000000000",
             "Region": "eu-west-1",
             "Trigger": {
@@ -102,7 +103,7 @@ class SmallHouse:
         for service, consumer in self._consumers:
             if event.type in service.subscribes():
                 for _ in range(self.redeliver):
-                    consumer.on_event(message)
+                    _retried(lambda consumer=consumer: consumer.on_event(message))
 
     def advance(self, seconds: float) -> None:
         """Time passes; each timer fires when it is due."""
@@ -139,3 +140,14 @@ class SmallHouse:
 
     def _count(self) -> int:
         return sum(head.version for head in self.store.heads())
+
+
+def _retried(handle: Callable[[], None]) -> None:
+    """What fails and may be tried again is delivered again, as by the queue."""
+    for _ in range(4):
+        try:
+            return handle()
+        except Exception as error:
+            if not getattr(error, "retryable", False):
+                raise
+    return handle()

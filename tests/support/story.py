@@ -250,7 +250,11 @@ SIGNAL_EVENTS: list[DomainEvent] = [
     ),
     e.SignalUnsilencedV1(silence_id=SILENCE),
     e.SignalReconsideredV1(
-        why="silence_over", disposition="opened", incident_id=INCIDENT, reason=f"silence {SILENCE} is over"
+        why="silence_over",
+        disposition="opened",
+        incident_id=INCIDENT,
+        reason=f"silence {SILENCE} is over",
+        let_in=["orders-errors"],
     ),
 ]
 IGNORED_EVENTS: list[DomainEvent] = [

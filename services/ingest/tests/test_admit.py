@@ -1,6 +1,7 @@
 """Admission: what is silenced or held is recorded with its reason, and opens when what held it back is over."""
 
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,16 +12,18 @@ from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase, SignalSummary, Status
 from resilibot.contracts.door_policy import DoorPolicy, parse
 from resilibot.contracts.envelope import Actor
-from resilibot.contracts.event import format_time
+from resilibot.contracts.event import DomainEvent, format_time
 from resilibot.contracts.matching import SilenceMatcher
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
 from resilibot.ingest.silence_routes import StartSilence
 from resilibot.ingest.silences import AT_ONCE, SILENCES, end, silenced_stream
+from resilibot.ingest.topology import Node, Topology
 from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
+from resilibot.runtime.event_store.port import Append, Timer
 from resilibot.runtime.service import On
 from resilibot.runtime.testing import NOON
 from resilibot.runtime.writer import Origin
@@ -31,9 +34,34 @@ PERSON = Origin(Actor(kind="person", id="ana@example.org"))
 RESOLVED = next(event for event in INCIDENT_EVENTS if isinstance(event, e.IncidentResolvedV1))
 
 
+CALLS = Topology(services=(Node(name="web", depends_on=("orders",)), Node(name="orders")))
+
+
+class Racing(InMemoryEventStore):
+    """Just before the first append of such an event, somebody else does something."""
+
+    def __init__(self, before: type[DomainEvent] = DomainEvent) -> None:
+        super().__init__()
+        self.during: Callable[[], object] | None = None
+        self._before = before
+
+    def append(self, appends: Sequence[Append], timers: Sequence[Timer] = ()) -> None:
+        if self.during and any(isinstance(event.event, self._before) for one in appends for event in one.events):
+            during, self.during = self.during, None
+            during()
+        super().append(appends, timers)
+
+
 def ingest(policy: str = "{}", *, redeliver: int = 1, store: InMemoryEventStore | None = None) -> SmallHouse:
     store, clock = store or InMemoryEventStore(), ManualClock(NOON)
-    ports = Ports(IngestSettings(quiet_period_s=900), clock, InMemoryBlobStore(), policy=parse(policy), history=store)
+    ports = Ports(
+        IngestSettings(quiet_period_s=900),
+        clock,
+        InMemoryBlobStore(),
+        policy=parse(policy),
+        history=store,
+        topology=CALLS,
+    )
     return SmallHouse([(SERVICE, ports)], store, clock, redeliver=redeliver)
 
 
@@ -212,7 +240,7 @@ class TestSilences:
         house.alarm()
         end_by_hand(house, first)
         assert house.cases() == []
-        assert [event.silence_id for event in house.events(e.SignalReconsideredV1)] == [long]
+        assert [event.silences for event in house.events(e.SignalReconsideredV1)] == [[long]]
         house.advance(501)
         assert len(house.cases()) == 1
 
@@ -242,16 +270,6 @@ class TestSilences:
 
     def test_an_alarm_that_races_with_the_end_is_not_forgotten(self) -> None:
         """The door has read the silence, and the silence ends before the door appends."""
-
-        class Racing(InMemoryEventStore):
-            during: Any = None
-
-            def append(self, appends: Any, timers: Any = ()) -> None:
-                during, self.during = self.during, None
-                if during:
-                    during()
-                super().append(appends, timers)
-
         store = Racing()
         house = ingest(store=store)
         name = silence(house)
@@ -259,6 +277,111 @@ class TestSilences:
         house.alarm()
         assert len(house.cases()) == 1
         assert dispositions(house) == ["opened"]
+
+    def test_an_ok_that_comes_late_does_not_take_what_fires_from_behind_the_silence(self) -> None:
+        house = ingest()
+        silence(house, lasts_s=600)
+        house.advance(100)
+        house.alarm()
+        house.alarm(state="OK", fired_s_ago=60)
+        assert dispositions(house) == ["silenced", "ignored"]
+        house.advance(600)
+        assert len(house.cases()) == 1
+
+    def test_an_older_alarm_does_not_make_a_late_ok_look_new(self) -> None:
+        house = ingest()
+        silence(house, lasts_s=600)
+        house.advance(100)
+        house.alarm()
+        house.alarm(fired_s_ago=60)
+        house.alarm(state="OK", fired_s_ago=30)
+        house.advance(600)
+        (case,) = house.cases()
+        assert alarms(case)["orders-errors"].signal.fired_at == NOON + timedelta(seconds=100)
+
+    @pytest.mark.parametrize("redeliver", [1, 3])
+    def test_of_two_alarms_each_is_let_in_when_no_silence_covers_it(self, redeliver: int) -> None:
+        """The older one waits for the silence that ends first; the newer one is held back further."""
+        house = ingest(redeliver=redeliver)
+        silence(house, lasts_s=300, name="orders-errors")
+        silence(house, lasts_s=900, name="orders-latency")
+        house.alarm("orders-errors")
+        house.advance(10)
+        house.alarm("orders-latency")
+        house.advance(300)
+        (case,) = house.cases()
+        assert set(alarms(case)) == {"orders-errors"}
+        house.advance(600)
+        (case,) = house.cases()
+        assert set(alarms(case)) == {"orders-errors", "orders-latency"}
+
+    def test_what_is_still_covered_waits_on_when_the_newest_is_let_in(self) -> None:
+        house = ingest()
+        silence(house, lasts_s=900, name="orders-latency")
+        silence(house, lasts_s=300, name="orders-errors")
+        house.alarm("orders-latency")
+        house.advance(10)
+        house.alarm("orders-errors")
+        house.advance(300)
+        (case,) = house.cases()
+        assert set(alarms(case)) == {"orders-errors"}
+        stream = f"incident#{case.incident_id}"
+        house.writers["ingest"].write([stream], lambda _: [On(stream, e.IncidentClosedV1(why="person"))], PERSON)
+        house.pump()
+        house.advance(600)
+        assert [set(alarms(case)) for case in house.cases()] == [{"orders-errors"}, {"orders-latency"}]
+        assert [event.let_in for event in house.events(e.SignalReconsideredV1)] == [
+            ["orders-errors"],
+            ["orders-latency"],
+        ]
+
+    def test_a_silence_that_covers_it_now_lets_it_into_the_open_incident_at_its_end(self) -> None:
+        house = ingest()
+        first = silence(house, lasts_s=900, name="orders-errors")
+        silence(house, lasts_s=600, name="orders-e*")
+        house.alarm("orders-errors")
+        house.alarm("orders-latency")
+        end_by_hand(house, first)
+        (case,) = house.cases()
+        assert set(alarms(case)) == {"orders-latency"}
+        house.advance(601)
+        (case,) = house.cases()
+        assert set(alarms(case)) == {"orders-latency", "orders-errors"}
+
+    def test_every_silence_that_goes_on_is_told_of_what_it_covers(self) -> None:
+        house = ingest()
+        first = silence(house, lasts_s=900)
+        errors = silence(house, lasts_s=300, name="orders-errors")
+        latency = silence(house, lasts_s=600, name="orders-latency")
+        house.alarm("orders-errors")
+        house.alarm("orders-latency")
+        end_by_hand(house, first)
+        (looked,) = house.events(e.SignalReconsideredV1)
+        assert (looked.disposition, set(looked.silences)) == ("silenced", {errors, latency})
+        house.advance(301)
+        assert [set(alarms(case)) for case in house.cases()] == [{"orders-errors"}]
+        house.advance(300)
+        assert [set(alarms(case)) for case in house.cases()] == [{"orders-errors", "orders-latency"}]
+
+    def test_an_incident_that_another_alarm_opens_at_that_very_moment_takes_it_in(self) -> None:
+        store = Racing(e.SignalReconsideredV1)
+        house = ingest(store=store)
+        name = silence(house, name="orders-errors")
+        house.alarm("orders-errors")
+        store.during = lambda: house.alarm("orders-latency", is_pumped=False)
+        end_by_hand(house, name)
+        (case,) = house.cases()
+        assert set(alarms(case)) == {"orders-latency", "orders-errors"}
+
+    def test_a_related_incident_that_opens_at_that_very_moment_takes_it_in(self) -> None:
+        store = Racing(e.SignalReconsideredV1)
+        house = ingest(store=store)
+        name = silence(house, name="orders-*")
+        house.alarm("orders-errors")
+        store.during = lambda: house.alarm("web-errors", service="web", is_pumped=False)
+        end_by_hand(house, name)
+        (case,) = house.cases()
+        assert len(case.fingerprints) == 2
 
     @pytest.mark.parametrize(
         ("body", "field"),
@@ -334,6 +457,31 @@ class TestFlapping:
         assert house.cases()[0].reopened == 1
         assert len(house.cases()) == 1
 
+    def test_what_waits_is_looked_at_again_when_another_incident_opens_at_that_very_moment(self) -> None:
+        store = Racing(e.SignalReconsideredV1)
+        house = ingest('{"flapping": {"changes": 3, "within_s": 100}}', store=store)
+        self.flap(house, 4)
+        stream = f"incident#{house.cases()[0].incident_id}"
+        house.writers["ingest"].write([stream], lambda _: [On(stream, e.IncidentClosedV1(why="person"))], PERSON)
+        house.pump()
+        self.flap(house, 1)
+        assert dispositions(house)[-1] == "held"
+        store.during = lambda: house.alarm("orders-latency", is_pumped=False)
+        house.advance(200)
+        assert store.during is None
+        assert set(alarms(house.cases()[-1])) == {"orders-latency", "orders-errors"}
+
+    def test_an_ok_that_comes_late_is_no_change_and_clears_nothing_after_the_window(self) -> None:
+        house = ingest('{"flapping": {"changes": 3, "within_s": 100}}')
+        self.flap(house, 3)  # ends with ALARM
+        house.advance(30)
+        house.alarm(state="OK", fired_s_ago=38)
+        assert dispositions(house)[-1] == "ignored"
+        house.advance(300)
+        assert house.events(e.FlappingDetectedV1) == []
+        assert len(house.events(e.SignalClearedV1)) == 1, "the one that came in time"
+        assert alarms(house.cases()[0])["orders-errors"].is_firing
+
     def test_alarms_of_one_resource_that_clear_together_do_not_flap(self) -> None:
         house = ingest()
         for state in ("ALARM", "OK"):
@@ -376,7 +524,12 @@ class TestPolicy:
 POLICY = """{"rules": [{"id": "n", "match": {"name": "a0"}, "threshold": {"occurrences": 2, "within_s": 50}}],
              "flapping": {"changes": 3, "within_s": 60}}"""
 STEP = st.one_of(
-    st.tuples(st.just("alarm"), st.integers(0, 2), st.sampled_from(["ALARM", "OK", "INSUFFICIENT_DATA"])),
+    st.tuples(
+        st.just("alarm"),
+        st.integers(0, 2),
+        st.sampled_from(["ALARM", "OK", "INSUFFICIENT_DATA"]),
+        st.sampled_from([0, 0, 40]),  # seconds ago
+    ),
     st.tuples(st.just("advance"), st.integers(1, 90)),
     st.tuples(st.just("silence"), st.integers(10, 200), st.sampled_from(["a*", "a1", "*"])),
     st.tuples(st.just("end")),
@@ -392,14 +545,15 @@ def test_every_signal_is_recorded_once_and_what_fires_in_the_end_has_an_incident
     """Whatever is silenced, held, ended and resolved: nothing is lost, and nothing that fires is forgotten."""
     house = ingest(POLICY, redeliver=redeliver)
     sent: list[str] = []
-    last: dict[str, str] = {}
+    last: dict[str, tuple[datetime, str]] = {}
     silences: list[str] = []
     for step in steps:
         if step[0] == "alarm":
             name, state = f"a{step[1]}", step[2]
-            sent.append(house.alarm(name, state, message_id=f"m{len(sent)}"))
-            if state != "INSUFFICIENT_DATA":
-                last[name] = state
+            fired_at = house.clock.now() - timedelta(seconds=step[3])
+            sent.append(house.alarm(name, state, message_id=f"m{len(sent)}", fired_s_ago=step[3]))
+            if state != "INSUFFICIENT_DATA" and (name not in last or last[name][0] <= fired_at):
+                last[name] = (fired_at, state)
         elif step[0] == "advance":
             house.advance(step[1])
         elif step[0] == "silence":
@@ -411,12 +565,12 @@ def test_every_signal_is_recorded_once_and_what_fires_in_the_end_has_an_incident
                 end_by_hand(house, still[0])
         elif step[0] == "resolve" and house.cases() and not house.cases()[-1].is_over:
             resolve(house)
-            last.clear()  # those that fired before belong to what is over
+            last = {name: (at, "over") for name, (at, _) in last.items()}  # what fired before belongs to what is over
     house.advance(1000)
     received = house.events(e.SignalReceivedV1)
     assert sorted(r.signal.source_id for r in received) == sorted(sent)
     open_cases = [case for case in house.cases() if not case.is_over]
     assert len(open_cases) <= 1, "one fingerprint, one open incident"
-    firing = {name for name, state in last.items() if state == "ALARM" and name != "a0"}
+    firing = {name for name, (_, state) in last.items() if state == "ALARM" and name != "a0"}
     known = {name for case in open_cases for name, one in alarms(case).items() if one.is_firing}
     assert firing <= known

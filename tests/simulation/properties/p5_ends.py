@@ -92,8 +92,7 @@ def _held_back(run: Run, stream: str) -> Iterator[str]:
             looked_at_in = event.incident_id or looked_at_in
             if event.disposition in ("opened", "reopened"):
                 counted.clear()
-            if event.disposition in ("opened", "reopened", "attached"):
-                last = {name: one for name, one in last.items() if one.held_by == "threshold"}
+            last = {name: one for name, one in last.items() if name not in event.let_in}
             if event.signal_name and not event.is_flapping:
                 flapping.discard(event.signal_name)
         if not isinstance(event, e.SignalReceivedV1) or event.signal.state == "INSUFFICIENT_DATA":

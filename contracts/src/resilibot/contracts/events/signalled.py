@@ -50,7 +50,8 @@ class SignalReconsideredV1(DomainEvent):
     disposition: Literal["opened", "reopened", "attached", "cleared", "silenced", "nothing"]
     incident_id: str | None
     reason: str = ""
-    silence_id: str | None = None  # another silence that still covers it
+    let_in: list[str] = Field(default_factory=list)  # the alarms that the incident took in; the others wait on
+    silences: list[str] = Field(default_factory=list)  # that still cover what waits on
     is_flapping: bool = False  # it still changes too often, and is looked at again after another window
 
 

@@ -38,24 +38,28 @@ class Doorstep:
         flapping = self.flapping
         if event.why == "flapping" and event.signal_name and not event.is_flapping:
             flapping = flapping - {event.signal_name}
-        is_in = event.disposition in ("opened", "reopened", "attached")
-        silences = self.silences | {event.silence_id} if event.silence_id else self.silences
+        silences = self.silences | set(event.silences)
         outside = {} if event.disposition in ("opened", "reopened") else self.outside
-        waiting = {} if is_in else self.waiting
+        waiting = {name: signal for name, signal in self.waiting.items() if name not in event.let_in}
         return replace(self, flapping=flapping, waiting=waiting, outside=outside, silences=silences)
 
     def _received(self, event: e.SignalReceivedV1, at: datetime) -> "Doorstep":
         signal, name = event.signal, event.signal.name
         states, changes = self.states, self.changes
+        before = states.get(name)
+        is_older = before is not None and before.fired_at > signal.fired_at
+        if before is not None and is_older and before.state != signal.state and event.disposition == "ignored":
+            return self  # it came late and says nothing of how the alarm stands
         if signal.state != "INSUFFICIENT_DATA":
-            states = {**states, name: signal}
+            if not is_older:
+                states = {**states, name: signal}
             if self._is_change(signal):
                 changes = {**changes, name: (*changes.get(name, ()), at)[-KEEP:]}
         waiting, outside = dict(self.waiting), dict(self.outside)
         if signal.state != "INSUFFICIENT_DATA":
             waiting.pop(name, None)
         if event.held_by in ("silence", "flapping") and signal.state == "ALARM":
-            waiting[name] = signal
+            waiting[name] = max(self.waiting.get(name, signal), signal, key=lambda one: one.fired_at)
         if event.disposition in ("silenced", "held") and signal.state == "ALARM":
             outside[name] = (*outside.get(name, ()), at)[-KEEP:]
         elif event.disposition in ("opened", "reopened"):
@@ -65,8 +69,11 @@ class Doorstep:
         return Doorstep(states, waiting, outside, changes, flapping, silences)
 
     def _is_change(self, signal: Signal) -> bool:
+        """Into another state than the last known one. What fired before that one came late and changes nothing."""
         before = self.states.get(signal.name)
-        return before is not None and signal.state != "INSUFFICIENT_DATA" and before.state != signal.state
+        if before is None or signal.state == "INSUFFICIENT_DATA":
+            return False
+        return before.state != signal.state and before.fired_at <= signal.fired_at
 
     def changes_with(self, signal: Signal, now: datetime, within_s: float) -> int:
         """Changes of the alarm's state within the window, the one that this signal is included."""

@@ -1,15 +1,15 @@
 """reconsider: what was held back is looked at again when what held it back is over. No new signal is needed. Pure."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ulid import ULID
 
 from resilibot.contracts import events as e
-from resilibot.contracts.case import IncidentCase, fold
+from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.door_policy import DoorPolicy
 from resilibot.contracts.envelope import RecordedEvent, stream_id
 from resilibot.contracts.signal import Signal
@@ -18,44 +18,49 @@ from resilibot.ingest.attach import DoorState, Related, fold_signals, on_inciden
 from resilibot.ingest.homes import home_of, relate
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.silences import SILENCES, fold_silences, silenced_stream
+from resilibot.ingest.topology import Topology
 from resilibot.runtime.event_store.loading import Loading
+from resilibot.runtime.event_store.port import Stream
 from resilibot.runtime.folds import Folds
 from resilibot.runtime.service import After, Decision, On, Trigger
 
 Why = Literal["silence_over", "flapping"]
 
 
+class MovedOn(Exception):
+    """What was gathered does not reach: something was opened, moved or closed this very moment. Gather anew."""
+
+    code: ClassVar[str] = "moved_on"
+    retryable: ClassVar[bool] = True
+
+
 @dataclass(frozen=True)
 class Held:
-    """The facts: the policy; the incident that the fingerprint came to last (None: none yet), and the one it belongs
-    to now, after merges and splits; the open incident that what waits is related to.
-    """
+    """The facts: the rules, and the streams from which the decision finds the home and the related incident."""
 
     policy: DoorPolicy
     quiet_period_s: float
-    incident_id: str | None
-    home_id: str | None
-    related: Related | None
+    topology: Topology
+    streams: tuple[str, ...]
     new_incident_id: str
 
 
 def gather(case: IncidentCase, trigger: Trigger, ports: Ports) -> Held:
+    """Walks to the home and to the related incident as the decision will, only to learn which streams that takes."""
     assert ports.history is not None  # noqa: S101  every composition gives one
     current, folds = Loading(ports.history), Folds()
     name = trigger.recorded.stream
     events = current[name].events
     known = fold_signals(events).incident_id
-    home = home_of(name.partition("#")[2], known, current, folds) if known else None
-    waiting = newest_first(fold_doorstep(events).waiting)
-    related = relate(waiting[0], trigger.now, current, ports.topology, folds) if waiting else None
-    home_id = home.incident_id if home else None
-    return Held(ports.policy, ports.settings.quiet_period_s, known, home_id, related, _incident_id(trigger))
+    if known:
+        home_of(name.partition("#")[2], known, current, folds)
+    for signal in fold_doorstep(events).waiting.values():
+        relate(signal, trigger.now, current, ports.topology, folds)
+    return Held(ports.policy, ports.settings.quiet_period_s, ports.topology, tuple(current), _incident_id(trigger))
 
 
 def joins(case: IncidentCase, trigger: Trigger, facts: Held) -> list[str]:
-    incidents = [facts.home_id, facts.related.incident_id if facts.related else None]
-    known = dict.fromkeys(stream_id("incident", incident_id) for incident_id in incidents if incident_id)
-    return [trigger.recorded.stream, SILENCES, *known]
+    return [trigger.recorded.stream, SILENCES, *facts.streams]
 
 
 def timer(recorded: RecordedEvent, ports: Any) -> list[After]:
@@ -67,21 +72,26 @@ def timer(recorded: RecordedEvent, ports: Any) -> list[After]:
 
 
 def unsilenced(case: IncidentCase, trigger: Trigger, facts: Held) -> Decision:
-    """The silence is over: what still fires opens, unless another silence covers it."""
+    """The silence is over: what still fires opens, unless another silence covers it. Raises MovedOn."""
     again = _Again(trigger, facts)
-    if again.is_stale or not again.state.door.doorstep.waiting:
+    if not again.state.door.doorstep.waiting:
         return []
     return again.let_in("silence_over", f"silence {_silence_id(trigger)} is over")
 
 
 def flapped(case: IncidentCase, trigger: Trigger, facts: Held) -> Decision:
     """A window has passed: tell the incident how things stand now, and go on if it still changes too often."""
-    again = _Again(trigger, facts)
+    try:
+        return _after_window(_Again(trigger, facts))
+    except MovedOn:
+        return [After("reconsider", 1)]  # an incident was opened this very moment: look at that one
+
+
+def _after_window(again: "_Again") -> Decision:
+    trigger = again.trigger
     received = trigger.event
     name = received.signal.name if isinstance(received, e.SignalReceivedV1) else ""
     door = again.state.door
-    if again.is_stale:
-        return [After("reconsider", 1)]  # an incident was opened this very moment: look at that one
     if name not in door.doorstep.flapping:
         return []
     flapping = door.arrive(door.doorstep.states[name]).ruling.flapping
@@ -103,57 +113,75 @@ def flapped(case: IncidentCase, trigger: Trigger, facts: Held) -> Decision:
     return decided
 
 
+class _Joined(dict[str, Stream]):
+    """The streams that were joined. To ask for another one is to ask for what nobody had seen yet."""
+
+    def __init__(self, joined: Mapping[str, tuple[RecordedEvent, ...]]) -> None:
+        super().__init__(
+            (name, Stream(name, events, events[-1].version, events[-1].hash) if events else Stream(name))
+            for name, events in joined.items()
+        )
+
+    def __missing__(self, name: str) -> Stream:
+        raise MovedOn(f"{name} was not gathered")
+
+
 class _Again:
-    """The fingerprint as it stands now, folded from what was joined."""
+    """The fingerprint as it stands now, folded from what was joined. Raises MovedOn, as do its methods."""
 
     def __init__(self, trigger: Trigger, facts: Held) -> None:
         events = trigger.joined[trigger.recorded.stream]
         history = fold_signals(events)
+        self.trigger = trigger
         self.fingerprint = trigger.recorded.stream.partition("#")[2]
-        self.is_stale = history.incident_id != facts.incident_id
+        self._current, self._folds = _Joined(trigger.joined), Folds()
         self._case = None
-        if facts.home_id and not self.is_stale:
-            self._case = fold(facts.home_id, trigger.joined[stream_id("incident", facts.home_id)])
-            self.is_stale = self._case.home_of(self.fingerprint) is not None  # it was moved this very moment
+        if history.incident_id:
+            self._case = home_of(self.fingerprint, history.incident_id, self._current, self._folds)
         silences = fold_silences(trigger.joined[SILENCES])
         door = Door(fold_doorstep(events), facts.policy, lambda: silences, now=trigger.now)
         self.state = DoorState(history, self._case, door, self.fingerprint, self._related)
-        self._trigger = trigger
-        self._now = trigger.now
         self._facts = facts
 
     def let_in(self, why: Why, reason: str) -> list[Any]:
-        """Open or reopen with the newest that waits, attach the rest; or say which silence covers it now."""
-        state, door = self.state, self.state.door
-        if state.open_id is not None:  # another alarm of the same resource opened it meanwhile
-            uncovered = [s for s in door.doorstep.waiting.values() if door.silence_of(s) is None]
-            joined = [self._attach(signal, "new_kind") for signal in uncovered]
-            return [self.record(why, "attached", reason), *joined] if joined else []
-        first, *others = newest_first(door.doorstep.waiting)
-        covering = door.silence_of(first)
-        if covering is not None:
-            recorded = self.record(why, "silenced", f"silence {covering.id} covers it", covering.id)
-            if covering.id in door.doorstep.silences:
-                return [recorded]
-            applied = e.SilenceAppliedV1(silence_id=covering.id, fingerprint=self.fingerprint)
-            return [recorded, On(silenced_stream(covering.id), applied)]
-        quiet_for = quiet_for_s(state, self._now, self._facts.quiet_period_s)
-        disposition, _, opened = open_incident(
-            state,
-            first,
-            door.arrive(first),
+        """What no silence covers any more opens, reopens or is attached; each silence that covers the rest learns it.
+
+        An open incident takes all of them, else the newest opens and the others are attached.
+        """
+        door = self.state.door
+        waiting = newest_first(door.doorstep.waiting)
+        covering = {signal.name: found.id for signal in waiting if (found := door.silence_of(signal)) is not None}
+        uncovered = [signal for signal in waiting if signal.name not in covering]
+        silences = list(dict.fromkeys(covering.values()))
+        applied = [
+            On(silenced_stream(name), e.SilenceAppliedV1(silence_id=name, fingerprint=self.fingerprint))
+            for name in silences
+            if name not in door.doorstep.silences
+        ]
+        if not uncovered:
+            covered = f"silence {', '.join(silences)} covers it"
+            return [self.record(why, "silenced", covered, silences=silences), *applied]
+        disposition, begun, others = "attached", list[On](), uncovered
+        if self.state.open_id is None:  # else another alarm of the same resource opened it meanwhile
+            disposition, begun = self._open(uncovered[0], reason)
+            others = uncovered[1:]
+        attached = [self._attach(signal, "new_kind") for signal in others]
+        names = [signal.name for signal in uncovered]
+        recorded = self.record(why, disposition, reason, let_in=names, silences=silences)
+        return [recorded, *begun, *attached, *applied]
+
+    def _open(self, signal: Signal, reason: str) -> tuple[str, list[On]]:
+        disposition, _, events = open_incident(
+            self.state,
+            signal,
+            self.state.door.arrive(signal),
             self.fingerprint,
             self._facts.new_incident_id,
-            quiet_for,
-            now=self._now,
+            quiet_for_s(self.state, self.trigger.now, self._facts.quiet_period_s),
+            now=self.trigger.now,
             admission=reason,
         )
-        attached = [self._attach(signal, "new_kind") for signal in others if door.silence_of(signal) is None]
-        return [
-            self.record(why, "attached" if disposition == "correlated" else disposition, reason),
-            *opened,
-            *attached,
-        ]
+        return "attached" if disposition == "correlated" else disposition, events
 
     def tell(self, name: str) -> list[Any]:
         """The open incident hears the alarm's state, if it knows another one."""
@@ -162,31 +190,30 @@ class _Again:
         if bool(self.state.firing.get(name)) == is_firing:
             return [self.record("flapping", "nothing")]
         if is_firing:
-            return [self.record("flapping", "attached"), self._attach(signal, "state_change")]
+            recorded = self.record("flapping", "attached", let_in=[name])
+            return [recorded, self._attach(signal, "state_change")]
         cleared = e.SignalClearedV1(
             signal_name=name, fingerprint=self.fingerprint, cleared_at=signal.fired_at, reason=signal.reason
         )
         return [self.record("flapping", "cleared"), on_incident(self.state, cleared)]
 
     def _related(self, signal: Signal) -> Related | None:
-        """As it was found before, if that incident is open still."""
-        related = self._facts.related
-        if related is None:
-            return None
-        case = fold(related.incident_id, self._trigger.joined[stream_id("incident", related.incident_id)])
-        return None if case.is_over else related
+        return relate(signal, self.trigger.now, self._current, self._facts.topology, self._folds)
 
     def is_told_flapping(self, name: str) -> bool:
         return self._case is not None and name in self._case.flapping
 
-    def record(self, why: Why, disposition: str, reason: str = "", silence_id: str | None = None) -> On:
+    def record(
+        self, why: Why, disposition: str, reason: str = "", *, let_in: Sequence[str] = (), silences: Sequence[str] = ()
+    ) -> On:
         event = e.SignalReconsideredV1.model_validate(
             {
                 "why": why,
                 "disposition": disposition,
                 "incident_id": self.state.open_id,
                 "reason": reason,
-                "silence_id": silence_id,
+                "let_in": list(let_in),
+                "silences": list(silences),
             }
         )
         return On(stream_id("signal", self.fingerprint), event)
