@@ -24,8 +24,8 @@ RATES: Mapping[str, float] = {  # chance at each place, times the intensity of t
     "delay": 0.06,  # a message comes late, others overtake it
     "reorder": 0.08,  # a worker takes another message than the oldest
     "lose": 0.03,  # a message never reaches its queue; a sweep repeats it
-    "refused": 0.08,  # the automation says no
-    "answer_lost": 0.15,  # the automation ran, but nobody heard
+    "refused": 0.15,  # the automation says no
+    "answer_lost": 0.2,  # the automation ran, but nobody heard
     "down": 0.1,  # the automation does not answer, and did nothing
     "endless": 0.02,  # an execution never ends
     "broken": 0.04,  # an execution ends in failure
