@@ -17,6 +17,8 @@ from resilibot.ingest.refuse import record
 from resilibot.ingest.routes import routes
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
+from resilibot.ingest.sources.sns import CertificateUnavailable
+from resilibot.ingest.webhooks import read_sources
 from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
@@ -59,9 +61,12 @@ class Sns:
         self.asked: list[str] = []
         self.confirmed: list[tuple[str, str]] = []
         self.is_down = False
+        self.has_no_certificate = False
 
     def pem(self, url: str) -> bytes:
         self.asked.append(url)
+        if self.has_no_certificate:
+            raise CertificateUnavailable(url)
         return certificate(key())
 
     def confirm(self, topic_arn: str, token: str) -> None:
@@ -282,3 +287,59 @@ def test_a_person_that_was_refused_is_sealed_in_the_log(doors: Doors) -> None:
 def test_what_only_looks_like_our_envelope_is_no_arrival() -> None:
     assert unpack('{"resilibot.webhook.v1":') is None
     assert unpack('{"Type": "Notification", "Message": "resilibot.webhook.v1"}') is None
+
+
+@pytest.mark.feature(83)
+@pytest.mark.parametrize("token", ["Bearer \ud800", "Basic \xfc"])
+def test_an_odd_header_is_refused_like_any_other(token: str) -> None:
+    doors = Doors(burst=3)
+    declared = {"scheme": "basic", "username": "u", "secrets": [KEY]}
+    doors.ports.sources()["basic"] = read_sources(json.dumps({"basic": declared}))["basic"]  # type: ignore[index]
+    for path in ("/webhooks/basic", "/webhooks/alertmanager"):
+        assert doors.post(path, ALARM, {"authorization": token})[0] in (401, 429)
+    assert [doors.post("/webhooks/basic", ALARM, {"authorization": token})[0] for _ in range(3)] == [401, 429, 429]
+    assert {reason for reason, _, _ in doors.refused()} == {"bad_signature", "rate_limited"}
+
+
+def test_the_certificate_must_be_of_the_topic_s_own_region(doors: Doors) -> None:
+    """Any region that somebody makes up would be looked for; SNS signs with the certificate of its own."""
+    for url in (
+        "https://sns.zz-nowhere-9.amazonaws.com/x.pem",
+        "https://sns.eu-west-2.amazonaws.com/x.pem",
+        "https://[",
+    ):
+        assert doors.post("/sns", json.dumps(message(SigningCertURL=url)).encode())[0] == 401
+    assert doors.sns.asked == []
+    assert doors.refused() == [("bad_signature", "POST /sns", 401)]
+
+
+@pytest.mark.feature(83)
+def test_strangers_make_us_fetch_certificates_only_so_often() -> None:
+    doors = Doors(burst=3)
+    doors.sns.has_no_certificate = True
+    url = "https://sns.eu-west-1.amazonaws.com/x.pem"
+    body = json.dumps(message(SigningCertURL=url)).encode()
+    assert [doors.post("/sns", body)[0] for _ in range(6)] == [503] * 3 + [429] * 3
+    assert len(doors.sns.asked) == 3
+    doors.clock.advance(61)
+    doors.refusals.flush()
+    assert {(reason, status) for reason, _, status in doors.refused()} == {
+        ("unauthenticated", 503),
+        ("rate_limited", 429),
+    }
+
+
+@pytest.mark.feature(83)
+@pytest.mark.parametrize("body", [b"[]", b'{"Type":"Notification"}', b"{"])
+def test_what_a_stranger_sends_that_cannot_be_read_is_limited(body: bytes) -> None:
+    doors = Doors(burst=3)
+    assert [doors.post("/sns", body)[0] for _ in range(5)] == [400] * 3 + [429] * 2
+    assert {reason for reason, _, _ in doors.refused()} == {"malformed", "rate_limited"}
+
+
+def test_sns_itself_is_not_taken_for_a_stranger() -> None:
+    doors = Doors(burst=3)
+    doors.post("/sns", b"[]")
+    statuses = [doors.post("/sns", json.dumps(message()).encode())[0] for _ in range(3)]
+    assert statuses == [202] * 3
+    assert [doors.post("/sns", b"[]")[0] for _ in range(3)] == [400, 400, 429]
