@@ -6,7 +6,7 @@ from datetime import datetime
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.envelope import stream_id
 from resilibot.contracts.signal import Severity, Signal
-from resilibot.ingest.attach import Related
+from resilibot.ingest.attach import Related, fold_signals
 from resilibot.ingest.correlate import correlate, group_streams, members
 from resilibot.ingest.topology import Topology
 from resilibot.runtime.event_store.port import Stream
@@ -22,6 +22,12 @@ def home_of(key: str, incident_id: str, current: Mapping[str, Stream], folds: Fo
     case = folds.fold(current[stream_id("incident", incident_id)])
     moved_to = case.home_of(key)
     return home_of(key, moved_to, current, folds) if moved_to else case
+
+
+def home_in(key: str, current: Mapping[str, Stream], folds: Folds) -> IncidentCase | None:
+    """The same, by what the fingerprint's own stream says that it came to last; None for one that nothing came of."""
+    came_to = fold_signals(current[stream_id("signal", key)].events).incident_id
+    return home_of(key, came_to, current, folds) if came_to else None
 
 
 def relate(
