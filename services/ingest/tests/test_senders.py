@@ -147,6 +147,30 @@ def test_a_signed_body_is_kept_to_the_byte_and_becomes_an_incident(doors: Doors)
     assert [event.title for event in doors.events(e.IncidentOpenedV1)] == ["orders-failures is in ALARM"]
 
 
+@pytest.mark.feature(3)
+def test_what_one_declared_source_says_is_not_of_another_of_the_same_form(doors: Doors) -> None:
+    """Two teams' senders count alike: with its own secret nobody clears the alarm of another."""
+    fine = ALARM.replace(b'"ALARM"', b'"OK"').replace(b"12:00:00.000", b"12:00:01.000")
+    token = {"authorization": f"Bearer {KEY}"}
+    assert doors.post("/webhooks/grafana", ALARM, signed(ALARM)["grafana"])[0] == 202
+    assert doors.post("/webhooks/alertmanager", fine, token)[0] == 202
+    assert doors.take_in() == []
+    assert [event.disposition for event in doors.events(e.SignalReceivedV1)] == ["opened", "ignored"]
+    assert [event.signal.door for event in doors.events(e.SignalReceivedV1)] == ["grafana", "alertmanager"]
+    assert doors.post("/webhooks/grafana", fine, signed(fine)["grafana"])[0] == 202
+    doors.take_in()
+    assert len(doors.events(e.SignalClearedV1)) == 1
+
+
+def test_a_source_named_after_its_sender_is_the_sender(doors: Doors) -> None:
+    """So what came by another door before it was declared stays the same thing."""
+    assert doors.post("/webhooks/cloudwatch", ALARM, signed(ALARM)["standard"])[0] == 202
+    doors.queue.messages.append(ALARM.decode().replace("ALARM", "OK"))
+    assert doors.take_in() == []
+    assert [event.signal.door for event in doors.events(e.SignalReceivedV1)] == ["", ""]
+    assert len(doors.events(e.SignalClearedV1)) == 1
+
+
 @pytest.mark.parametrize("name", ["grafana", "cloudwatch", "alertmanager"])
 def test_the_same_signed_request_twice_acts_once(doors: Doors, name: str) -> None:
     """Inside the window the door takes it again, since a sender without an answer must be able to; the log does not."""

@@ -102,7 +102,8 @@ class Intake:
         arrival = unpack(record["body"])
         raw, hint = (arrival.body, arrival.sender) if arrival else (record["body"], QUEUE)
         message_id = arrival.id if arrival else record["messageId"]
-        return raw, self._ports.read(raw, hint, received_at=sent_at, message_id=message_id)
+        items = self._ports.read(raw, hint, received_at=sent_at, message_id=message_id)
+        return raw, _through(arrival.door, items) if arrival and arrival.door else items
 
     def receive(self, raw: bytes | str, hint: str | None = None, *, message_id: str = "") -> Receipt:
         """One message by another door than the queue, recorded before this returns.
@@ -220,6 +221,10 @@ def _keyed(
             yield fingerprint(item), Arrived(item, kept, index)
         else:
             yield f"ignored-{item.source}-{item.received_at:%Y%m%d}", Arrived(item, kept, index)
+
+
+def _through(door: str, items: Sequence[Signal | Ignored | Refused]) -> list[Signal | Ignored | Refused]:
+    return [item.model_copy(update={"door": door}) if isinstance(item, Signal) else item for item in items]
 
 
 def _refused(items: Sequence[Signal | Ignored | Refused]) -> list[str]:

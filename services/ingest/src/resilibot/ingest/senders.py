@@ -59,7 +59,7 @@ def take_from_senders(router: ApiRouter, ports: Ports) -> None:
         raw = _raw(event.raw_event)
         sender, own_id = _proven(ports, source, {k.lower(): v for k, v in event.headers.items()}, raw)
         router.limit(f"source {source}", source)
-        return _keep(ports, sender, delivery_id(raw, own_id), raw)
+        return _keep(ports, sender, delivery_id(raw, own_id), raw, source)
 
     @router.post("/sns", returns=Accepted, status_code=202, openapi_extensions=SNS)
     def receive_sns() -> dict[str, Any]:
@@ -77,13 +77,13 @@ def take_from_senders(router: ApiRouter, ports: Ports) -> None:
         return {"accepted": True, "id": message["MessageId"]}
 
 
-def _keep(ports: Ports, sender: str, found: str, raw: bytes) -> dict[str, Any]:
+def _keep(ports: Ports, sender: str, found: str, raw: bytes, source: str = "") -> dict[str, Any]:
     if len(raw) > arrival.MOST_BYTES:
         raise TooLarge(f"body: more than {arrival.MOST_BYTES} bytes")
     if not raw.strip():
         raise BadRequest("body: empty")
     try:
-        ports.queue().put(arrival.pack(sender, found, raw))
+        ports.queue().put(arrival.pack(sender, found, raw, source))
     except QueueUnavailable as error:
         raise Unavailable("the intake queue does not answer: try again") from error
     return {"accepted": True, "id": found}
@@ -125,7 +125,7 @@ def _from_sns(ports: Ports, raw: bytes) -> SnsMessage:
 def _is_of_its_region(message: SnsMessage) -> bool:
     """SNS signs with the certificate of the topic's own region: others, made up or not, are not asked for theirs."""
     url, arn = message.get("SigningCertURL"), message["TopicArn"].split(":")
-    return is_certificate_url(url) and len(arn) == 6 and urlsplit(url).netloc.split(".")[1] == arn[3]
+    return is_certificate_url(url) and len(arn) == 6 and urlsplit(str(url)).netloc.split(".")[1] == arn[3]
 
 
 def _check_age(message: SnsMessage, now: datetime) -> None:
