@@ -15,7 +15,7 @@ from resilibot.ingest.arrival import unpack
 from resilibot.ingest.attach import Related, decide_signals, fold_signals
 from resilibot.ingest.correlate import group_streams
 from resilibot.ingest.fingerprint import fingerprint
-from resilibot.ingest.homes import home_of, relate
+from resilibot.ingest.homes import Groups, home_of, relate
 from resilibot.ingest.kept import Kept
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.rate import Rates
@@ -68,6 +68,7 @@ class Intake:
         self._incidents = Recall(writer.store)
         self._groups = Recall(writer.store)
         self._folds = Folds()
+        self._members = Groups()
 
     @cached_property
     def _rates(self) -> Rates:
@@ -190,7 +191,7 @@ class Intake:
         for name in group_streams(signal, now):
             if name not in current:
                 current[name] = self._groups.load(name)  # a long day's stream, of which little is new
-        return relate(signal, now, current, self._ports.topology, self._folds)
+        return relate(signal, now, current, self._ports.topology, self._folds, self._members)
 
     def _silences(self) -> dict[str, Silence]:
         """Read anew with each attempt, and only when a signal would open something.
