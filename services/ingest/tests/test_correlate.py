@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from resilibot.contracts import events as e
 from resilibot.contracts.signal import ResourceRef, Signal
 from resilibot.ingest.correlate import WINDOW_S, correlate, group_streams, grouped
+from resilibot.ingest.homes import Groups
 from resilibot.ingest.topology import Node, Topology, TopologyInvalid, read_topology
 from resilibot.runtime.testing import NOON
 from tests.support.story import signal
@@ -178,3 +181,53 @@ def test_a_declared_topology_may_have_circles(tmp_path: Path) -> None:
     assert topology.path("a", "b", 2) == ("a", "b")
     assert topology.path("a", "c", 2) is None
     assert read_topology("") == Topology()
+
+
+class Asked(Topology):
+    """Notes which resources are looked up."""
+
+    def node_of(self, resource: ResourceRef) -> str | None:
+        ASKED.append(resource.name)
+        return super().node_of(resource)
+
+
+ASKED: list[str] = []
+
+
+def test_of_a_long_day_only_the_window_costs_anything() -> None:
+    """Members outside it are passed over, and what the new signal is about is found out once."""
+    ASKED.clear()
+    old = [member(about("search", -WINDOW_S - n, f"old-{n}")) for n in range(1, 20)]
+    near = [member(about("search", -n, f"near-{n}")) for n in range(1, 4)]
+    found = correlate(about("search"), [*old, *near], Asked(services=TOPOLOGY.services))
+    assert [match.member.signal_name for match in found] == ["near-1", "near-2", "near-3"]
+    assert (ASKED.count("Shop search-errors"), len(ASKED)) == (1, 4)
+
+
+class Once:
+    """An event of a stream that counts how often it is read."""
+
+    def __init__(self, event: e.SignalGroupedV1) -> None:
+        self.hash = event.fingerprint
+        self._event = event
+        self.reads = 0
+
+    @property
+    def readable(self) -> e.SignalGroupedV1:
+        self.reads += 1
+        return self._event
+
+
+def stream_of(*events: Once) -> Any:
+    return SimpleNamespace(id="group#1:x", events=events, version=len(events), hash=events[-1].hash)
+
+
+def test_members_are_folded_on_from_where_they_were() -> None:
+    groups = Groups()
+    one, two = Once(member(about("search"))), Once(member(about("checkout")))
+    assert len(list(groups.members([stream_of(one)]))) == 1
+    assert list(groups.members([stream_of(one, two)])) == [one._event, two._event]
+    assert list(groups.members([stream_of(one, two)])) == [one._event, two._event]
+    assert (one.reads, two.reads) == (1, 1)
+    assert list(groups.members([stream_of(two)])) == [two._event], "another history is folded anew"
+    assert list(groups.members([stream_of(two), stream_of(one)])) == [two._event, one._event]

@@ -119,7 +119,7 @@ def test_what_is_ignored_is_recorded_once_by_day_and_source() -> None:
     door.intake = door.another()
     door.clock.advance(86_400)
     assert door.take(ec2("e-1"), ec2("e-3")) == [], "redelivered on the next day: the message was sent on the first"
-    stream = InMemoryEventStore.load(door.store, "signal#ignored-eventbridge-20261124")
+    stream = InMemoryEventStore.load(door.store, "signal#ignored-eventbridge-2026112412")
     assert [r.event.source_id for r in stream.events] == ["e-1", "e-2", "e-3"]
 
 
@@ -129,16 +129,29 @@ def test_two_workers_record_what_is_ignored_once() -> None:
     for number in range(6):
         door.intake = (first, second)[number % 2]
         assert door.take(ec2(f"e-{number}"), ec2("e-0"), first=number * 2) == []
-    stream = InMemoryEventStore.load(door.store, "signal#ignored-eventbridge-20261124")
+    stream = InMemoryEventStore.load(door.store, "signal#ignored-eventbridge-2026112412")
     assert [r.event.source_id for r in stream.events] == [f"e-{number}" for number in range(6)]
+
+
+def test_of_ignored_things_no_more_is_kept_than_their_ids_and_where_their_stream_ends() -> None:
+    door = Door()
+    for n in range(50):
+        assert door.take(ec2(f"e-{n}")) == []
+        assert door.take(ec2(f"e-{n}")) == []
+    (known,) = door.intake._ignored.values()
+    assert (len(known.stream.events), known.stream.version, len(known.seen)) == (1, 50, 50)
+    door.clock.advance(3600)
+    assert door.take(ec2("e-0"), sent_at="1795525200000") == []
+    (known,) = door.intake._ignored.values()
+    assert (known.stream.id, len(known.seen)) == ("signal#ignored-eventbridge-2026112413", 1)
 
 
 def test_a_storm_of_ignored_things_reads_its_stream_once() -> None:
     door = Door()
     for start in range(0, 200, 10):
         door.take(*(ec2(f"e-{number}") for number in range(start, start + 10)), first=start)
-    assert door.store.loads.count("signal#ignored-eventbridge-20261124") == 1
-    assert door.store.load("signal#ignored-eventbridge-20261124").version == 200
+    assert door.store.loads.count("signal#ignored-eventbridge-2026112412") == 1
+    assert door.store.load("signal#ignored-eventbridge-2026112412").version == 200
 
 
 def test_the_senders_own_bytes_are_kept_one_blob_per_batch() -> None:

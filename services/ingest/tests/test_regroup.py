@@ -7,6 +7,7 @@ import pytest
 
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase, Status
+from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.narrate import narrate_recorded
 from resilibot.contracts.signal import Severity
 from resilibot.ingest.fingerprint import fingerprint
@@ -20,6 +21,7 @@ from resilibot.runtime.writer import Writer
 from tests.support.door import Door, known
 from tests.support.story import INCIDENT_EVENTS, STEP
 
+from .test_admit import RESOLVED
 from .test_related import House
 
 
@@ -140,6 +142,24 @@ def test_what_cannot_be_merged_is_refused_with_its_reason(desk: Desk) -> None:
     desk.append(parent, e.IncidentClosedV1(why="person"))
     assert desk.ask("merge", child, into=parent.incident_id)[0] == 409
     assert desk.again(child).merged_into is None
+
+
+@pytest.mark.parametrize("ended", [e.IncidentClosedV1(why="person"), RESOLVED], ids=["closed", "resolved"])
+@pytest.mark.parametrize("is_live", [True, False])
+def test_an_incident_does_not_live_again_beside_the_one_that_its_signal_has_by_now(
+    desk: Desk, ended: DomainEvent, is_live: bool
+) -> None:
+    parent, child = desk.two()
+    assert desk.ask("merge", child, into=parent.incident_id)[0] == 200
+    desk.append(parent, ended)
+    desk.clock.advance(4000)
+    assert desk.take(desk.alarm("search")) == ["opened"]
+    new = desk.cases()[-1]
+    if not is_live:  # the next signal would find that one, and open a third
+        desk.append(new, e.IncidentClosedV1(why="person"))
+    status, told = desk.ask("unmerge", child)
+    assert (status, new.incident_id in told["detail"]) == (409, True), told
+    assert desk.again(child).is_over
 
 
 def test_no_circle_comes_about(desk: Desk) -> None:

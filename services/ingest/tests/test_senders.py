@@ -17,6 +17,8 @@ from resilibot.ingest.refuse import record
 from resilibot.ingest.routes import routes
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
+from resilibot.ingest.sources.sns import CertificateUnavailable
+from resilibot.ingest.webhooks import read_sources
 from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
@@ -59,9 +61,12 @@ class Sns:
         self.asked: list[str] = []
         self.confirmed: list[tuple[str, str]] = []
         self.is_down = False
+        self.has_no_certificate = False
 
     def pem(self, url: str) -> bytes:
         self.asked.append(url)
+        if self.has_no_certificate:
+            raise CertificateUnavailable(url)
         return certificate(key())
 
     def confirm(self, topic_arn: str, token: str) -> None:
@@ -140,6 +145,30 @@ def test_a_signed_body_is_kept_to_the_byte_and_becomes_an_incident(doors: Doors)
     assert (arrival.sender, arrival.body, arrival.id) == ("cloudwatch", ALARM, answer["id"])
     assert doors.take_in() == []
     assert [event.title for event in doors.events(e.IncidentOpenedV1)] == ["orders-failures is in ALARM"]
+
+
+@pytest.mark.feature(3)
+def test_what_one_declared_source_says_is_not_of_another_of_the_same_form(doors: Doors) -> None:
+    """Two teams' senders count alike: with its own secret nobody clears the alarm of another."""
+    fine = ALARM.replace(b'"ALARM"', b'"OK"').replace(b"12:00:00.000", b"12:00:01.000")
+    token = {"authorization": f"Bearer {KEY}"}
+    assert doors.post("/webhooks/grafana", ALARM, signed(ALARM)["grafana"])[0] == 202
+    assert doors.post("/webhooks/alertmanager", fine, token)[0] == 202
+    assert doors.take_in() == []
+    assert [event.disposition for event in doors.events(e.SignalReceivedV1)] == ["opened", "ignored"]
+    assert [event.signal.door for event in doors.events(e.SignalReceivedV1)] == ["grafana", "alertmanager"]
+    assert doors.post("/webhooks/grafana", fine, signed(fine)["grafana"])[0] == 202
+    doors.take_in()
+    assert len(doors.events(e.SignalClearedV1)) == 1
+
+
+def test_a_source_named_after_its_sender_is_the_sender(doors: Doors) -> None:
+    """So what came by another door before it was declared stays the same thing."""
+    assert doors.post("/webhooks/cloudwatch", ALARM, signed(ALARM)["standard"])[0] == 202
+    doors.queue.messages.append(ALARM.decode().replace("ALARM", "OK"))
+    assert doors.take_in() == []
+    assert [event.signal.door for event in doors.events(e.SignalReceivedV1)] == ["", ""]
+    assert len(doors.events(e.SignalClearedV1)) == 1
 
 
 @pytest.mark.parametrize("name", ["grafana", "cloudwatch", "alertmanager"])
@@ -282,3 +311,59 @@ def test_a_person_that_was_refused_is_sealed_in_the_log(doors: Doors) -> None:
 def test_what_only_looks_like_our_envelope_is_no_arrival() -> None:
     assert unpack('{"resilibot.webhook.v1":') is None
     assert unpack('{"Type": "Notification", "Message": "resilibot.webhook.v1"}') is None
+
+
+@pytest.mark.feature(83)
+@pytest.mark.parametrize("token", ["Bearer \ud800", "Basic \xfc"])
+def test_an_odd_header_is_refused_like_any_other(token: str) -> None:
+    doors = Doors(burst=3)
+    declared = {"scheme": "basic", "username": "u", "secrets": [KEY]}
+    doors.ports.sources()["basic"] = read_sources(json.dumps({"basic": declared}))["basic"]  # type: ignore[index]
+    for path in ("/webhooks/basic", "/webhooks/alertmanager"):
+        assert doors.post(path, ALARM, {"authorization": token})[0] in (401, 429)
+    assert [doors.post("/webhooks/basic", ALARM, {"authorization": token})[0] for _ in range(3)] == [401, 429, 429]
+    assert {reason for reason, _, _ in doors.refused()} == {"bad_signature", "rate_limited"}
+
+
+def test_the_certificate_must_be_of_the_topic_s_own_region(doors: Doors) -> None:
+    """Any region that somebody makes up would be looked for; SNS signs with the certificate of its own."""
+    for url in (
+        "https://sns.zz-nowhere-9.amazonaws.com/x.pem",
+        "https://sns.eu-west-2.amazonaws.com/x.pem",
+        "https://[",
+    ):
+        assert doors.post("/sns", json.dumps(message(SigningCertURL=url)).encode())[0] == 401
+    assert doors.sns.asked == []
+    assert doors.refused() == [("bad_signature", "POST /sns", 401)]
+
+
+@pytest.mark.feature(83)
+def test_strangers_make_us_fetch_certificates_only_so_often() -> None:
+    doors = Doors(burst=3)
+    doors.sns.has_no_certificate = True
+    url = "https://sns.eu-west-1.amazonaws.com/x.pem"
+    body = json.dumps(message(SigningCertURL=url)).encode()
+    assert [doors.post("/sns", body)[0] for _ in range(6)] == [503] * 3 + [429] * 3
+    assert len(doors.sns.asked) == 3
+    doors.clock.advance(61)
+    doors.refusals.flush()
+    assert {(reason, status) for reason, _, status in doors.refused()} == {
+        ("unauthenticated", 503),
+        ("rate_limited", 429),
+    }
+
+
+@pytest.mark.feature(83)
+@pytest.mark.parametrize("body", [b"[]", b'{"Type":"Notification"}', b"{"])
+def test_what_a_stranger_sends_that_cannot_be_read_is_limited(body: bytes) -> None:
+    doors = Doors(burst=3)
+    assert [doors.post("/sns", body)[0] for _ in range(5)] == [400] * 3 + [429] * 2
+    assert {reason for reason, _, _ in doors.refused()} == {"malformed", "rate_limited"}
+
+
+def test_sns_itself_is_not_taken_for_a_stranger() -> None:
+    doors = Doors(burst=3)
+    doors.post("/sns", b"[]")
+    statuses = [doors.post("/sns", json.dumps(message()).encode())[0] for _ in range(3)]
+    assert statuses == [202] * 3
+    assert [doors.post("/sns", b"[]")[0] for _ in range(3)] == [400, 400, 429]

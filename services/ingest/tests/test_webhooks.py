@@ -151,7 +151,16 @@ def test_while_a_secret_is_replaced_both_count() -> None:
         both.verify({"authorization": "Bearer"}, BODY, NOON)
 
 
-@pytest.mark.parametrize("credentials", ["", "!", "bmV3cmVsaWM=", "Og=="])
+@EACH
+@pytest.mark.parametrize("odd", ["\xfc", "\ud800", "Basic \xfc", "Bearer \ud800", "v1,\xfc", "v1,\ud800"])
+def test_a_header_in_no_encoding_proves_nothing(name: str, odd: str) -> None:
+    """Of each header in turn, whatever it is for."""
+    for header in signed()[name]:
+        with pytest.raises(NotProven):
+            PROOFS[name].verify({**signed()[name], header: odd}, BODY, NOON)
+
+
+@pytest.mark.parametrize("credentials", ["", "!", "\xfc", "bmV3cmVsaWM=", "Og=="])
 def test_basic_credentials_that_cannot_be_read_prove_nothing(credentials: str) -> None:
     with pytest.raises(NotProven):
         BASIC.verify({"authorization": f"Basic {credentials}"}, BODY, NOON)

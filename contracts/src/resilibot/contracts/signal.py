@@ -62,6 +62,7 @@ class Signal(Value):
     source_id: str
     name: str  # the alarm's name
     identity: str = ""  # what the sender tells its signals apart by, where that is not name and metric: its own key
+    door: str = Field(default="", max_length=64)  # the declared source, where it is not named after its sender
     state: SignalState
     title: str = Field(max_length=512)
     reason: str = Field(default="", max_length=2048)  # untrusted text

@@ -1,6 +1,7 @@
 """ingest, on `signal#<fingerprint>`: every accepted signal exactly once, and which incident it belongs to.
 
-What is well-formed but no signal stands on `signal#ignored-<source>-<yyyymmdd>`: by source and UTC day of its arrival.
+What is well-formed but no signal stands on `signal#ignored-<source>-<yyyymmddhh>`: by source and
+UTC hour of its arrival.
 """
 
 from typing import ClassVar, Literal

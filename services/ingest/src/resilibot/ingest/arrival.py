@@ -16,18 +16,25 @@ MOST_BYTES = 180_000  # of a body: in base64 and its envelope it fits into an SQ
 
 
 class Arrival(BaseModel):
-    """`sender`: whose form it has, for the parser; `id` the delivery's, the same when it is repeated."""
+    """`sender`: whose form it has, for the parser; `id` the delivery's, the same when it is repeated.
+
+    `door`: the source that was declared, where it has another name than its sender.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sender: str
     id: str = Field(min_length=1, max_length=256)
+    door: str = Field(default="", max_length=64)
     body: Base64Bytes  # SQS takes text only, and not every character of it
 
 
-def pack(sender: str, delivery_id: str, raw: bytes) -> str:
-    body = base64.b64encode(raw).decode()
-    return json.dumps({KEY: {"sender": sender, "id": delivery_id, "body": body}}, separators=(",", ":"))
+def pack(sender: str, delivery_id: str, raw: bytes, source: str = "") -> str:
+    """`source`: as it is declared; none for SNS."""
+    inside = {"sender": sender, "id": delivery_id, "body": base64.b64encode(raw).decode()}
+    if source not in ("", sender):
+        inside["door"] = source
+    return json.dumps({KEY: inside}, separators=(",", ":"))
 
 
 def unpack(message: str) -> Arrival | None:

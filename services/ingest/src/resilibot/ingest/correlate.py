@@ -55,22 +55,24 @@ def group_streams(signal: Signal, now: datetime) -> list[str]:
     return [stream_id("group", f"{scope}:{span}") for span in dict.fromkeys(spans)]
 
 
-def members(streams: Iterable[Sequence[RecordedEvent]]) -> list[e.SignalGroupedV1]:
-    """Where each fingerprint belongs that began to belong anywhere in these streams: its last word counts."""
-    last: dict[str, e.SignalGroupedV1] = {}
-    for events in streams:
-        for recorded in events:
-            event = recorded.readable
-            if isinstance(event, e.SignalGroupedV1):
-                last[event.fingerprint] = event
-    return list(last.values())
+def note_members(events: Iterable[RecordedEvent], last: dict[str, e.SignalGroupedV1]) -> None:
+    """Into `last`, where each fingerprint belongs that began to belong anywhere: its last word counts."""
+    for recorded in events:
+        event = recorded.readable
+        if isinstance(event, e.SignalGroupedV1):
+            last[event.fingerprint] = event
 
 
 def correlate(signal: Signal, among: Iterable[e.SignalGroupedV1], topology: Topology) -> list[Match]:
     """The signals of the window that this one is related to, the strongest relation and the nearest in time first."""
     if signal.source == "manual":
         return []  # a person says that it is an incident of its own
-    found = [match for member in among if (match := _related(signal, member, topology)) is not None]
+    new = _New(
+        signal, _first(_told(signal), ENVIRONMENTS), topology.node_of(signal.resource) or signal.resource.service
+    )
+    begins, ends = signal.fired_at - timedelta(seconds=WINDOW_S), signal.fired_at + timedelta(seconds=WINDOW_S)
+    near = (member for member in among if begins <= member.fired_at <= ends)  # of a bad day most are not
+    found = [match for member in near if (match := _related(new, member, topology)) is not None]
     return sorted(
         found,
         key=lambda m: (
@@ -97,26 +99,36 @@ def grouped(signal: Signal, fingerprint: str, incident_id: str, basis: e.Basis, 
     )
 
 
-def _related(signal: Signal, member: e.SignalGroupedV1, topology: Topology) -> Match | None:
+@dataclass(frozen=True)
+class _New:
+    """A new signal, and what is found out of it once: its environment, and the service that it is about."""
+
+    signal: Signal
+    environment: str | None
+    service: str | None
+
+
+def _related(new: _New, member: e.SignalGroupedV1, topology: Topology) -> Match | None:
     """The strongest relation of two signals, or None."""
+    signal = new.signal
     gap_s = _gap_s(signal, member)
     when = f"{abs(gap_s):.0f} s {'after' if gap_s >= 0 else 'before'} {member.signal_name}"
     one, other = signal.resource, member.resource
     if _is_same_resource(signal, member) and abs(gap_s) <= RESOURCE_S:
         return Match(member, "resource", _say(f"resource: both are about {one.arn or one.name}; {when}"))
-    if not _may_share(_told(signal), member.labels):
+    if not _may_share(new.environment, member.labels):
         return None
-    mine, theirs = topology.node_of(one) or one.service, topology.node_of(other) or other.service
+    mine, theirs = new.service, topology.node_of(other) or other.service
     if mine is not None and mine == theirs and abs(gap_s) <= SERVICE_S:
         where = "" if one.region == other.region else f", in {one.region} as in {other.region}"
         return Match(member, "service", _say(f"service: both are about {mine}{where}; {when}"))
-    change = _shared_change(signal.tags, member.labels)
+    change = _shared_change(signal.tags, member.labels) if member.labels else None
     if change and abs(gap_s) <= CHANGE_S:
         return Match(member, "change", _say(f"change: both carry {change}; {when}"))
     if _is_family(signal, member) and abs(gap_s) <= FAMILY_S:
         text = f"family: the same alarm in {one.region} as in {other.region}; {when}"
         return Match(member, "family", _say(text))
-    if mine is None or theirs is None:
+    if mine is None or theirs is None or not topology.services:
         return None
     way = _neighbours(mine, theirs, gap_s, topology)
     return Match(member, "neighbour", _say(f"neighbour: {way}; {when}")) if way else None
@@ -151,9 +163,9 @@ def _told(signal: Signal) -> dict[str, str]:
     return {**signal.tags, "environment": signal.environment} if signal.environment else signal.tags
 
 
-def _may_share(tags: dict[str, str], labels: dict[str, str]) -> bool:
+def _may_share(mine: str | None, labels: dict[str, str]) -> bool:
     """Production and staging do not share an incident; who does not say where it is may share with anyone."""
-    mine, theirs = _first(tags, ENVIRONMENTS), _first(labels, ENVIRONMENTS)
+    theirs = _first(labels, ENVIRONMENTS) if mine is not None and labels else None
     return mine is None or theirs is None or mine.lower() == theirs.lower()
 
 

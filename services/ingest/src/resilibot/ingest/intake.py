@@ -15,11 +15,11 @@ from resilibot.ingest.arrival import unpack
 from resilibot.ingest.attach import Related, decide_signals, fold_signals
 from resilibot.ingest.correlate import group_streams
 from resilibot.ingest.fingerprint import fingerprint
-from resilibot.ingest.homes import home_of, relate
+from resilibot.ingest.homes import Groups, home_of, relate
 from resilibot.ingest.kept import Kept
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.rate import Rates
-from resilibot.ingest.remembered import SignalMemory
+from resilibot.ingest.remembered import Noted, SignalMemory, ignored_ids
 from resilibot.ingest.silences import SILENCES, Silence, fold_silences
 from resilibot.ingest.sources import Ignored, MalformedSignal, Refused
 from resilibot.ingest.sources.fields import moment
@@ -63,11 +63,12 @@ class Intake:
     def __init__(self, ports: Ports, writer: Writer) -> None:
         self._ports = ports
         self._writer = writer
-        self._ignored: dict[str, Stream] = {}  # by source, the stream of its day as last seen: saves reading it again
+        self._ignored: dict[str, Noted] = {}  # by source, the stream of its hour as last seen: saves reading it again
         self._signals = SignalMemory(writer.store)
         self._incidents = Recall(writer.store)
         self._groups = Recall(writer.store)
         self._folds = Folds()
+        self._members = Groups()
 
     @cached_property
     def _rates(self) -> Rates:
@@ -102,7 +103,8 @@ class Intake:
         arrival = unpack(record["body"])
         raw, hint = (arrival.body, arrival.sender) if arrival else (record["body"], QUEUE)
         message_id = arrival.id if arrival else record["messageId"]
-        return raw, self._ports.read(raw, hint, received_at=sent_at, message_id=message_id)
+        items = self._ports.read(raw, hint, received_at=sent_at, message_id=message_id)
+        return raw, _through(arrival.door, items) if arrival and arrival.door else items
 
     def receive(self, raw: bytes | str, hint: str | None = None, *, message_id: str = "") -> Receipt:
         """One message by another door than the queue, recorded before this returns.
@@ -119,7 +121,7 @@ class Intake:
         return Receipt(tuple(recorded), tuple(_refused(items)))
 
     def _take(self, key: str, arrived: Sequence[Arrived]) -> list[RecordedEvent]:
-        """Record what came in under one key: signals of one fingerprint, or what is ignored of one source and day."""
+        """Record what came in under one key: signals of one fingerprint, or what is ignored of one source and hour."""
         recorded: list[RecordedEvent] = []
         for start in range(0, len(arrived), AT_ONCE):
             part = [(a.item, a.raw) for a in arrived[start : start + AT_ONCE]]
@@ -169,25 +171,27 @@ class Intake:
         """Record what nothing is done about, each source id once. Raises StoreError."""
         name, source = stream_id("signal", key), ignored[0][0].source
         known = self._ignored.get(source)
+        if known is None or known.stream.id != name:
+            known = self._ignored[source] = Noted.of(self._writer.store.load(name))
         written = self._writer.write(
             [name],
-            partial(_decide_ignored, name, ignored),
+            partial(_decide_ignored, known, ignored),
             Origin(Actor(kind="system", id=source)),
-            loaded={name: known} if known is not None and known.id == name else None,
+            loaded={name: known.stream},
         )
         if written:
-            before = known.events if known is not None and known.id == name else ()
-            if written[0].version == len(before) + 1:
-                self._ignored[source] = Stream(name, (*before, *written), written[-1].version, written[-1].hash)
+            further = known.went_on(written)
+            if further is not None:
+                self._ignored[source] = further
             else:
-                self._ignored.pop(source, None)  # others write to it as well: read it the next time
+                del self._ignored[source]  # others write to it as well: read it the next time
         return written
 
     def _relate(self, signal: Signal, now: datetime, current: MutableMapping[str, Stream]) -> Related | None:
         for name in group_streams(signal, now):
             if name not in current:
                 current[name] = self._groups.load(name)  # a long day's stream, of which little is new
-        return relate(signal, now, current, self._ports.topology, self._folds)
+        return relate(signal, now, current, self._ports.topology, self._folds, self._members)
 
     def _silences(self) -> dict[str, Silence]:
         """Read anew with each attempt, and only when a signal would open something.
@@ -198,10 +202,11 @@ class Intake:
 
 
 def _decide_ignored(
-    name: str, ignored: Sequence[tuple[Ignored, RawRef | None]], current: Mapping[str, Stream]
+    known: Noted, ignored: Sequence[tuple[Ignored, RawRef | None]], current: Mapping[str, Stream]
 ) -> Sequence[On]:
-    events = (recorded.readable for recorded in current[name].events)
-    seen = {event.source_id for event in events if isinstance(event, e.SignalIgnoredV1)}
+    name = known.stream.id
+    stream = current[name]  # after a conflict it is another, and whole
+    seen = known.seen if stream is known.stream else ignored_ids(stream.events)
     new = {item.source_id: (item, raw) for item, raw in ignored if item.source_id not in seen}
     return [
         On(name, e.SignalIgnoredV1(source=i.source, kind=i.kind, reason=i.reason, source_id=i.source_id, raw=raw))
@@ -219,7 +224,11 @@ def _keyed(
         if isinstance(item, Signal):
             yield fingerprint(item), Arrived(item, kept, index)
         else:
-            yield f"ignored-{item.source}-{item.received_at:%Y%m%d}", Arrived(item, kept, index)
+            yield f"ignored-{item.source}-{item.received_at:%Y%m%d%H}", Arrived(item, kept, index)
+
+
+def _through(door: str, items: Sequence[Signal | Ignored | Refused]) -> list[Signal | Ignored | Refused]:
+    return [item.model_copy(update={"door": door}) if isinstance(item, Signal) else item for item in items]
 
 
 def _refused(items: Sequence[Signal | Ignored | Refused]) -> list[str]:

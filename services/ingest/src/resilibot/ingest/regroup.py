@@ -1,10 +1,10 @@
 """regroup: people merge incidents, take a merge back, and split signals off. Pure.
 
 A fingerprint that moves leaves a trace in the incident it leaves, which leads to the one it goes to (`home_of`). No
-signal stream is touched, so a storm of repeats neither hinders a person nor loses its way.
+signal stream is written to, so a storm of repeats neither hinders a person nor loses its way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase, SignalSummary
@@ -44,8 +44,14 @@ def merge(child: IncidentCase, parent: IncidentCase, comment: str) -> list[On]:
     ]
 
 
-def unmerge(child: IncidentCase, parent: IncidentCase | None, comment: str) -> list[On]:
-    """The child lives again, with the signals that it brought, as they are by now. Raises RegroupRefused."""
+def unmerge(
+    child: IncidentCase, parent: IncidentCase | None, comment: str, home_of: Callable[[str], IncidentCase | None]
+) -> list[On]:
+    """The child lives again, with the signals that it brought, as they are by now. Raises RegroupRefused.
+
+    `home_of(fingerprint)`: where its next signal would go. After the parent's end that may be a later incident: two
+    for one fingerprint must not come about.
+    """
     _must_exist(child)
     if parent is None:
         raise RegroupRefused(409, f"{child.incident_id} is not merged into another incident")
@@ -57,6 +63,10 @@ def unmerge(child: IncidentCase, parent: IncidentCase | None, comment: str) -> l
     if child.fingerprint not in returning:
         gone = parent.home_of(child.fingerprint) or "another incident"
         raise RegroupRefused(409, f"the signal that opened {child.incident_id} has since gone to {gone}")
+    for one in returning:
+        home = home_of(one)
+        if home is not None and home.incident_id != parent.incident_id:
+            raise RegroupRefused(409, f"fingerprint {one} belongs to {home.incident_id} by now: look there")
     stay_away = [
         e.SignalDetachedV1(fingerprint=one, to=parent.home_of(one) or parent.incident_id, why="split", comment=comment)
         for one in child.fingerprints

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from resilibot.contracts import events as e
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.ingest.admit import Doorstep, fold_doorstep
 from resilibot.ingest.attach import SignalHistory, fold_signals
@@ -28,6 +29,31 @@ class Remembered:
     def stream(self, name: str) -> Stream:
         """The stream as a writer needs it: its end, to append after."""
         return Stream(name, (self.end,), self.end.version, self.end.hash) if self.end else Stream(name)
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Which source ids are on a stream of ignored things, and its end; no other event is kept."""
+
+    stream: Stream
+    seen: set[str]  # grows
+
+    @classmethod
+    def of(cls, whole: Stream) -> "Noted":
+        return cls(Stream(whole.id, whole.events[-1:], whole.version, whole.hash), ignored_ids(whole.events))
+
+    def went_on(self, appended: Sequence[RecordedEvent]) -> "Noted | None":
+        """None: others wrote to it in between."""
+        if appended[0].prev_hash != self.stream.hash:
+            return None
+        end = appended[-1]
+        self.seen.update(ignored_ids(appended))
+        return Noted(Stream(self.stream.id, (end,), end.version, end.hash), self.seen)
+
+
+def ignored_ids(events: Sequence[RecordedEvent]) -> set[str]:
+    readable = (recorded.readable for recorded in events)
+    return {event.source_id for event in readable if isinstance(event, e.SignalIgnoredV1)}
 
 
 class SignalMemory:

@@ -8,6 +8,7 @@ import binascii
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -19,6 +20,7 @@ from resilibot.ingest.sources.sns import (
     CertificateUnavailable,
     SnsMessage,
     confirm_subscription,
+    is_certificate_url,
     read_sns,
     verify_sns,
 )
@@ -57,13 +59,14 @@ def take_from_senders(router: ApiRouter, ports: Ports) -> None:
         raw = _raw(event.raw_event)
         sender, own_id = _proven(ports, source, {k.lower(): v for k, v in event.headers.items()}, raw)
         router.limit(f"source {source}", source)
-        return _keep(ports, sender, delivery_id(raw, own_id), raw)
+        return _keep(ports, sender, delivery_id(raw, own_id), raw, source)
 
     @router.post("/sns", returns=Accepted, status_code=202, openapi_extensions=SNS)
     def receive_sns() -> dict[str, Any]:
         """Take a message of a configured SNS topic, or confirm its subscription."""
         raw = _raw(router.current_event.raw_event)
-        message = _from_sns(ports, raw)
+        with router.as_stranger():
+            message = _from_sns(ports, raw)
         router.limit(f"topic {message['TopicArn']}", "sns")
         if message["Type"] == NOTIFICATION:
             return _keep(ports, "sns", message["MessageId"], raw)
@@ -74,13 +77,13 @@ def take_from_senders(router: ApiRouter, ports: Ports) -> None:
         return {"accepted": True, "id": message["MessageId"]}
 
 
-def _keep(ports: Ports, sender: str, found: str, raw: bytes) -> dict[str, Any]:
+def _keep(ports: Ports, sender: str, found: str, raw: bytes, source: str = "") -> dict[str, Any]:
     if len(raw) > arrival.MOST_BYTES:
         raise TooLarge(f"body: more than {arrival.MOST_BYTES} bytes")
     if not raw.strip():
         raise BadRequest("body: empty")
     try:
-        ports.queue().put(arrival.pack(sender, found, raw))
+        ports.queue().put(arrival.pack(sender, found, raw, source))
     except QueueUnavailable as error:
         raise Unavailable("the intake queue does not answer: try again") from error
     return {"accepted": True, "id": found}
@@ -105,17 +108,24 @@ def _from_sns(ports: Ports, raw: bytes) -> SnsMessage:
     """A message that SNS signed, of one of our topics: SNS signs for everybody's. Raises a ServiceError."""
     try:
         message = read_sns(raw)
-        if message["TopicArn"] not in ports.settings.sns_topics:  # before anything is fetched for it
+        is_ours = message["TopicArn"] in ports.settings.sns_topics
+        if not is_ours or not _is_of_its_region(message):  # before anything is fetched for it
             raise Unauthorised("the sender is not proven", "bad_signature", "sns")
         verify_sns(message, ports.certificates())
     except ForgedSignal as error:
         raise Unauthorised("the sender is not proven", "bad_signature", "sns") from error
     except MalformedSignal as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest(str(error), is_stranger=True) from error
     except CertificateUnavailable as error:
-        raise Unavailable("the certificate of SNS cannot be fetched: try again") from error
+        raise Unavailable("the certificate of SNS cannot be fetched: try again", is_stranger=True) from error
     _check_age(message, ports.clock.now())
     return message
+
+
+def _is_of_its_region(message: SnsMessage) -> bool:
+    """SNS signs with the certificate of the topic's own region: others, made up or not, are not asked for theirs."""
+    url, arn = message.get("SigningCertURL"), message["TopicArn"].split(":")
+    return is_certificate_url(url) and len(arn) == 6 and urlsplit(str(url)).netloc.split(".")[1] == arn[3]
 
 
 def _check_age(message: SnsMessage, now: datetime) -> None:
@@ -133,4 +143,4 @@ def _raw(event: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
     except (binascii.Error, UnicodeEncodeError):
-        raise BadRequest("body: cannot be decoded") from None
+        raise BadRequest("body: cannot be decoded", is_stranger=True) from None

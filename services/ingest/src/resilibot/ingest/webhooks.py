@@ -149,7 +149,7 @@ class Basic(_Scheme):
         scheme, _, credentials = _header(headers, "authorization").partition(" ")
         try:
             given = base64.b64decode(credentials.strip(), validate=True)
-        except binascii.Error:
+        except ValueError:  # beyond ASCII too
             raise NotProven("authorization: no base64") from None
         fits = [hmac.compare_digest(f"{self.username}:{secret}".encode(), given) for secret in self.secrets]
         if scheme.lower() != "basic" or not any(fits):
@@ -182,6 +182,10 @@ def _header(headers: Mapping[str, str], name: str) -> str:
     value = headers.get(name, "")
     if not value:
         raise NotProven(f"{name}: missing")
+    try:
+        value.encode()  # as each scheme does
+    except UnicodeEncodeError:
+        raise NotProven(f"{name}: a lone surrogate") from None
     return value
 
 

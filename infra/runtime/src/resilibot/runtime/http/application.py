@@ -6,7 +6,8 @@ Whoever is turned away is told to the log.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -35,7 +36,7 @@ from resilibot.runtime.http.problems import (
     answer_to,
 )
 from resilibot.runtime.http.refusals import STRANGER, UNKNOWN, Refusals
-from resilibot.runtime.http.router import ApiRouter, RouteTable
+from resilibot.runtime.http.router import ApiRouter, RouteTable, address_of
 from resilibot.runtime.http.settings import HttpSettings
 from resilibot.runtime.personal import KeysUnavailable
 
@@ -103,6 +104,19 @@ class Gate:
         if wait_s := self.by_caller.take(caller):
             raise TooMany(wait_s, source)
 
+    @contextmanager
+    def as_stranger(self, address: str) -> Iterator[None]:
+        """Work for somebody who has proven nothing yet. Raises TooMany.
+
+        It costs a stranger's token, which is given back in the end: `turn_away` takes that of who was refused.
+        """
+        if wait_s := self.by_stranger.take(address):
+            raise TooMany(wait_s)
+        try:
+            yield
+        finally:
+            self.by_stranger.give_back(address)
+
     def admit(self, access: Access | None, event: Mapping[str, Any]) -> Principal | None:
         """The caller of an API event (its headers count); None where nobody need be known. `access` None: no route.
 
@@ -123,8 +137,9 @@ class Gate:
     def turn_away(self, error: ServiceError, route: str | None, caller: Actor, address: str = "here") -> ServiceError:
         """Tell the log; what is to be answered. Whoever fails to prove itself too often hears that instead."""
         answered, reason = error, REASONS.get(error.status_code)
-        if isinstance(error, Unauthorised):
-            reason = error.reason
+        is_stranger: bool = isinstance(error, Unauthorised) or getattr(error, "is_stranger", False)
+        if is_stranger:
+            reason = error.reason if isinstance(error, Unauthorised) else reason or "unauthenticated"
             if wait_s := self.by_stranger.take(address):
                 answered, reason = TooMany(wait_s), "rate_limited"
         if reason is not None:
@@ -244,10 +259,7 @@ class _Door:
         return principal.actor if principal else STRANGER
 
     def _address(self) -> str:
-        """Of who asks, as API Gateway saw it (never a header, which anybody can write); one for all on loopback."""
-        context = self.resolver.current_event.raw_event.get("requestContext") or {}
-        seen = (context.get("http") or {}).get("sourceIp") or (context.get("identity") or {}).get("sourceIp")
-        return str(seen or "here")
+        return address_of(self.resolver.current_event.raw_event)
 
     def _unsealable(self, error: KeysUnavailable) -> Response[str]:
         log.warning("a request was refused: %s", error)

@@ -18,6 +18,10 @@ class RateLimit(Protocol):
         """Take one token of `key`. 0 when it was there; else the seconds until there is one, and nothing is taken."""
         ...
 
+    def give_back(self, key: str) -> None:
+        """One token that was taken, and not needed."""
+        ...
+
 
 class TokenBuckets:
     """`rate` tokens a second up to `burst` for each key; memory is bounded by `most` keys. Thread-safe."""
@@ -42,3 +46,9 @@ class TokenBuckets:
             if len(self._buckets) > self._most:
                 self._buckets.popitem(last=False)
             return 0.0 if is_there else (1 - tokens) / self._rate
+
+    def give_back(self, key: str) -> None:
+        with self._lock:
+            if key in self._buckets:  # else it is full
+                tokens, counted_at = self._buckets[key]
+                self._buckets[key] = (min(self._burst, tokens + 1), counted_at)

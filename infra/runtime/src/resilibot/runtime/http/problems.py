@@ -47,10 +47,11 @@ class Problem(BaseModel):
 
 
 class BadRequest(ServiceError):
-    """The message names the field."""
+    """The message names the field. `is_stranger`: of somebody who has not proven anything; likewise of Unavailable."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, is_stranger: bool = False) -> None:
         super().__init__(HTTPStatus.BAD_REQUEST, message)
+        self.is_stranger = is_stranger
 
 
 class Unauthorised(ServiceError):
@@ -103,8 +104,9 @@ class TooMany(ServiceError):
 class Unavailable(ServiceError):
     retry_after_s = 5
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, is_stranger: bool = False) -> None:
         super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, message)
+        self.is_stranger = is_stranger
 
 
 def body_of(status: int, detail: str, **extra: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ A route that the SERVICE map does not declare cannot be registered: nothing is o
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -52,6 +53,10 @@ class ApiRouter(Router):
         """One request more of a sender that has just proven itself. Raises TooMany."""
         if self.gate is not None:
             self.gate.limit(caller, source)
+
+    def as_stranger(self) -> AbstractContextManager[None]:
+        """Around work for a sender that has not proven itself yet. Raises TooMany."""
+        return self.gate.as_stranger(address_of(self.current_event.raw_event)) if self.gate else nullcontext()
 
     def get(  # type: ignore[override]  # ours takes what it answers and how it refuses
         self, rule: str, *, returns: type | None = None, refuses: Sequence[int] = (), **openapi: Any
@@ -117,6 +122,13 @@ class RouteTable:
 
     def of(self, template: str | None) -> Access | None:
         return self.access.get(template) if template else None
+
+
+def address_of(event: Mapping[str, Any]) -> str:
+    """Of who asks, as API Gateway saw it (never a header, which anybody can write); one for all on loopback."""
+    context = event.get("requestContext") or {}
+    seen = (context.get("http") or {}).get("sourceIp") or (context.get("identity") or {}).get("sourceIp")
+    return str(seen or "here")
 
 
 def template_of(method: str, rule: str) -> str:
