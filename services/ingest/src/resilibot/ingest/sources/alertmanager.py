@@ -4,7 +4,8 @@ Formats: Prometheus, alerting configuration, <webhook_config> (versions 3 and 4)
 Grafana, "Webhook notifier". Each alert is a signal of its own, told apart by its fingerprint or its labels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from resilibot.contracts.canonical import content_hash
@@ -22,6 +23,7 @@ STATES: dict[str, SignalState] = {
 }
 MARKS = ("receiver", "groupLabels", "commonLabels", "groupKey", "externalURL", "status")
 NAMING = ("summary", "title", "message", "description")  # annotations that tell what an alert without a name is
+MAX_ALERTS = 1_000  # of one message: Alertmanager's max_alerts holds a group below it
 SERVICE_LABELS = ("service", "app", "job", "workload", "deployment", "container", "service_name")
 RESOURCE_LABELS = ("instance", "pod", "node", "host", "hostname", "deployment", "service", "job")
 
@@ -33,20 +35,23 @@ def recognises(body: dict[str, Any]) -> bool:
 
 
 def read(record: Record) -> Iterator[Item]:
-    """Raises MalformedSignal if `alerts` is no list of objects; one bad alert among others is Refused."""
+    """Raises MalformedSignal if `alerts` is no list of 1 to 1,000 objects; one bad alert among others is Refused."""
     body = record.body
     if "alerts" not in body:
-        yield _alert(record, body, {})
+        yield _alert(record, body, {}, {}, {})
         return
     alerts = body["alerts"]
     if not isinstance(alerts, list) or not alerts:
         raise MalformedSignal(f"{record.place}alerts: a list with something in it is needed")
+    if len(alerts) > MAX_ALERTS:
+        raise MalformedSignal(f"{record.place}alerts: {len(alerts)} are more than {MAX_ALERTS} in one message")
+    labels, notes = _some(body.get("commonLabels")), _some(body.get("commonAnnotations"))
     for number, alert in enumerate(alerts):
         placed = record.within(f"alerts.{number}")
         try:
             if not isinstance(alert, dict):
                 raise MalformedSignal(f"{placed.place}: an object is needed, not {type(alert).__name__}")
-            yield _alert(placed, alert, body)
+            yield _alert(placed, alert, body, labels, notes)
         except MalformedSignal as error:
             yield Refused(str(error))
 
@@ -54,10 +59,26 @@ def read(record: Record) -> Iterator[Item]:
 SOURCE = Source("alertmanager", recognises, read)
 
 
-def _alert(record: Record, alert: dict[str, Any], group: dict[str, Any]) -> Item:
-    own = mapping(alert, "labels", record.place) if "labels" in alert else {}
-    labels = pairs(group.get("commonLabels")) | pairs(own)
-    notes = pairs(group.get("commonAnnotations")) | pairs(alert.get("annotations"))
+def _some(value: Any) -> dict[str, str]:
+    """Labels, as many as a signal holds."""
+    return _cut(pairs(value))
+
+
+def _cut(labels: Mapping[str, str]) -> dict[str, str]:
+    return dict(islice(labels.items(), build.MAX_TAGS))
+
+
+def _alert(
+    record: Record,
+    alert: dict[str, Any],
+    group: dict[str, Any],
+    common_labels: dict[str, str],
+    common_notes: dict[str, str],
+) -> Item:
+    """The alert's own labels come first where there are too many."""
+    own = _some(mapping(alert, "labels", record.place) if "labels" in alert else {})
+    labels = _cut(own | {key: value for key, value in common_labels.items() if key not in own})
+    notes = common_notes | _some(alert.get("annotations"))
     name = labels.get("alertname") or next((notes[note] for note in NAMING if notes.get(note)), "")
     if not name:
         raise MalformedSignal(f"{record.place}labels.alertname: missing, and no annotation tells what it is")

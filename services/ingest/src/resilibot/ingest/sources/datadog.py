@@ -27,7 +27,9 @@ TITLES = ("title", "event_title", "alert_title")
 MONITOR = ("alert_id", "monitor_id", "aggreg_key")
 SCOPE = ("alert_scope", "scopes")
 MARKS = ("alert_transition", "alert_type", "alertTransition", "alert_id", "monitor_id", "alert_query", "alert_metric")
-TITLE_STATE = re.compile(r"\[(?P<state>[A-Za-z -]+)(?: on [^\]]*)?\]")  # "[Triggered on {host:a}] CPU is high"
+MAX_TITLE = 2048
+BRACKETS = re.compile(r"\[([^\[\]]*)\]")  # "[Triggered on {host:a}] CPU is high"; no two ways to match: linear
+STATE = re.compile(r"[A-Za-z -]+")
 
 
 def recognises(body: dict[str, Any]) -> bool:
@@ -38,13 +40,13 @@ def recognises(body: dict[str, Any]) -> bool:
 
 def read(record: Record) -> Iterator[Item]:
     body = record.body
-    title = text(body, next((key for key in TITLES if key in body), TITLES[0]), record.place)
+    title = text(body, next((key for key in TITLES if key in body), TITLES[0]), record.place)[:MAX_TITLE]
     told = next((words(body, key) for key in TRANSITION if words(body, key)), "")
     if title.startswith("$") or told.startswith("$"):
         yield ignored(record, "datadog", "an unfilled template", f"{told or title} stands where a value should")
         return
-    written = TITLE_STATE.match(title)
-    word = told.lower() or (written["state"].strip().lower() if written else "")
+    written, _ = _state_and_scope(BRACKETS.match(title))
+    word = told.lower() or written
     if not word:
         yield ignored(record, "datadog", f"event {title}", "it tells no transition")
         return
@@ -60,7 +62,7 @@ def read(record: Record) -> Iterator[Item]:
         record,
         source="datadog",
         source_id=words(body, "id", "event_id") and f"{words(body, 'id', 'event_id')}@{word}",
-        name=TITLE_STATE.sub("", title).strip() or title,
+        name=_without_state(title) or title,
         identity=" ".join(filter(None, (words(body, *MONITOR), words(body, *SCOPE)))),
         state=state,
         title=title,
@@ -79,3 +81,14 @@ def read(record: Record) -> Iterator[Item]:
 
 
 SOURCE = Source("datadog", recognises, read)
+
+
+def _state_and_scope(brackets: re.Match[str] | None) -> tuple[str, str]:
+    """Of "[Triggered on {host:a}]" its state, in lower case, and its scope."""
+    state, _, scope = brackets[1].partition(" on ") if brackets else ("", "", "")
+    return (state.strip().lower(), scope.strip()) if STATE.fullmatch(state) else ("", "")
+
+
+def _without_state(title: str) -> str:
+    """ "[Prod] CPU is high" keeps its brackets: they tell it from another."""
+    return BRACKETS.sub(lambda found: "" if _state_and_scope(found)[0] in STATES else found[0], title).strip()

@@ -97,8 +97,10 @@ def _pair(item: Any) -> tuple[str, str, str]:
 
 def clean(value: str, limit: int = 512) -> str:
     """One line without control, escape, direction and invisible characters, at most `limit` characters."""
-    kept = (_kept(character) for character in value[: 4 * limit])
-    return " ".join("".join(kept).split())[:limit]
+    value = value[: 4 * limit]
+    if not (value.isascii() and value.isprintable()):
+        value = "".join(_kept(character) for character in value)
+    return " ".join(value.split())[:limit]
 
 
 def clean_lines(value: str, limit: int = REASON) -> str:
