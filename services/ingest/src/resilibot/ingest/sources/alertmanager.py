@@ -90,7 +90,7 @@ def _alert(
     return build.signal(
         record,
         source=source,
-        source_id=f"{key}@{started}@{state}" if started else record.own_id + f"/{key}",
+        source_id=record.of_content(f"{key}@{started}@{state}") if started else record.own_id + f"/{key}",
         name=name,
         identity=key,
         state=state,

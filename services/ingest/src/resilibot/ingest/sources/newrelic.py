@@ -42,11 +42,12 @@ def read(record: Record) -> Iterator[Item]:
         return
     if not name:
         raise MalformedSignal(f"{record.place}condition_name: missing, or no text")
+    told_at = words(body, "timestamp", "updatedAt", "createdAt")
     about = words(body, "targets.0.name", "entitiesData.names.0", "impactedEntities.0")
     yield build.signal(
         record,
         source=NAME,
-        source_id=f"{issue}@{word}@{words(body, 'timestamp', 'updatedAt', 'createdAt')}" if issue else "",
+        source_id=record.of_content(f"{issue}@{word}@{told_at}") if issue else "",
         name=name,
         identity=" ".join(filter(None, (words(body, "account_id"), issue or name))),
         state=state,
