@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from resilibot.contracts.signal import Signal
-from resilibot.ingest.fingerprint import fingerprint  # noqa: F401
-from resilibot.ingest.sources import Ignored, Item, MalformedSignal, read  # noqa: F401
+from resilibot.ingest.fingerprint import fingerprint
+from resilibot.ingest.sources import Ignored, Item, MalformedSignal, build, read  # noqa: F401
 from resilibot.ingest.webhooks import delivery_id
 
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
@@ -85,3 +85,113 @@ def test_the_same_body_is_a_redelivery_within_minutes_and_a_new_signal_later(sen
 def test_an_id_of_the_sender_or_the_transport_stays_the_same_for_ever() -> None:
     first = one(LEGACY_GRAFANA, message_id="q-1")
     assert one(LEGACY_GRAFANA, message_id="q-1", received_at=NOW + timedelta(days=1)).source_id == first.source_id
+
+
+def aws(source: str, kind: str, **detail: Any) -> dict[str, Any]:
+    told = {"source": source, "detail-type": kind, "account": "1", "region": "eu-west-1", "detail": detail}
+    return {"id": "e-1", "time": "2026-11-24T12:00:00Z", **told}
+
+
+def icinga(host: str, kind: str = "PROBLEM") -> dict[str, Any]:
+    return {"notification_type": kind, "host_name": host, "service_name": "disk"}
+
+
+def riemann(host: str, state: str = "critical") -> dict[str, Any]:
+    return {"host": host, "service": "cpu", "state": state, "metric": 1}
+
+
+def datadog(host: str, state: str = "Triggered", figure: str = "95.2", **more: Any) -> dict[str, Any]:
+    title = f"[{state} on {{host:{host}}}] CPU is {figure} %"
+    event = {"id": "9", "title": title, "alert_transition": state, "event_type": "query_alert_monitor", "org": {}}
+    return event | more
+        "id": "9",
+        "title": title,
+        "alert_transition": state,
+        "event_type": "query_alert_monitor",
+        "org": {},
+        **more,
+    }
+
+
+def task(cluster: str) -> dict[str, Any]:
+    arn = f"arn:aws:ecs:eu-west-1:1:cluster/{cluster}"
+    stop = {"stopCode": "TaskFailedToStart", "lastStatus": "STOPPED", "group": "service:web"}
+    return aws("aws.ecs", "ECS Task State Change", clusterArn=arn, **stop)
+
+
+def deployed(to: str) -> dict[str, Any]:
+    kind = "CodeDeploy Deployment State-change Notification"
+    return aws("aws.codedeploy", kind, application="shop", deploymentGroup=to, state="FAILURE")
+
+
+def triggered(to: str) -> dict[str, Any]:
+    about = {"eventTriggerName": "t", "deploymentId": "d", "applicationName": "shop", "deploymentGroupName": to}
+    return {**about, "status": "FAILED"}
+
+
+def splunk(host: str) -> dict[str, Any]:
+    return {"search_name": "5xx", "sid": "s", "result": {"host": host}}
+
+
+def graylog(key: str) -> dict[str, Any]:
+    return {"event_definition_id": "d", "event_definition_title": "t", "event": {"id": "e", "key": key}}
+
+
+@pytest.mark.parametrize(
+    "told", [icinga, riemann, datadog, task, deployed, triggered, splunk, graylog], ids=lambda told: told.__name__
+)
+def test_two_resources_are_two_fingerprints(told: Any) -> None:
+    assert fingerprint(one(told("a"))) != fingerprint(one(told("b")))
+
+
+def test_two_groups_of_one_datadog_monitor_are_two() -> None:
+    assert fingerprint(one(datadog("a", alert_id="7"))) != fingerprint(one(datadog("b", alert_id="7")))
+
+
+def test_parts_of_an_identity_stay_in_their_places() -> None:
+    assert build.joined("a", "") != build.joined("", "a")
+    assert build.joined("a | b", "c") != build.joined("a", "b | c")
+    assert (build.joined("", ""), build.joined("a|b")) == ("", "a|b")
+
+
+def newrelic(state: str, *conditions: str) -> dict[str, Any]:
+    return {"issueId": "1", "issueUrl": "https://x", "state": state, "title": "t", "alertConditionNames": conditions}
+
+
+def unnamed(status: str, summary: str) -> dict[str, Any]:
+    return group({"status": status, "labels": {"zone": "1"}, "annotations": {"summary": summary}, "fingerprint": "f"})
+
+
+def sentry(action: str, **data: Any) -> dict[str, Any]:
+    return {"action": action, "installation": {"uuid": "u"}, "data": data}
+
+
+@pytest.mark.parametrize(
+    ("fires", "clears"),
+    [
+        (icinga("a"), icinga("a", "RECOVERY")),
+        (riemann("a"), riemann("a", "ok")),
+        (datadog("a", alert_id="7"), datadog("a", "Recovered", "20.1", alert_id="7")),
+        (datadog("a"), datadog("a", "Recovered")),
+        (
+            {"ProblemID": "P-1", "PID": "1", "State": "OPEN", "ProblemTitle": "Failure rate"},
+            {"ProblemID": "P-1", "PID": "1", "State": "RESOLVED", "ProblemTitle": "Several problems"},
+        ),
+        (newrelic("ACTIVATED", "a", "b"), newrelic("CLOSED", "b", "a")),
+        (unnamed("firing", "at 95"), unnamed("resolved", "at 5")),
+        (
+            sentry("created", error={"issue_id": "9", "title": "boom", "project": 3}),
+            sentry("resolved", issue={"id": "9", "title": "boom", "project": {"slug": "shop"}}),
+        ),
+    ],
+    ids=["icinga", "riemann", "datadog", "datadog-title", "dynatrace", "newrelic", "alertmanager", "sentry"],
+)
+def test_an_alarm_is_called_the_same_when_it_fires_and_when_it_recovers(fires: Any, clears: Any) -> None:
+    firing, over = one(fires), one(clears)
+    assert (firing.state, over.state) == ("ALARM", "OK")
+    assert (fingerprint(firing), firing.name) == (fingerprint(over), over.name)
+
+
+def test_a_title_still_says_what_it_is() -> None:
+    assert one(unnamed("firing", "at 95")).title == "at 95"
+    assert one(datadog("a", alert_id="7")).title == "[Triggered on {host:a}] CPU is 95.2 %"

@@ -79,12 +79,14 @@ def _alert(
     own = _some(mapping(alert, "labels", record.place) if "labels" in alert else {})
     labels = _cut(own | {key: value for key, value in common_labels.items() if key not in own})
     notes = common_notes | _some(alert.get("annotations"))
-    name = labels.get("alertname") or next((notes[note] for note in NAMING if notes.get(note)), "")
-    if not name:
+    told = next((notes[note] for note in NAMING if notes.get(note)), "")
+    if not labels.get("alertname") and not told:
         raise MalformedSignal(f"{record.place}labels.alertname: missing, and no annotation tells what it is")
     state = _state(record, alert, group)
     source = "grafana" if "orgId" in group or "valueString" in alert or "dashboardURL" in alert else "alertmanager"
     key = words(alert, "fingerprint") or content_hash(labels)
+    name = labels.get("alertname") or f"alert {key}"  # an annotation may tell today's figure
+    summary = notes.get("summary") or ("" if labels.get("alertname") else told)
     about = next((labels[label] for label in RESOURCE_LABELS if labels.get(label)), name)
     started = words(alert, "startsAt")
     return build.signal(
@@ -94,7 +96,7 @@ def _alert(
         name=name,
         identity=key,
         state=state,
-        title=f"{name}: {notes['summary']}" if notes.get("summary") and notes["summary"] != name else name,
+        title=(f"{name}: {summary}" if labels.get("alertname") else summary) if summary not in ("", name) else name,
         reason=notes.get("description") or notes.get("message") or notes.get("summary", ""),
         severity=by_word(source, "severity", labels.get("severity") or labels.get("priority") or notes.get("severity")),
         fired_at=alert.get("endsAt") if state == "OK" else alert.get("startsAt"),

@@ -56,21 +56,23 @@ def read(record: Record) -> Iterator[Item]:
     if state is None:
         yield ignored(record, "datadog", f"event {title}", f"{word} is no transition of a monitor")
         return
+    monitor, scope = words(body, *MONITOR), words(body, *SCOPE) or _state_and_scope(BRACKETS.search(title))[1]
+    name = f"monitor {monitor}" if monitor else _without_state(title) or title  # its title may tell today's figure
     tags = pairs(body.get("tags"))
     priority = words(body, "alert_priority", "priority", "severity")
     yield build.signal(
         record,
         source="datadog",
         source_id=words(body, "id", "event_id") and f"{words(body, 'id', 'event_id')}@{word}",
-        name=_without_state(title) or title,
-        identity=" ".join(filter(None, (words(body, *MONITOR), words(body, *SCOPE)))),
+        name=name,
+        identity=build.joined(monitor or name, scope),
         state=state,
         title=title,
         reason=words(body, "body", "text_only_msg", "event_msg", "message"),
         severity=by_word("datadog", "priority", f"p{priority}" if priority.isdigit() else priority),
         fired_at=body.get("date") or body.get("last_updated"),
         resource=build.resource_ref(
-            name=words(body, "hostname", "alert_scope", "scopes") or tags.get("host") or title,
+            name=words(body, "hostname", "alert_scope", "scopes") or tags.get("host") or name,
             service=tags.get("service", ""),
             account=tags.get("aws_account", ""),
             region=tags.get("region", ""),

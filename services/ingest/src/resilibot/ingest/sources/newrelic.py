@@ -35,7 +35,9 @@ def read(record: Record) -> Iterator[Item]:
     if word not in STATES:
         raise MalformedSignal(f"{record.place}current_state: {word[:40]!a} is none of {', '.join(STATES)}")
     state = STATES[word]
-    name = words(body, "condition_name", "alertConditionNames.0", "title", "policy_name")
+    conditions = at(body, "alertConditionNames")
+    told = sorted(name for name in conditions if isinstance(name, str)) if isinstance(conditions, list) else []
+    name = words(body, "condition_name") or words(told, "0") or words(body, "title", "policy_name")
     issue = words(body, "incident_id", "issueId", "id")
     if state is None:
         yield ignored(record, NAME, f"issue {name or issue}", f"{word} changes nothing")
