@@ -9,7 +9,7 @@ import pytest
 
 from resilibot.contracts.signal import Signal
 from resilibot.ingest.fingerprint import fingerprint
-from resilibot.ingest.sources import Ignored, Item, MalformedSignal, build, read  # noqa: F401
+from resilibot.ingest.sources import Ignored, Item, MalformedSignal, build, read
 from resilibot.ingest.webhooks import delivery_id
 
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
@@ -104,13 +104,6 @@ def datadog(host: str, state: str = "Triggered", figure: str = "95.2", **more: A
     title = f"[{state} on {{host:{host}}}] CPU is {figure} %"
     event = {"id": "9", "title": title, "alert_transition": state, "event_type": "query_alert_monitor", "org": {}}
     return event | more
-        "id": "9",
-        "title": title,
-        "alert_transition": state,
-        "event_type": "query_alert_monitor",
-        "org": {},
-        **more,
-    }
 
 
 def task(cluster: str) -> dict[str, Any]:
@@ -195,3 +188,52 @@ def test_an_alarm_is_called_the_same_when_it_fires_and_when_it_recovers(fires: A
 def test_a_title_still_says_what_it_is() -> None:
     assert one(unnamed("firing", "at 95")).title == "at 95"
     assert one(datadog("a", alert_id="7")).title == "[Triggered on {host:a}] CPU is 95.2 %"
+
+
+DETAIL = {
+    "alarmName": "cpu",
+    "state": {"value": "ALARM", "reason": "high", "timestamp": "2026-11-24T12:00:00.000+0000"},
+    "previousState": {"value": "OK"},
+    "configuration": {"metrics": []},
+}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        DETAIL,
+        {"alarmName": "cpu", "state": "ALARM", "reason": "high", "time": "2026-11-24T12:00:00Z"},
+        {"source": "aws.cloudwatch", "time": "2026-11-24T12:00:00Z", "detail": DETAIL},
+        {"source": "aws.cloudwatch", "alarmName": "cpu", "state": DETAIL["state"]},
+    ],
+    ids=["detail", "words", "without detail-type", "source and state"],
+)
+def test_what_a_rule_leaves_of_an_alarm_is_the_alarm(body: Any) -> None:
+    signal = one(body, "queue")
+    assert (signal.source, signal.name, signal.state, signal.reason) == ("cloudwatch", "cpu", "ALARM", "high")
+    assert signal.fired_at == datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def test_a_changed_configuration_is_no_alarm_in_any_form() -> None:
+    (item,) = items({**DETAIL, "operation": "update", "previousConfiguration": {}}, "queue")
+    assert isinstance(item, Ignored)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"source": "aws.cloudwatch ", "detail-type": "CloudWatch Alarm State Change", "detail": DETAIL},
+        {"source": "my.shop", "detail-type": "CloudWatch Alarm State Change", "detail": DETAIL},
+        {"detail-type": "CloudWatch Alarm State Change", "detail": DETAIL},
+        {"source": "my.shop", **DETAIL},
+        {"source": "my.shop", "detail": DETAIL},
+        {"version": "0", "id": "e-1", "source": "aws.cloudwatch", "detail": DETAIL},
+    ],
+)
+def test_nobody_else_speaks_for_cloudwatch(body: Any) -> None:
+    with pytest.raises(MalformedSignal):
+        items(body, "queue")
+
+
+def test_another_word_of_state_is_not_cloudwatchs() -> None:
+    assert not any(isinstance(item, Signal) for item in items({"alarmName": "cpu", "state": "enabled"}, "queue"))
