@@ -9,8 +9,11 @@ import pytest
 
 from resilibot.contracts.signal import Signal
 from resilibot.ingest.fingerprint import fingerprint
+from resilibot.ingest.intake import NOT_KEPT, _keyed
+from resilibot.ingest.kept import Kept
 from resilibot.ingest.sources import Ignored, Item, MalformedSignal, build, read
 from resilibot.ingest.webhooks import delivery_id
+from resilibot.runtime.blobs import InMemoryBlobStore
 
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
 
@@ -237,3 +240,55 @@ def test_nobody_else_speaks_for_cloudwatch(body: Any) -> None:
 
 def test_another_word_of_state_is_not_cloudwatchs() -> None:
     assert not any(isinstance(item, Signal) for item in items({"alarmName": "cpu", "state": "enabled"}, "queue"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"severity": "INFO", "message": "pool ready", "state": "active"},
+        {"severity": "NOTICE", "message": "subscription opened", "status": "opened"},
+    ],
+)
+def test_a_line_of_a_log_opens_nothing(body: Any) -> None:
+    assert all(isinstance(item, Ignored) for item in items(body, "queue"))
+
+
+def test_who_says_more_than_a_severity_or_a_clear_state_is_an_alert() -> None:
+    assert one({"severity": "INFO", "title": "disk", "state": "firing"}).state == "ALARM"
+    assert one({"severity": "INFO", "alert_name": "disk", "state": "active"}).state == "ALARM"
+
+
+@pytest.mark.parametrize(
+    "code", [0xFE0F, 0xE0100, 0xE01EF, 0x34F, 0x115F, 0x1160, 0x3164, 0xFFA0, 0x180B, 0x180F, 0x2800]
+)
+def test_what_nobody_sees_is_in_no_name(code: int) -> None:
+    assert one({"AlarmName": f"d{chr(code)}b", "NewStateValue": "ALARM"}).name == "db"
+    with pytest.raises(MalformedSignal):
+        items({"AlarmName": chr(code), "NewStateValue": "ALARM"})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "TOKEN", "authorizationToken": "Bearer abc", "methodArn": "arn:aws:execute-api:x"},
+        {"type": "REQUEST", "routeArn": "arn:aws:execute-api:x", "headers": {"authorization": "Bearer abc"}},
+    ],
+)
+def test_a_question_to_an_authorizer_is_not_kept(body: Any) -> None:
+    (item,) = items(body, "queue")
+    assert isinstance(item, Ignored)
+    assert item.source in NOT_KEPT
+
+
+def test_a_slash_command_is_not_kept() -> None:
+    (item,) = read("token=not-a-token&team_id=T1&command=%2Fweather", "queue", received_at=NOW)
+    assert isinstance(item, Ignored)
+    assert item.source in NOT_KEPT
+
+
+def test_a_message_is_kept_only_if_all_of_it_may_be() -> None:
+    request = {"Sns": {"MessageId": "a", "Message": json.dumps({"requestContext": {}, "headers": {"a": "b"}})}}
+    alarm = {"Sns": {"MessageId": "b", "Message": json.dumps({"AlarmName": "x", "NewStateValue": "OK"})}}
+    ingest_, kept = items({"Records": [request, alarm]}, "queue"), Kept(InMemoryBlobStore())
+    assert [arrived.index for _, arrived in _keyed(ingest_, kept, b"{}")] == [None, None]
+    assert [arrived.index for _, arrived in _keyed(items(alarm, "queue"), kept, b"{}")] == [0]
