@@ -218,7 +218,7 @@ def _keyed(
     items: Sequence[Signal | Ignored | Refused], kept: Kept, message: bytes | str
 ) -> Iterator[tuple[str, Arrived]]:
     told = [item for item in items if not isinstance(item, Refused)]
-    is_kept = any(item.source not in NOT_KEPT for item in told)
+    is_kept = bool(told) and all(item.source not in NOT_KEPT for item in told)  # it is kept whole or not at all
     index = kept.add(message) if is_kept else None
     for item in told:
         if isinstance(item, Signal):

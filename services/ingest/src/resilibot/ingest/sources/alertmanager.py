@@ -4,7 +4,8 @@ Formats: Prometheus, alerting configuration, <webhook_config> (versions 3 and 4)
 Grafana, "Webhook notifier". Each alert is a signal of its own, told apart by its fingerprint or its labels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from resilibot.contracts.canonical import content_hash
@@ -22,6 +23,7 @@ STATES: dict[str, SignalState] = {
 }
 MARKS = ("receiver", "groupLabels", "commonLabels", "groupKey", "externalURL", "status")
 NAMING = ("summary", "title", "message", "description")  # annotations that tell what an alert without a name is
+MAX_ALERTS = 1_000  # of one message: Alertmanager's max_alerts holds a group below it
 SERVICE_LABELS = ("service", "app", "job", "workload", "deployment", "container", "service_name")
 RESOURCE_LABELS = ("instance", "pod", "node", "host", "hostname", "deployment", "service", "job")
 
@@ -33,20 +35,23 @@ def recognises(body: dict[str, Any]) -> bool:
 
 
 def read(record: Record) -> Iterator[Item]:
-    """Raises MalformedSignal if `alerts` is no list of objects; one bad alert among others is Refused."""
+    """Raises MalformedSignal if `alerts` is no list of 1 to 1,000 objects; one bad alert among others is Refused."""
     body = record.body
     if "alerts" not in body:
-        yield _alert(record, body, {})
+        yield _alert(record, body, {}, {}, {})
         return
     alerts = body["alerts"]
     if not isinstance(alerts, list) or not alerts:
         raise MalformedSignal(f"{record.place}alerts: a list with something in it is needed")
+    if len(alerts) > MAX_ALERTS:
+        raise MalformedSignal(f"{record.place}alerts: {len(alerts)} are more than {MAX_ALERTS} in one message")
+    labels, notes = _some(body.get("commonLabels")), _some(body.get("commonAnnotations"))
     for number, alert in enumerate(alerts):
         placed = record.within(f"alerts.{number}")
         try:
             if not isinstance(alert, dict):
                 raise MalformedSignal(f"{placed.place}: an object is needed, not {type(alert).__name__}")
-            yield _alert(placed, alert, body)
+            yield _alert(placed, alert, body, labels, notes)
         except MalformedSignal as error:
             yield Refused(str(error))
 
@@ -54,26 +59,44 @@ def read(record: Record) -> Iterator[Item]:
 SOURCE = Source("alertmanager", recognises, read)
 
 
-def _alert(record: Record, alert: dict[str, Any], group: dict[str, Any]) -> Item:
-    own = mapping(alert, "labels", record.place) if "labels" in alert else {}
-    labels = pairs(group.get("commonLabels")) | pairs(own)
-    notes = pairs(group.get("commonAnnotations")) | pairs(alert.get("annotations"))
-    name = labels.get("alertname") or next((notes[note] for note in NAMING if notes.get(note)), "")
-    if not name:
+def _some(value: Any) -> dict[str, str]:
+    """Labels, as many as a signal holds."""
+    return _cut(pairs(value))
+
+
+def _cut(labels: Mapping[str, str]) -> dict[str, str]:
+    return dict(islice(labels.items(), build.MAX_TAGS))
+
+
+def _alert(
+    record: Record,
+    alert: dict[str, Any],
+    group: dict[str, Any],
+    common_labels: dict[str, str],
+    common_notes: dict[str, str],
+) -> Item:
+    """The alert's own labels come first where there are too many."""
+    own = _some(mapping(alert, "labels", record.place) if "labels" in alert else {})
+    labels = _cut(own | {key: value for key, value in common_labels.items() if key not in own})
+    notes = common_notes | _some(alert.get("annotations"))
+    told = next((notes[note] for note in NAMING if notes.get(note)), "")
+    if not labels.get("alertname") and not told:
         raise MalformedSignal(f"{record.place}labels.alertname: missing, and no annotation tells what it is")
     state = _state(record, alert, group)
     source = "grafana" if "orgId" in group or "valueString" in alert or "dashboardURL" in alert else "alertmanager"
     key = words(alert, "fingerprint") or content_hash(labels)
+    name = labels.get("alertname") or f"alert {key}"  # an annotation may tell today's figure
+    summary = notes.get("summary") or ("" if labels.get("alertname") else told)
     about = next((labels[label] for label in RESOURCE_LABELS if labels.get(label)), name)
     started = words(alert, "startsAt")
     return build.signal(
         record,
         source=source,
-        source_id=f"{key}@{started}@{state}" if started else record.own_id + f"/{key}",
+        source_id=record.of_content(f"{key}@{started}@{state}") if started else record.own_id + f"/{key}",
         name=name,
         identity=key,
         state=state,
-        title=f"{name}: {notes['summary']}" if notes.get("summary") and notes["summary"] != name else name,
+        title=(f"{name}: {summary}" if labels.get("alertname") else summary) if summary not in ("", name) else name,
         reason=notes.get("description") or notes.get("message") or notes.get("summary", ""),
         severity=by_word(source, "severity", labels.get("severity") or labels.get("priority") or notes.get("severity")),
         fired_at=alert.get("endsAt") if state == "OK" else alert.get("startsAt"),

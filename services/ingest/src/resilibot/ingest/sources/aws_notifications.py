@@ -39,14 +39,24 @@ def read(record: Record) -> Iterator[Item]:
     else:
         status = text(body, "status", record.place)
         event, about = f"CodeDeploy deployment {status}", words(body, "applicationName", "deploymentId")
-        yield _item(record, "codedeploy", event, status == "FAILED", about, None, words(body, "errorInformation"), None)
+        identity = build.joined(about, words(body, "deploymentGroupName"))
+        reason, has_failed = words(body, "errorInformation"), status == "FAILED"
+        yield _item(record, "codedeploy", event, has_failed, about, None, reason, None, identity)
 
 
 SOURCE = Source("aws-notifications", recognises, read)
 
 
 def _item(
-    record: Record, source: str, event: str, has_failed: bool, about: str, arn: Any, reason: str, fired_at: Any
+    record: Record,
+    source: str,
+    event: str,
+    has_failed: bool,
+    about: str,
+    arn: Any,
+    reason: str,
+    fired_at: Any,
+    identity: str = "",
 ) -> Item:
     if not has_failed:
         return ignored(record, source, event, "no failure")
@@ -55,7 +65,7 @@ def _item(
         record,
         source=source,
         name=event,
-        identity=about,
+        identity=identity or about,
         state="ALARM",
         title=f"{about}: {event}",
         reason=reason,

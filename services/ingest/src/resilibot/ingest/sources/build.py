@@ -94,6 +94,12 @@ def is_link(url: Any) -> bool:
     )
 
 
+def joined(*parts: str) -> str:
+    """A key of several parts, in which each stays in its place; "" if all are empty."""
+    escaped = (part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
+    return (parts[0] if len(parts) == 1 else " | ".join(escaped)) if any(parts) else ""
+
+
 def bounded(identity: str, limit: int = 200) -> str:
     """A key of bounded length: what is longer, or holds what cannot be shown, is named by its hash."""
     if len(identity) <= limit and identity == clean(identity, limit):

@@ -1,7 +1,8 @@
 """cloudwatch: an alarm in CloudWatch's words, by whatever route, becomes a Signal. Pure.
 
-Three shapes: the SNS notification (AlarmName, NewStateValue), the EventBridge event ("CloudWatch Alarm State Change",
-detail), the direct invocation of a Lambda function (alarmData). Formats: "Amazon CloudWatch User Guide", alarm
+Four shapes: the SNS notification (AlarmName, NewStateValue), the EventBridge event ("CloudWatch Alarm State Change",
+detail), what a rule's InputPath or transformer leaves of it (its detail alone; alarmName and state), the direct
+invocation of a Lambda function (alarmData). Formats: "Amazon CloudWatch User Guide", alarm
 notifications, "Alarm events and EventBridge", "Invoke a Lambda function from an alarm". Only name and state are
 required: emulators, tests and older alarms leave out all the rest, and spell it in their own way.
 """
@@ -19,7 +20,9 @@ from resilibot.ingest.sources.regions import region_code
 from resilibot.ingest.sources.severity import by_alarm_text
 
 NAME = "cloudwatch"
+NAMED = "aws.cloudwatch"
 STATE_CHANGES = ("CloudWatch Alarm State Change", "CloudWatch Alarm Contributor State Change")
+MARKS = ("alarmData", "AlarmName", "NewStateValue")
 CONFIGURATION_CHANGE = "CloudWatch Alarm Configuration Change"
 STATES: dict[str, SignalState] = {"ALARM": "ALARM", "OK": "OK", "INSUFFICIENT_DATA": "INSUFFICIENT_DATA"}
 STATISTICS = {s.upper(): s for s in ("Average", "Sum", "Minimum", "Maximum", "SampleCount")}
@@ -28,19 +31,23 @@ SERVICE_DIMENSIONS = ("Service", "ServiceName", "FunctionName", "LoadBalancer", 
 
 def recognises(body: dict[str, Any]) -> bool:
     kind = body.get("detail-type")
-    return kind in (*STATE_CHANGES, CONFIGURATION_CHANGE) or any(
-        key in body for key in ("alarmData", "AlarmName", "NewStateValue")
-    )
+    if kind in (*STATE_CHANGES, CONFIGURATION_CHANGE) or any(key in body for key in MARKS):
+        return True
+    is_envelope = "version" in body and "id" in body  # whole but for its detail-type: damaged, not transformed
+    is_rest = "detail-type" not in body and not is_envelope and (body.get("source") == NAMED or "detail" not in body)
+    return is_rest and (_is_detail(body) or _is_detail(body.get("detail")))
 
 
 def read(record: Record) -> Iterator[Item]:
     body = record.body
     if "alarmData" in body:
-        if body.get("source", "aws.cloudwatch") != "aws.cloudwatch":
+        if body.get("source", NAMED) != NAMED:
             raise ForgedSignal(f"{record.place}source: a CloudWatch alarm comes from aws.cloudwatch")
         yield _invocation(record, mapping(body, "alarmData", record.place))
     elif "detail-type" in body:
         yield _event(record)
+    elif "AlarmName" not in body and "NewStateValue" not in body:
+        yield _transformed(record)
     else:
         yield _notification(record)
 
@@ -50,7 +57,7 @@ SOURCE = Source(NAME, recognises, read)
 
 def _event(record: Record) -> Item:
     """Anyone can publish to a bus of their own: only AWS itself can be `aws.cloudwatch` there."""
-    if record.body.get("source") != "aws.cloudwatch":
+    if record.body.get("source") != NAMED:
         raise ForgedSignal(f"{record.place}source: a CloudWatch alarm comes from aws.cloudwatch")
     if record.body["detail-type"] == CONFIGURATION_CHANGE:
         return ignored(record, NAME, f"aws.cloudwatch: {CONFIGURATION_CHANGE}", "no state changed", _id(record))
@@ -63,6 +70,39 @@ def _event(record: Record) -> Item:
         region=words(record.body, "region"),
         arn=at(record.body, "resources.0"),
         sent_at=record.body.get("time"),
+    )
+
+
+def _is_detail(value: Any) -> bool:
+    """An alarm's name and a state in CloudWatch's own words: `state.value`, or the bare word of a transformer."""
+    if not isinstance(value, dict) or not isinstance(value.get("alarmName"), str):
+        return False
+    state = value.get("state")
+    word = state.get("value") if isinstance(state, dict) else state
+    return isinstance(word, str) and word in STATES
+
+
+def _transformed(record: Record) -> Item:
+    """What a rule leaves of the event that only AWS's own source can send; the queue's policy knows the rule."""
+    body = record.body
+    is_whole = isinstance(body.get("detail"), dict) and not _is_detail(body)
+    detail, place = (body["detail"], f"{record.place}detail.") if is_whole else (body, record.place)
+    if body.get("source", NAMED) != NAMED:
+        raise ForgedSignal(f"{record.place}source: a CloudWatch alarm comes from aws.cloudwatch")
+    if "operation" in detail or "previousConfiguration" in detail:
+        return ignored(record, NAME, f"aws.cloudwatch: {CONFIGURATION_CHANGE}", "no state changed", _id(record))
+    sent_at = next((body[key] for key in ("time", "timestamp") if key in body), None)
+    if not isinstance(detail["state"], dict):
+        told = {"value": detail["state"], "reason": detail.get("reason")}
+        detail = {**detail, "state": told}
+    return _from_detail(
+        record,
+        detail,
+        place=place,
+        account=words(body, "account", "accountId"),
+        region=words(body, "region"),
+        arn=at(body, "resources.0") or body.get("alarmArn"),
+        sent_at=sent_at,
     )
 
 

@@ -42,12 +42,16 @@ NAMES = (
 IDS = ("alert_id", "alertId", "incident_id", "incidentId", "fingerprint", "dedup_key", "id", "uuid")
 RESOURCES = ("resource", "host", "hostname", "hostName", "instance", "service", "target", "entity", "source")
 CONTAINERS = ("alert", "alarm", "incident", "problem", "monitor")
+VAGUE = frozenset(("open", "opened", "active"))  # with INFO ... NOTICE alone: a line of somebody's log
+INFORMS = frozenset(("info", "information", "informational", "notice", "debug", "trace", "default", "none", "verbose"))
 MARK = re.compile(r"alert|alarm|incident|severity|monitor|problem", re.IGNORECASE)
 
 
 def recognises(body: dict[str, Any]) -> bool:
     alert = _alert(body)
-    return alert is not None and bool(words(alert, *NAMES)) and _state(alert, body) is not None
+    if alert is None or not words(alert, *NAMES) or _state(alert, body) is None:
+        return False
+    return not _is_log_line(alert, body)
 
 
 def read(record: Record) -> Iterator[Item]:
@@ -83,6 +87,17 @@ def _alert(body: dict[str, Any]) -> dict[str, Any] | None:
     return body if any(MARK.search(key) for key in body) else None
 
 
+def _is_log_line(alert: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """Nothing but a severity that informs says that it is an alert, and its state is a word of anything's life."""
+    marks = [key for key in body if MARK.search(key)]
+    is_bare = alert is body and all(key.lower() in ("severity", "severitytext", "severity_text") for key in marks)
+    informs = words(alert, *marks).lower() in INFORMS if is_bare else False
+    return informs and _told(alert, body) in VAGUE
+
+
+def _told(alert: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+    return next((word for part in (alert, body) for key in STATE_KEYS if (word := words(part, key))), "").lower()
+
+
 def _state(alert: Mapping[str, Any], body: Mapping[str, Any]) -> SignalState | None:
-    told = next((word for part in (alert, body) for key in STATE_KEYS if (word := words(part, key))), "")
-    return STATES.get(told.lower())
+    return STATES.get(_told(alert, body))

@@ -27,7 +27,9 @@ TITLES = ("title", "event_title", "alert_title")
 MONITOR = ("alert_id", "monitor_id", "aggreg_key")
 SCOPE = ("alert_scope", "scopes")
 MARKS = ("alert_transition", "alert_type", "alertTransition", "alert_id", "monitor_id", "alert_query", "alert_metric")
-TITLE_STATE = re.compile(r"\[(?P<state>[A-Za-z -]+)(?: on [^\]]*)?\]")  # "[Triggered on {host:a}] CPU is high"
+MAX_TITLE = 2048
+BRACKETS = re.compile(r"\[([^\[\]]*)\]")  # "[Triggered on {host:a}] CPU is high"; no two ways to match: linear
+STATE = re.compile(r"[A-Za-z -]+")
 
 
 def recognises(body: dict[str, Any]) -> bool:
@@ -38,13 +40,13 @@ def recognises(body: dict[str, Any]) -> bool:
 
 def read(record: Record) -> Iterator[Item]:
     body = record.body
-    title = text(body, next((key for key in TITLES if key in body), TITLES[0]), record.place)
+    title = text(body, next((key for key in TITLES if key in body), TITLES[0]), record.place)[:MAX_TITLE]
     told = next((words(body, key) for key in TRANSITION if words(body, key)), "")
     if title.startswith("$") or told.startswith("$"):
         yield ignored(record, "datadog", "an unfilled template", f"{told or title} stands where a value should")
         return
-    written = TITLE_STATE.match(title)
-    word = told.lower() or (written["state"].strip().lower() if written else "")
+    written, _ = _state_and_scope(BRACKETS.match(title))
+    word = told.lower() or written
     if not word:
         yield ignored(record, "datadog", f"event {title}", "it tells no transition")
         return
@@ -54,21 +56,23 @@ def read(record: Record) -> Iterator[Item]:
     if state is None:
         yield ignored(record, "datadog", f"event {title}", f"{word} is no transition of a monitor")
         return
+    monitor, scope = words(body, *MONITOR), words(body, *SCOPE) or _state_and_scope(BRACKETS.search(title))[1]
+    name = f"monitor {monitor}" if monitor else _without_state(title) or title  # its title may tell today's figure
     tags = pairs(body.get("tags"))
     priority = words(body, "alert_priority", "priority", "severity")
     yield build.signal(
         record,
         source="datadog",
         source_id=words(body, "id", "event_id") and f"{words(body, 'id', 'event_id')}@{word}",
-        name=TITLE_STATE.sub("", title).strip() or title,
-        identity=" ".join(filter(None, (words(body, *MONITOR), words(body, *SCOPE)))),
+        name=name,
+        identity=build.joined(monitor or name, scope),
         state=state,
         title=title,
         reason=words(body, "body", "text_only_msg", "event_msg", "message"),
         severity=by_word("datadog", "priority", f"p{priority}" if priority.isdigit() else priority),
         fired_at=body.get("date") or body.get("last_updated"),
         resource=build.resource_ref(
-            name=words(body, "hostname", "alert_scope", "scopes") or tags.get("host") or title,
+            name=words(body, "hostname", "alert_scope", "scopes") or tags.get("host") or name,
             service=tags.get("service", ""),
             account=tags.get("aws_account", ""),
             region=tags.get("region", ""),
@@ -79,3 +83,14 @@ def read(record: Record) -> Iterator[Item]:
 
 
 SOURCE = Source("datadog", recognises, read)
+
+
+def _state_and_scope(brackets: re.Match[str] | None) -> tuple[str, str]:
+    """Of "[Triggered on {host:a}]" its state, in lower case, and its scope."""
+    state, _, scope = brackets[1].partition(" on ") if brackets else ("", "", "")
+    return (state.strip().lower(), scope.strip()) if STATE.fullmatch(state) else ("", "")
+
+
+def _without_state(title: str) -> str:
+    """ "[Prod] CPU is high" keeps its brackets: they tell it from another."""
+    return BRACKETS.sub(lambda found: "" if _state_and_scope(found)[0] in STATES else found[0], title).strip()

@@ -48,7 +48,8 @@ def peel(value: Any, record: Record, depth: int = 0) -> Iterator[Peeled]:
     elif isinstance(value, dict):
         yield from _object(value, record, depth)
     elif isinstance(value, str):
-        yield ignored(replace(record, body={"text": value}), "text", "plain text", "no event in it")
+        source, kind = ("slack", "slack form") if _is_slack_form(value) else ("text", "plain text")
+        yield ignored(replace(record, body={"text": value}), source, kind, "no event in it")
     else:
         yield Refused(f"{record.place}message: an object is needed, not {type(value).__name__}")
 
@@ -148,6 +149,12 @@ def _is_sns(value: dict[str, Any]) -> bool:
     if isinstance(kind, str) and kind in sns.SIGNED:
         return True
     return "Message" in value and ("TopicArn" in value or ("MessageId" in value and "Subject" in value))
+
+
+def _is_slack_form(text: str) -> bool:
+    """A slash command: a form with Slack's token in it."""
+    keys = {pair.partition("=")[0].strip() for pair in text.split("&")}
+    return "token" in keys and bool(keys & {"team_id", "team_domain", "command", "response_url"})
 
 
 def _source(value: dict[str, Any]) -> str:

@@ -24,13 +24,15 @@ class Rule:
     """Which events are failures.
 
     state: paths, the first that is there counts (a list: any of its words). failing: word, in lower case, to severity.
-    about: paths of the resource; events of one resource and service are one signal.
+    about: paths of the resource; events of one resource and service are one signal. identity: paths that together tell
+    the resource from others, where its name alone does not.
     """
 
     state: tuple[str, ...]
     failing: Mapping[str, Severity]
     about: tuple[str, ...]
     reason: tuple[str, ...] = ()
+    identity: tuple[str, ...] = ()
 
 
 def failing(severity: Severity, *states: str) -> dict[str, Severity]:
@@ -65,7 +67,12 @@ RDS = Rule(
     ("detail.Message",),
 )
 SCALING = Rule((ALWAYS,), {}, ("detail.AutoScalingGroupName",), ("detail.StatusMessage", "detail.Cause"))
-DEPLOYMENT = Rule(("detail.state",), failing(HIGH, "failure", "failed"), ("detail.application", "resources.0"))
+DEPLOYMENT = Rule(
+    ("detail.state",),
+    failing(HIGH, "failure", "failed"),
+    ("detail.application", "resources.0"),
+    identity=("detail.application", "detail.deploymentGroup"),
+)
 SERVICE = Rule(
     ("detail.eventName", "detail.eventType"), ECS_ACTIONS, ("resources.0", "detail.clusterArn"), ("detail.reason",)
 )
@@ -208,7 +215,7 @@ def _failure(record: Record, sender: str, kind: str, rule: Rule, state: str, sev
         source=service,
         source_id=event_id(record),
         name=kind,
-        identity=about,
+        identity=build.joined(*(words(record.body, path) for path in rule.identity)) or about,
         state="ALARM",
         title=f"{about}: {kind}, {state}",
         reason=words(record.body, *rule.reason) or words(record.body, "detail.reason"),
@@ -240,5 +247,6 @@ def _task(record: Record, told: str) -> Item:
             record, NAME, told, f"a task that is {words(body, 'detail.lastStatus') or 'changing'}", event_id(record)
         )
     group = words(body, "detail.group", "detail.taskDefinitionArn", "detail.taskArn")
-    rule = Rule((), {}, ("detail.group", "detail.taskArn"), ("detail.stoppedReason",))
+    told_apart = ("detail.clusterArn", "detail.group" if words(body, "detail.group") else "detail.taskArn")
+    rule = Rule((), {}, ("detail.group", "detail.taskArn"), ("detail.stoppedReason",), told_apart)
     return _failure(record, "aws.ecs", f"ECS task of {group} stopped", rule, stop, MEDIUM)

@@ -12,6 +12,9 @@ from typing import Any
 from resilibot.ingest.sources.errors import MalformedSignal
 
 REASON = 2048  # characters of a reason, as the contract has it
+INVISIBLE = frozenset(  # fillers and variation selectors that are no category of their own
+    (0x034F, 0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10))
+) | frozenset(range(0xE0100, 0xE01F0))
 NEXT_DAY = timedelta(days=1)
 
 
@@ -97,8 +100,10 @@ def _pair(item: Any) -> tuple[str, str, str]:
 
 def clean(value: str, limit: int = 512) -> str:
     """One line without control, escape, direction and invisible characters, at most `limit` characters."""
-    kept = (_kept(character) for character in value[: 4 * limit])
-    return " ".join("".join(kept).split())[:limit]
+    value = value[: 4 * limit]
+    if not (value.isascii() and value.isprintable()):
+        value = "".join(_kept(character) for character in value)
+    return " ".join(value.split())[:limit]
 
 
 def clean_lines(value: str, limit: int = REASON) -> str:
@@ -109,6 +114,8 @@ def clean_lines(value: str, limit: int = REASON) -> str:
 def _kept(character: str) -> str:
     if character.isascii():
         return character if " " <= character < "\x7f" else " "
+    if ord(character) in INVISIBLE:
+        return ""
     category = unicodedata.category(character)
     if category in ("Cc", "Zl", "Zp"):
         return " "

@@ -2,7 +2,7 @@
 
 vendors.toml beside this module holds those that ship; an owner's own file (RESILIBOT_SOURCES_FILE) has the same form
 and comes first. It is validated before anything is read. A path is dotted ("incident.state"), "@name" is a label of
-`tags`.
+`tags`. An identity may be several paths together ("host + service"): those that are not there count as empty.
 """
 
 import tomllib
@@ -83,6 +83,10 @@ class Mapped(BaseModel):
         def told(paths: Sequence[str]) -> str:
             return next((v for p in paths if (v := labels.get(p[1:], "") if p[0] == "@" else words(body, p))), "")
 
+        def identified() -> str:
+            keys = (build.joined(*(told([part.strip()]) for part in path.split("+"))) for path in self.identity)
+            return next((key for key in keys if key), "")
+
         name = told(self.name)
         if not name:
             raise MalformedSignal(f"{record.place}{self.name[0]}: missing, or no text")
@@ -100,7 +104,7 @@ class Mapped(BaseModel):
             source=self.source,
             source_id=f"{event_id}@{word}" if event_id else "",
             name=name,
-            identity=told(self.identity),
+            identity=identified(),
             state=state,
             title=told(self.title) or name,
             reason=told(self.reason),

@@ -35,18 +35,21 @@ def read(record: Record) -> Iterator[Item]:
     if word not in STATES:
         raise MalformedSignal(f"{record.place}current_state: {word[:40]!a} is none of {', '.join(STATES)}")
     state = STATES[word]
-    name = words(body, "condition_name", "alertConditionNames.0", "title", "policy_name")
+    conditions = at(body, "alertConditionNames")
+    told = sorted(name for name in conditions if isinstance(name, str)) if isinstance(conditions, list) else []
+    name = words(body, "condition_name") or words(told, "0") or words(body, "title", "policy_name")
     issue = words(body, "incident_id", "issueId", "id")
     if state is None:
         yield ignored(record, NAME, f"issue {name or issue}", f"{word} changes nothing")
         return
     if not name:
         raise MalformedSignal(f"{record.place}condition_name: missing, or no text")
+    told_at = words(body, "timestamp", "updatedAt", "createdAt")
     about = words(body, "targets.0.name", "entitiesData.names.0", "impactedEntities.0")
     yield build.signal(
         record,
         source=NAME,
-        source_id=f"{issue}@{word}@{words(body, 'timestamp', 'updatedAt', 'createdAt')}" if issue else "",
+        source_id=record.of_content(f"{issue}@{word}@{told_at}") if issue else "",
         name=name,
         identity=" ".join(filter(None, (words(body, "account_id"), issue or name))),
         state=state,

@@ -18,7 +18,8 @@ SLACK_TYPES = frozenset(
     ("shortcut", "url_verification", "view_closed", "view_submission", "workflow_step_edit", "app_rate_limited")
 )
 SLACK_MARKS = ("token", "team", "team_id", "api_app_id", "challenge", "user")
-HTTP_MARKS = ("requestContext", "httpMethod", "rawPath", "routeKey")
+HTTP_MARKS = ("requestContext", "httpMethod", "rawPath", "routeKey", "authorizationToken")
+AUTHORIZED = ("methodArn", "routeArn")  # what a Lambda authorizer is asked for
 
 
 def recognises(body: dict[str, Any]) -> bool:
@@ -37,7 +38,8 @@ def _kind(body: dict[str, Any]) -> tuple[str, str, str] | None:
     kind = body.get("type")
     if isinstance(kind, str) and kind in SLACK_TYPES and any(mark in body for mark in SLACK_MARKS):
         return "slack", f"slack {kind}", "answers come by the signed Slack endpoint; nobody opens an incident so"
-    if any(mark in body for mark in HTTP_MARKS):
+    is_authorizers = kind in ("TOKEN", "REQUEST") and any(mark in body for mark in AUTHORIZED)
+    if is_authorizers or any(mark in body for mark in HTTP_MARKS):
         return (
             "http",
             "an HTTP request as a gateway wraps it",

@@ -2,19 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.signal import Signal
 from resilibot.ingest.sources.fields import clean
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+STEP = timedelta(minutes=10)  # within it the same content is the same message, delivered again
+
 
 @dataclass(frozen=True)
 class Record:
     """A JSON object, peeled out of its envelopes.
 
-    message_id: of the innermost envelope that has one. part: which of several records of that message it is ("3.").
+    message_id: of the innermost envelope that has one, and was not made from its content. part: which of several
+    records of that message it is ("3.").
     place: where it stood, for error texts ("Records.3.Message.").
     """
 
@@ -24,12 +28,27 @@ class Record:
     part: str = ""
     place: str = ""
     is_from_queue: bool = False  # of our own, which takes from our own topics and rules alone
+    _hashes: dict[int, tuple[object, str]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def own_id(self) -> str:
         """What makes a redelivery recognisable where the record itself has no id."""
-        own = self.message_id or f"sha256:{content_hash(self.body)}"
+        own = self.message_id or self.of_content(f"sha256:{self._hash()}")
         return f"{own}/{self.part}" if self.part else own
+
+    def of_content(self, made: str) -> str:
+        """An id made from what a record says. What says the same is another signal when it comes later.
+
+        The time of arrival is the same at each redelivery by a queue.
+        """
+        return f"{made}~{(self.received_at - EPOCH) // STEP}"
+
+    def _hash(self) -> str:
+        """Once for all parts of a body, which is held so that nothing else gets its place."""
+        key = id(self.body)
+        if key not in self._hashes:
+            self._hashes[key] = (self.body, content_hash(self.body))
+        return self._hashes[key][1]
 
     def within(self, place: str) -> "Record":
         """One of several of this record: told apart by its place."""

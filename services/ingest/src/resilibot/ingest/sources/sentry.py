@@ -41,12 +41,13 @@ def read(record: Record) -> Iterator[Item]:
     place = f"{record.place}data.{kind}."
     title = words(data, "description_title") or words(it, "title", "alert_rule.name") or text(it, "title", place)
     number = words(it, "issue_id", "groupID", "id", "identifier")
+    known_as = "issue" if kind == "event" or (kind == "error" and words(it, "issue_id", "groupID")) else kind
     level = action if kind == "metric_alert" else words(it, "level")
     project = words(it, "project.slug", "project_name", "project", "projects.0")
     yield build.signal(
         record,
         source=NAME,
-        name=f"{kind.replace('event', 'issue')} {number}" if number else title,  # titles differ from event to event
+        name=f"{known_as} {number}" if number else title,  # titles differ from event to event
         identity=number or title,
         state=STATES[action],
         title=title,
