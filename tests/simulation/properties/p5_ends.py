@@ -169,7 +169,9 @@ def _two_at_once(run: Run) -> Iterator[str]:
         holders = Counter(fingerprint for case in live for fingerprint in case.fingerprints)
         yield from (f"{fingerprint} belongs to {n} live incidents" for fingerprint, n in holders.items() if n > 1)
         if opened is not None and opened.split_from is None and run.scenario.is_linked and len(live) > 1:
-            known = [joined[one] for case in live for one in case.fingerprints if one in joined]
+            # where nothing was found nobody looks any more: what joins there would go unseen
+            suspects = [c for c in live if c.diagnosis is None or c.diagnosis.outcome != "no_fault"]
+            known = [joined[one] for case in suspects for one in case.fingerprints if one in joined]
             gaps_s = [abs((opened.signal.fired_at - fired_at).total_seconds()) for fired_at in known]
             if any(0 < gap_s < SURELY_S for gap_s in gaps_s):
                 yield f"{opened.signal.name} opens an incident beside the one that it is related to"
