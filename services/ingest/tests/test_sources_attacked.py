@@ -292,3 +292,48 @@ def test_a_message_is_kept_only_if_all_of_it_may_be() -> None:
     ingest_, kept = items({"Records": [request, alarm]}, "queue"), Kept(InMemoryBlobStore())
     assert [arrived.index for _, arrived in _keyed(ingest_, kept, b"{}")] == [None, None]
     assert [arrived.index for _, arrived in _keyed(items(alarm, "queue"), kept, b"{}")] == [0]
+
+
+def health(status: str, minute: int, **more: Any) -> dict[str, Any]:
+    times = {"startTime": "2026-11-24T10:00:00Z", "lastUpdatedTime": f"2026-11-24T12:0{minute}:00Z"}
+    about = {
+        "eventTypeCode": "AWS_EC2_X",
+        "eventTypeCategory": "issue",
+        "eventArn": "arn:h",
+        "eventRegion": "eu-west-1",
+    }
+    return aws("aws.health", "AWS Health Event", **times, **about, statusCode=status, **more)
+
+
+def test_what_aws_health_says_later_is_later_and_its_copy_is_the_same() -> None:
+    first, last = one(health("open", 1)), one(health("closed", 2))
+    assert first.fired_at < last.fired_at
+    copy = one({**health("open", 1, backupEvent="true"), "region": "us-west-2"})
+    assert fingerprint(copy) == fingerprint(first)
+
+
+def test_a_finding_of_the_second_form_is_read() -> None:
+    info = {"title": "bucket is public", "uid": "u"}
+    finding = {"finding_info": info, "severity": "High", "status": "New", "cloud": {"account": {"uid": "1"}}}
+    signal = one(aws("aws.securityhub", "Findings Imported V2", findings=[finding]))
+    assert (signal.title, signal.identity, signal.severity, signal.resource.account) == (
+        info["title"],
+        "u",
+        "HIGH",
+        "1",
+    )
+    (item,) = items(aws("aws.securityhub", "Findings Imported V2", findings=[{**finding, "status": "Resolved"}]))
+    assert isinstance(item, Ignored)
+
+
+def rds(message: str) -> dict[str, Any]:
+    arn = "arn:aws:rds:eu-west-1:1:db:orders"
+    return {"Event Source": "db-instance", "Source ID": "orders", "Source ARN": arn, "Event Message": message}
+
+
+def test_rds_fails_where_it_says_so_and_is_one_by_both_routes() -> None:
+    for message in ("failover completed", "innodb_file_fail_x was set"):
+        assert isinstance(items(rds(message))[0], Ignored)
+    arn = rds("")["Source ARN"]
+    event = aws("aws.rds", "RDS DB Instance Event", EventCategories=["failure"], SourceArn=arn, Message="it has failed")
+    assert fingerprint(one(rds("it has failed"))) == fingerprint(one(event))

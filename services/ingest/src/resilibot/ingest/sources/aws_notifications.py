@@ -4,6 +4,7 @@ Formats: "Amazon SNS notifications for Amazon EC2 Auto Scaling", "Amazon RDS eve
 formats for CodeDeploy triggers".
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from resilibot.ingest.sources.record import Item, Record, Source, ignored
 from resilibot.ingest.sources.severity import HIGH
 
 SCALING_ERRORS = ("autoscaling:EC2_INSTANCE_LAUNCH_ERROR", "autoscaling:EC2_INSTANCE_TERMINATE_ERROR")
-RDS_FAILURES = ("fail", "storage-full", "incompatible", "out of storage", "low storage")  # of "Event Message"
+RDS_FAILURES = re.compile(r"\bfail(ed|ure)\b|storage-full|incompatible|out of storage|low storage", re.IGNORECASE)
 
 
 def recognises(body: dict[str, Any]) -> bool:
@@ -33,9 +34,10 @@ def read(record: Record) -> Iterator[Item]:
         yield _item(record, "autoscaling", event, event in SCALING_ERRORS, group, arn, reason, body.get("Time"))
     elif "Event Source" in body:
         reason = text(body, "Event Message", record.place)
-        has_failed = any(word in reason.lower() for word in RDS_FAILURES)
+        has_failed = RDS_FAILURES.search(reason) is not None
         event, about = f"RDS {words(body, 'Event Source')} event", words(body, "Source ID")
-        yield _item(record, "rds", event, has_failed, about, body.get("Source ARN"), reason, body.get("Event Time"))
+        arn, fired_at = words(body, "Source ARN"), body.get("Event Time")
+        yield _item(record, "rds", event, has_failed, about, arn, reason, fired_at, arn or about)
     else:
         status = text(body, "status", record.place)
         event, about = f"CodeDeploy deployment {status}", words(body, "applicationName", "deploymentId")

@@ -99,6 +99,8 @@ def _read_securityhub(record: Record) -> Iterator[Item]:
 def _finding(record: Record, finding: Any, source_id: str) -> Item:
     if not isinstance(finding, dict):
         raise MalformedSignal(f"{record.place}: an object is needed, not {type(finding).__name__}")
+    if "finding_info" in finding:
+        return _ocsf(record, finding, source_id)
     title = text(finding, "Title", record.place)
     label = words(finding, "Severity.Label") or _label(at(finding, "Severity.Normalized"))
     severity = by_word("securityhub", "Severity.Label", label, MEDIUM)
@@ -125,6 +127,36 @@ def _finding(record: Record, finding: Any, source_id: str) -> Item:
             arn=resource.get("Id"),
         ),
         links=[finding.get("SourceUrl")],
+    )
+
+
+def _ocsf(record: Record, finding: dict[str, Any], source_id: str) -> Item:
+    """ "Findings Imported V2" speaks OCSF, the Open Cybersecurity Schema Framework."""
+    title = text(finding, "finding_info.title", record.place)
+    label, status = words(finding, "severity"), words(finding, "status")
+    severity = by_word("securityhub", "severity", label, MEDIUM)
+    is_settled = status.lower() in ("resolved", "suppressed", "archived", "closed")
+    if is_settled or _is_below(severity[0]):
+        why = f"its status is {status}" if is_settled else f"{label} informs only"
+        return ignored(record, "securityhub", f"finding {title}", why, source_id)
+    about = words(finding, "resources.0.uid", "resources.0.name")
+    return build.signal(
+        record,
+        source="securityhub",
+        source_id=source_id,
+        name=words(finding, "finding_info.types.0") or title,
+        identity=words(finding, "finding_info.uid") or title,
+        state="ALARM",
+        title=title,
+        reason=words(finding, "finding_info.desc", "message"),
+        severity=severity,
+        fired_at=words(finding, "finding_info.modified_time", "time", "finding_info.created_time"),
+        resource=build.resource_ref(
+            name=about or title,
+            account=words(finding, "cloud.account.uid"),
+            region=words(finding, "cloud.region"),
+            arn=about,
+        ),
     )
 
 

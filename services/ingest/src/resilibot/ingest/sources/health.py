@@ -33,6 +33,7 @@ def read(record: Record) -> Iterator[Item]:
         or words(record.body, "resources.0")
         or words(detail, "service")
     )
+    resource, region = resource_of(record, about or code), words(detail, "eventRegion")  # a backup copy is from another
     yield build.signal(
         record,
         source=NAME,
@@ -43,8 +44,8 @@ def read(record: Record) -> Iterator[Item]:
         title=f"AWS Health: {code}" + (f" ({about})" if about else ""),
         reason=words(detail, "eventDescription.0.latestDescription"),
         severity=(CATEGORIES[category], f"health:eventTypeCategory={category}"),
-        fired_at=at(detail, "startTime") or record.body.get("time"),
-        resource=resource_of(record, about or code),
+        fired_at=at(detail, "lastUpdatedTime") or record.body.get("time") or at(detail, "startTime"),
+        resource=resource.model_copy(update={"region": region}) if region else resource,
         tags=pairs(at(detail, "affectedEntities.0.tags")),
     )
 
