@@ -31,6 +31,7 @@ STORM_VISIBILITY = 3  # times as long for what a large batch adds to its first t
 STORM_BYTES = 16_000_000  # of one large batch: what is more waits its turn
 HEARTBEAT_S = 3  # visibility is 10 s: a killed worker's group waits seconds, not minutes
 ERROR_PAUSE_S = 0.5
+RETRY_S = 4  # at most, before what failed is tried again
 LOOK_S = 20  # between two looks for stuck streams
 QUIET_S = 3
 
@@ -111,7 +112,7 @@ class Poller:
         """As asked for; else try again soon, then later: the queue buries it after some receives."""
         received = int(message["Attributes"]["ApproximateReceiveCount"])
         asked = failed[message["MessageId"]]
-        return min(2 ** (received - 1), self._visibility_s) if asked is None else asked
+        return min(2 ** (received - 1), RETRY_S) if asked is None else asked
 
 
 class _Heartbeat:
