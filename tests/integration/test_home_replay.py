@@ -8,6 +8,7 @@ from resilibot.contracts.canonical import canonical
 from resilibot.projections.adapters.dynamodb_read_models import DynamoReadModels
 from resilibot.projections.adapters.live_names import LiveNames
 from resilibot.projections.rebuild import rebuilt
+from resilibot.projections.views import empty_view
 from resilibot.runtime.event_store.dynamodb import DynamoEventStore
 from resilibot.runtime.event_store.tables import Tables
 from tests.support.house import House, until
@@ -53,7 +54,8 @@ def test_a_rebuild_in_a_running_home_leaves_nothing_behind(house: House, opened:
 
     def different() -> list[str]:
         """Streams whose shown states differ from the store's; such that move in between are asked again."""
-        wanted = {head.stream: rebuilt(store, head.stream) for head in store.heads()}
+        streams = [head.stream for head in store.heads() if empty_view(head.stream) is not None]
+        wanted = {stream: rebuilt(store, stream) for stream in streams}
         shown = {stream: {model: live.get(model, stream) for model in states} for stream, states in wanted.items()}
         return [stream for stream in wanted if canonical(wanted[stream]) != canonical(shown[stream])]
 

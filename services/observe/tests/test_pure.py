@@ -33,6 +33,15 @@ def test_a_spike_is_noise_and_stays_but_an_earlier_incident_is_left_out() -> Non
     assert (healed.high, healed.count) == (1, 9)
 
 
+def test_the_tail_of_an_earlier_incident_at_the_first_points_is_no_baseline_for_any_metric() -> None:
+    healed = summarise(series([80.0, 30.0] + [0.0] * 17))
+    assert healed is not None
+    assert (healed.high, healed.count) == (0.0, 17)
+    spans = troubled(series([45.0] + [0.0] * 18), 10.0, "GreaterThanOrEqualToThreshold")
+    assert spans == [(at(-2), at(2))]
+    assert troubled(series([0.0, 45.0] + [0.0] * 17), 10.0, "GreaterThanOrEqualToThreshold") == []
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_onset_is_the_start_of_the_last_run_up_to_the_alarm(seed: int) -> None:
     rng = random.Random(seed)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from resilibot.local.client import ApiClient, ApiRefused, ApiUnavailable
 
@@ -52,9 +52,17 @@ class DrillReport:
     timeline: list[dict[str, Any]]
 
 
-def known_incidents(api: ApiClient) -> dict[str, int]:
-    """The newest incidents with their versions."""
-    return {row["incident_id"]: row["version"] for row in api.get("/incidents", limit=100)["incidents"]}
+class Known(NamedTuple):
+    """An incident as it was before the drill; only one that was over can be the drill's, reopened."""
+
+    version: int
+    is_over: bool
+
+
+def known_incidents(api: ApiClient) -> dict[str, Known]:
+    """The newest incidents, by id."""
+    rows = api.get("/incidents", limit=100)["incidents"]
+    return {row["incident_id"]: Known(row["version"], row["status"] in END_STATES) for row in rows}
 
 
 def check_free(api: ApiClient, service: str) -> None:
@@ -71,7 +79,7 @@ def follow(
     watcher: Watcher,
     *,
     drill: str,
-    before: dict[str, int],
+    before: dict[str, Known],
     injected_at: datetime,
     timeout_s: float,
     until_postmortem: bool = True,
@@ -81,17 +89,17 @@ def follow(
     case: dict[str, Any] = {"status": "unknown"}
     timeline: list[dict[str, Any]] = []
     incident_id = _await_incident(api, before, deadline, watcher)
-    since = before.get(incident_id, 0)
+    since = before[incident_id].version if incident_id in before else 0
     seen = 0
     asked: set[str] = set()
     while time.monotonic() < deadline:
         try:
+            case = api.get(f"/incidents/{incident_id}")  # first, so that the timeline tells at least as much
             entries = api.get(f"/incidents/{incident_id}/timeline")["entries"]
             timeline = [entry for entry in entries if entry["version"] > since]
             for entry in timeline[seen:]:
                 watcher.on_event(entry)
             seen = len(timeline)
-            case = api.get(f"/incidents/{incident_id}")
             _answer_approvals(api, incident_id, case, asked, watcher)
         except ApiUnavailable as error:  # the API is a worker too: it may have been killed, and comes again
             watcher.on_waiting(str(error))
@@ -104,20 +112,32 @@ def follow(
     raise DrillTimedOut(f"incident {incident_id} is still {case['status']} after {timeout_s:.0f} s: {last}")
 
 
-def _await_incident(api: ApiClient, before: dict[str, int], deadline: float, watcher: Watcher) -> str:
+def _await_incident(api: ApiClient, before: dict[str, Known], deadline: float, watcher: Watcher) -> str:
     while time.monotonic() < deadline:
         new: list[str] = []
         try:
             for row in api.get("/incidents", limit=100)["incidents"]:
-                is_live_again = row["version"] > before.get(row["incident_id"], 0) and row["status"] not in END_STATES
-                if row["incident_id"] not in before or is_live_again:
+                known = before.get(row["incident_id"])
+                if known is None or (known.is_over and row["status"] not in END_STATES):
                     new.append(row["incident_id"])
         except ApiUnavailable as error:
             watcher.on_waiting(str(error))
         if new:
             return min(new)
         time.sleep(0.2)
-    raise DrillTimedOut("no alarm opened an incident in time")
+    raise DrillTimedOut(f"no alarm opened an incident in time{_held_back(api)}")
+
+
+def _held_back(api: ApiClient) -> str:
+    """What became of the newest incident's alarm when it fired again: silenced, or held because it flaps."""
+    try:
+        for row in api.get("/incidents", limit=1)["incidents"]:
+            last = api.get(f"/signals/{row['fingerprint']}")["last"]
+            if last["disposition"] in ("held", "silenced"):
+                return f": {last['name']} was {last['disposition']} at {last['at']} ({last['reason']})"
+    except (ApiRefused, ApiUnavailable):
+        return ""  # the drill has failed anyway
+    return ""
 
 
 def _answer_approvals(

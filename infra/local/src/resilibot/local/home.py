@@ -150,7 +150,7 @@ WORKERS = (*(service.name for service in SERVICES), "relay", "sequencer", "timer
 
 # On one machine minutes become seconds; on AWS the defaults of each service's settings hold.
 LOCAL_SETTINGS: dict[str, str] = {
-    "RESILIBOT_BASELINE_S": "20",  # less than a drill warms up for: nothing of the start, or of the drill before
+    "RESILIBOT_BASELINE_S": "60",  # earlier drills lie in it: their trouble is left out of the baseline
     "RESILIBOT_METRIC_PERIOD_S": "1",
     "RESILIBOT_SETTLE_S": "5",
     "RESILIBOT_RECHECK_S": "6",

@@ -24,8 +24,9 @@ MARGIN = timedelta(seconds=2)  # what rises into trouble, and falls out of it
 def summarise(points: Points) -> Baseline | None:
     """Robust statistics of healthy points; None when there are too few.
 
-    A sustained excursion (EXCURSION points in a row far off) is an earlier incident, not health, and is left out; a
-    single spike is the metric's own noise, and stays.
+    A sustained excursion (EXCURSION points in a row far off, or any that the points begin with: nobody knows how long
+    it had lasted) is an earlier incident, not health, and is left out; a single spike is the metric's own noise, and
+    stays.
     """
     first = _statistics([value for _, value in points])
     if first is None:
@@ -36,7 +37,7 @@ def summarise(points: Points) -> Baseline | None:
         if abs(value - first.median) > DEVIATES * scale(first):
             run.append(value)
             continue
-        kept += run if len(run) < EXCURSION else []
+        kept += run if kept and len(run) < EXCURSION else []
         kept.append(value)
         run = []
     kept += run if len(run) < EXCURSION else []
@@ -46,19 +47,21 @@ def summarise(points: Points) -> Baseline | None:
 def troubled(points: Points, threshold: float | None, comparison: str | None) -> list[tuple[datetime, datetime]]:
     """When the alarm's own metric was beyond its threshold for EXCURSION points in a row: earlier trouble, not health.
 
-    Those times are no baseline for any metric. A single spike beyond a threshold set too low is not trouble. Nothing
-    is troubled when the alarm does not say which side is bad.
+    So it was at the first of the points, however few: they may be the last of many. Those times are no baseline for
+    any metric. A single spike beyond a threshold set too low is not trouble. Nothing is troubled when the alarm does
+    not say which side is bad.
     """
     if threshold is None or comparison is None:
         return []
     is_above = comparison.startswith("GreaterThan")
     spans: list[tuple[datetime, datetime]] = []
     run: list[datetime] = []
-    for at, value in [*sorted(points), (datetime.max.replace(tzinfo=UTC), None)]:
+    ordered = sorted(points)
+    for at, value in [*ordered, (datetime.max.replace(tzinfo=UTC), None)]:
         if value is not None and (value >= threshold if is_above else value <= threshold):
             run.append(at)
             continue
-        if len(run) >= EXCURSION:
+        if len(run) >= EXCURSION or (run and run[0] == ordered[0][0]):
             spans.append((run[0] - MARGIN, run[-1] + MARGIN))
         run = []
     return spans
