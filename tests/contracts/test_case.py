@@ -18,8 +18,12 @@ STREAM = f"incident#{INCIDENT}"
 
 def after(*types: type[DomainEvent]) -> IncidentCase:
     """The case after the story's first events of these types, in this order."""
-    picked = [next(event for event in INCIDENT_EVENTS if isinstance(event, wanted)) for wanted in types]
-    return fold(INCIDENT, recorded(STREAM, picked))
+    return fold(INCIDENT, recorded(STREAM, [one(wanted) for wanted in types]))
+
+
+def one(wanted: type[DomainEvent]) -> DomainEvent:
+    """The story's first event of this type."""
+    return next(event for event in INCIDENT_EVENTS if isinstance(event, wanted))
 
 
 OPENED = (e.IncidentOpenedV1, e.EvidenceGatheredV1, e.DiagnosisReachedV1, e.PlanProposedV1)
@@ -97,6 +101,19 @@ def test_a_grant_is_used_once_and_by_whom_is_known() -> None:
     log = recorded(STREAM, INCIDENT_EVENTS)
     case = fold(INCIDENT, log)
     assert case.approvals["g2"].used_by == "a1"
+
+
+@pytest.mark.parametrize("again", [e.IncidentUnmergedV1, e.IncidentReopenedV1])
+def test_what_a_person_agreed_to_investigate_is_asked_anew_when_the_incident_lives_again(
+    again: type[DomainEvent],
+) -> None:
+    opened = one(e.IncidentOpenedV1).model_copy(update={"investigation": "approval"})
+    living = one(again)
+    if isinstance(living, e.IncidentReopenedV1):
+        living = living.model_copy(update={"investigation": "approval"})
+    log = recorded(STREAM, [opened, one(e.InvestigationStartedV1), e.IncidentMergedV1(into="01OTHER"), living])
+    assert fold(INCIDENT, log[:2]).may_look
+    assert not fold(INCIDENT, log).may_look
 
 
 def test_every_event_has_a_sentence() -> None:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.kept import original
 from resilibot.ingest.ports import Ports
+from resilibot.ingest.routes import OpenIncident
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
 from resilibot.ingest.sources import MalformedSignal
@@ -228,3 +230,9 @@ def test_who_has_datadogs_secret_speaks_for_datadog_alone() -> None:
     told = {"id": "1", "title": "[Triggered] CPU", "alert_transition": "Triggered"}
     received, *_ = door.intake.receive(json.dumps(told), "datadog").recorded
     assert received.event.signal.source == "datadog"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("wish", ["yes", "true", 1])
+def test_a_wish_for_auto_approval_is_true_or_false_and_nothing_that_could_be_taken_for_it(wish: object) -> None:
+    with pytest.raises(ValidationError, match="auto_approve"):
+        OpenIncident.model_validate({"title": "t", "service": "s", "auto_approve": wish})

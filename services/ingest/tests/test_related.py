@@ -8,7 +8,7 @@ import pytest
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor
-from resilibot.contracts.signal import ResourceRef, Signal
+from resilibot.contracts.signal import ResourceRef, Severity, Signal
 from resilibot.ingest.fingerprint import fingerprint
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
@@ -177,6 +177,19 @@ def test_the_end_of_an_incident_frees_the_signals_of_all_its_members_once(house:
         writer.write([on.stream], lambda _, on=on: [on], Origin(ACTOR))
     joined = {name: house.store.load(name).events for name in names}
     assert release_signals(case, Trigger(recorded, NOON, None, joined), None) == []
+
+
+@pytest.mark.feature(102)
+def test_a_neighbour_does_not_join_where_nothing_was_found_or_what_is_less_grave(house: House) -> None:
+    """Nobody looks again when a signal joins, so it would be hidden there."""
+    house.take(house.alarm("s00"))
+    found = next(event for event in INCIDENT_EVENTS if isinstance(event, e.DiagnosisReachedV1))
+    nothing = found.model_copy(update={"outcome": "no_fault", "hypotheses": []})
+    house.append(house.cases()[0], nothing)
+    assert house.take(house.alarm("s01")) == ["opened"]
+    graver = house.alarm("s02").model_copy(update={"severity": Severity.CRITICAL})
+    assert house.take(graver) == ["opened"], "s01 calls for less haste"
+    assert house.take(house.alarm("s00", name="latency")) == ["attached"], "the very same thing is no other incident"
 
 
 def test_who_comes_after_an_incident_ended_opens_anew(house: House) -> None:

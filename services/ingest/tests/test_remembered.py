@@ -3,9 +3,12 @@
 import json
 from typing import Any
 
+import pytest
+
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import Actor
 from resilibot.contracts.signal import Signal
+from resilibot.ingest import remembered
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.remembered import SignalMemory
@@ -87,6 +90,15 @@ def test_what_was_let_go_is_folded_anew_and_still_known() -> None:
     door.accept("one", alarms(2, 3, 4), SENDER)
     assert store.source_ids("one") == ["m-1", "m-2", "m-3", "m-4"]
     assert store.loaded.count("signal#one") == 2
+
+
+def test_no_more_streams_are_kept_than_allowed_however_few_their_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "KEPT_STREAMS", 3)
+    door = intake(Counting())
+    for number in range(10):
+        door.accept(f"fp-{number}", alarms(number), SENDER)
+    kept = [name for name in door._signals._known if name.startswith("signal#")]
+    assert kept == ["signal#fp-7", "signal#fp-8", "signal#fp-9"]
 
 
 def test_one_batch_of_many_resources_is_one_commit_each() -> None:
