@@ -142,24 +142,29 @@ def test_a_malformed_alarm_is_kept_with_its_body_and_can_be_redriven(house: Hous
     until(lambda: house.cli_json("dlq", "list")["intake"] == 1, 40, "the dead letter")
     (letter,) = house.cli_json("dlq", "show", "intake")
     assert "half" in letter["body"]
-    log = (house.file.state_dir / "logs" / "ingest.log").read_text()
-    assert "NewStateValue" in log, "the error names the field"
+
+    def named() -> int:
+        return (house.file.state_dir / "logs" / "ingest.log").read_text().count("NewStateValue")
+
+    before = named()
+    assert before, "the error names the field"
     house.alarm("after-failures", service="after")
     until(lambda: house.incidents_of("after"), 10, "the next signal, handled as if nothing had been")
     assert house.cli_json("dlq", "redrive", "intake") == {"moved": 1}
-    until(lambda: house.cli_json("dlq", "list")["intake"] == 1, 40, "the same letter again: it is still malformed")
+    until(lambda: named() > before, 10, "the letter tried again: it is still malformed")
 
 
-@pytest.mark.parametrize("body", ["no json", '{"stream": "incident#x"}', '{"timer": {"id": 1}}'])
-def test_a_malformed_message_on_a_service_queue_is_kept(house: House, body: str) -> None:
-    before = house.cli_json("dlq", "list")["reason"]
-    house.client("sqs").send_message(
-        QueueUrl=house.file.queues["reason"],
-        MessageBody=body,
-        MessageGroupId=f"g-{uuid4().hex}",
-        MessageDeduplicationId=uuid4().hex,
-    )
-    until(lambda: house.cli_json("dlq", "list")["reason"] == before + 1, 40, "the dead letter")
+def test_malformed_messages_on_a_service_queue_are_kept(house: House) -> None:
+    bodies = ["no json", '{"stream": "incident#x"}', '{"timer": {"id": 1}}']
+    for body in bodies:
+        house.client("sqs").send_message(
+            QueueUrl=house.file.queues["reason"],
+            MessageBody=body,
+            MessageGroupId=f"g-{uuid4().hex}",
+            MessageDeduplicationId=uuid4().hex,
+        )
+    until(lambda: house.cli_json("dlq", "list")["reason"] == len(bodies), 40, "the dead letters")
+    assert sorted(letter["body"] for letter in house.cli_json("dlq", "show", "reason")) == sorted(bodies)
 
 
 def test_an_unknown_queue_is_bad_use(house: House) -> None:

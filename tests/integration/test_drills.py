@@ -113,10 +113,8 @@ def test_kill_9_of_act_between_its_claim_and_the_outcome_acts_once(house: House,
     known = _incident_streams(store)
 
     def kill_when_recorded() -> None:
-        def is_recorded() -> bool:
-            return any(_last_event(store, stream).startswith(kind) for stream in _incident_streams(store) - known)
-
-        until(is_recorded, 30, kind, every_s=0.005)
+        (stream,) = until(lambda: _incident_streams(store) - known, 30, "the incident")
+        until(lambda: _last_event(store, stream).startswith(kind), 30, kind, every_s=0.002)
         house.kill("act")
         killed_at.append(datetime.now(UTC))
 
