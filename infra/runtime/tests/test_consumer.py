@@ -1,7 +1,7 @@
 """The consumer: repeated, late, forged and failing messages; conflicts; claims and their leases."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from resilibot.runtime.bus.message import MalformedMessage, decode, encode, enco
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.consumer import Consumer, ForgedMessage
 from resilibot.runtime.event_store.memory import InMemoryEventStore
-from resilibot.runtime.event_store.port import Append, Timer, VersionConflict
+from resilibot.runtime.event_store.port import Append, StoreUnavailable, Timer, VersionConflict
 from resilibot.runtime.service import After, Decision, Effect, On, Reaction, Service, Trigger
 from resilibot.runtime.testing import INCIDENT, NOON
 from resilibot.runtime.timers import InMemoryTimers
@@ -129,6 +129,33 @@ def test_a_claim_whose_process_died_is_left_to_its_lease_and_then_recovered() ->
     assert bench.kinds()[-1] == "NotificationFailedV1"
     assert bench.deliver(encode_timer(bench.lease())) == []
     assert bench.sender.recoveries == 1
+
+
+class LosesAnswers(InMemoryEventStore):
+    """The next append is written, and its writer never learns of it."""
+
+    loses = False
+
+    def append(self, appends: Sequence[Append], timers: Sequence[Timer] = ()) -> None:
+        super().append(appends, timers)
+        if self.loses:
+            self.loses = False
+            raise StoreUnavailable("the answer is lost")
+
+
+@pytest.mark.feature(206)
+def test_a_timer_that_goes_on_is_set_with_what_was_decided_whoever_dies_in_between() -> None:
+    bench = Bench()
+    store = LosesAnswers()
+    bench.store = bench.writer.store = store
+    opened = bench.append(OPENED)
+    failed = e.NotificationFailedV1(notification_id=CLAIM.notification_id, reason="unknown", is_final=True)
+    bench.service.due["later"] = Reaction(lambda case, trigger, facts: [failed, After("later", 30)])  # type: ignore[index]
+    first = Timer(f"{opened.id}:later", "notify", "later", STREAM, opened.id, NOON)
+    store.loses = True
+    assert bench.deliver(encode_timer(first)) == ["m0"]
+    assert bench.deliver(encode_timer(first)) == [], "it finds what was recorded and does nothing"
+    assert list(store.timers) == [f"{opened.id}:later:1"]
 
 
 @pytest.mark.feature(206)

@@ -311,6 +311,9 @@ def test_an_incident_is_looked_at_a_bounded_number_of_times() -> None:
     diagnosis = next(event for event in INCIDENT_EVENTS if isinstance(event, e.DiagnosisReachedV1))
     told.given(opened(), *looks, diagnosis)
     assert told.when_due("recheck", diagnosis, after_s=300).events == []
+    revoked = e.ApprovalRevokedV1(grant_id="g1", reason="it is forged")
+    told.given(revoked)  # whoever forges a grant for each new request would be asked, and look, for ever
+    assert told.when_due("settle", revoked, after_s=180).events == []
     cleared = e.SignalClearedV1(signal_name="orders-failures", cleared_at=NOON)
     told.given(cleared)
     (gathered,) = told.when_due("settle", cleared, after_s=180).events  # something changed: that is always looked at

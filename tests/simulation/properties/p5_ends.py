@@ -122,11 +122,15 @@ def _held_back(run: Run, stream: str) -> Iterator[str]:
 
 
 def _is_silenced(run: Run, event: e.SignalReceivedV1, at: datetime) -> bool:
+    """Whether the silence covered it at some moment between its firing and its recording.
+
+    A process may stand still between the two; when such a silence ends, what waits behind it is looked at again.
+    """
     for recorded in run.events("control#silences"):
         started = recorded.event
         if isinstance(started, e.SilenceStartedV1) and started.silence_id == event.silence_id:
             is_meant = fnmatchcase(event.signal.name, started.matcher.name or "")
-            return is_meant and started.starts_at <= at < started.ends_at
+            return is_meant and started.starts_at <= at and event.signal.fired_at < started.ends_at
     return False
 
 

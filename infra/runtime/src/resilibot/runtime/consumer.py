@@ -121,22 +121,27 @@ class Consumer:
 
         def decide(streams: Mapping[str, Stream]) -> Sequence[On]:
             own = streams[stream.id]
+            later.clear()
             if any(already_reacted(s.events, self.service.name, trigger.id) for s in streams.values()):
                 return []
             joined = {name: streams[name].events for name in joins}
             at_now = Trigger(trigger.recorded, self.writer.clock.now(), trigger.timer, joined)
             decided = reaction.decide(self._folds.fold(own), at_now, facts)
-            later[:] = [item for item in decided if isinstance(item, After)]
+            later.extend(item for item in decided if isinstance(item, After))
             return _placed(decided, stream.id)
+
+        def again() -> list[Timer]:
+            timer = trigger.timer
+            return [self.writer.again(trigger.recorded, timer, trigger.now, a.seconds) for a in later] if timer else []
 
         later: list[After] = []
         known = {stream.id: stream}
         wanted = list(dict.fromkeys([stream.id, *joins]))
-        appended = self.writer.write(wanted, decide, self._origin(trigger), loaded=known)
+        # with the events: whoever dies in between finds them when it comes back, and would set no timer
+        appended = self.writer.write(wanted, decide, self._origin(trigger), loaded=known, timers=again)
         known = _extended(known, appended)
-        if later and trigger.timer:
-            again = [self.writer.again(trigger.recorded, trigger.timer, trigger.now, after.seconds) for after in later]
-            self.timers.schedule(again)
+        if not appended and (wanted_again := again()):
+            self.timers.schedule(wanted_again)
         for claim in appended:
             if type(claim.event) in self.service.effects:
                 self._run(claim, known)

@@ -67,12 +67,14 @@ class Writer:
         origin: Origin,
         *,
         loaded: Mapping[str, Stream] | None = None,
+        timers: Callable[[], Sequence[Timer]] = tuple,
     ) -> list[RecordedEvent]:
         """Decide over `streams` and append what comes out, in one transaction.
 
         decide gets every named stream and is re-run over fresh loads after a conflict. It may ask for further ones,
         which are loaded then. It may append to streams that it never asked for: they are taken for new, and loaded too
-        if that proves wrong. `loaded` saves the first load. Returns the events appended, [] for none.
+        if that proves wrong. `loaded` saves the first load. `timers()` gives further timers of the same transaction, as
+        the last decision wants them. Returns the events appended, [] for none (then no timer is set either).
         Raises VersionConflict after MAX_ATTEMPTS, KeysUnavailable, and whatever the store raises.
         """
         person = self._person(origin.actor)
@@ -89,7 +91,7 @@ class Writer:
             appends = self._link(decided, current, origin, person)
             recorded = [event for append in appends for event in append.events]
             try:
-                self.store.append(appends, self._own_timers(recorded))
+                self.store.append(appends, [*self._own_timers(recorded), *timers()])
             except VersionConflict:
                 if attempt == MAX_ATTEMPTS:
                     raise

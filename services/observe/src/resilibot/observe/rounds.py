@@ -15,7 +15,6 @@ CHANGES = (
     e.ActionSucceededV1,
     e.ActionFailedV1,
     e.ActionOutcomeUnknownV1,
-    e.ApprovalRevokedV1,
     e.SignalClearedV1,
 )
 
