@@ -31,6 +31,7 @@ class Hypothesis(Value):
     support: list[Finding]
     refutation: list[Finding]
     verdict: Literal["leading", "possible", "rejected"]
+    fault_class: str | None = None  # latency-config, error-deploy ...; None: not told by the evidence
 
 
 class DiagnosisReachedV1(DomainEvent):

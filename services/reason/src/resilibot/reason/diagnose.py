@@ -1,7 +1,8 @@
 """diagnose: from one round of evidence to a verdict: conclusive, inconclusive or no fault. Pure and deterministic.
 
 confidence = clamp(support - refutation) x coverage, where each kind of evidence that could not be read takes a tenth
-(metrics: a fifth) away. Conclusive from CONCLUSIVE on, and only with a clear lead over the next different cause.
+(metrics: a fifth) away; a suspect on the call graph brings its own probability instead. Conclusive from CONCLUSIVE on,
+and only with a clear lead over the next different cause.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,8 @@ from resilibot.reason.citations import checked
 from resilibot.reason.hypotheses import Candidate, candidates, findings
 from resilibot.reason.quantities import DEVIATES
 from resilibot.reason.scene import Scene, items_of, read_scene
+from resilibot.reason.suspects import CONCLUSIVE, culprit, suspects, weigh_against
 
-CONCLUSIVE = 0.6
 LEAD = 0.15
 KEEP = 6
 CEILING = 0.97  # certainty is not to be had from outside
@@ -25,7 +26,10 @@ COVERAGE = {"metric": 0.2, "log": 0.1, "status": 0.1, "change": 0.1}
 def diagnose(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> e.DiagnosisReachedV1:
     """The verdict of one round; what cites nothing that is recorded has been dropped and is named."""
     scene = read_scene(case, gathered)
-    ranked = sorted(candidates(scene), key=lambda c: (-round(c.score, 6), c.cause, c.component))
+    proposed = candidates(scene)
+    weigh_against(scene, proposed)
+    proposed += suspects(scene)
+    ranked = sorted(proposed, key=lambda c: (-round(c.score, 6), c.rank, c.cause, c.component))
     hypotheses, dropped = checked(_hypotheses(ranked, scene), items_of(case, gathered))
     healthy, dropped_healthy = checked_findings(healthy_findings(scene), gathered)
     leading = next((h for h in hypotheses if h.verdict == "leading"), None)
@@ -61,7 +65,7 @@ def is_healthy(scene: Scene) -> bool:
         is_judged = all(m.is_judged for m in scene.alarmed)
     else:
         is_judged = scene.all_clear and any(m.is_judged for m in scene.measured)
-    return is_judged and not scene.deviating and not scene.silent and not scene.errors
+    return is_judged and not scene.deviating and not scene.silent and not scene.errors and culprit(scene) is None
 
 
 def healthy_findings(scene: Scene) -> list[Finding]:
@@ -85,14 +89,16 @@ def checked_findings(found: Sequence[Finding], gathered: e.EvidenceGatheredV1) -
 
 def _hypotheses(ranked: Sequence[Candidate], scene: Scene) -> list[e.Hypothesis]:
     coverage = 1 - sum(loss for kind, loss in COVERAGE.items() if not scene.answered(kind))
-    scored = [(candidate, _clamp(candidate.score) * coverage) for candidate in ranked]
+    scored = [(c, _clamp(c.score) * (coverage if c.probability is None else 1)) for c in ranked]
     best = scored[0][1] if scored else 0.0
     rival = next(
         (score for c, score in scored[1:] if (c.cause, c.component) != (ranked[0].cause, ranked[0].component)), 0.0
     )
-    is_clear = best >= CONCLUSIVE and best - rival >= LEAD and bool(scene.deviating or scene.silent or scene.errors)
+    is_seen = bool(scene.deviating or scene.silent or scene.errors or culprit(scene))
+    is_clear = best >= CONCLUSIVE and best - rival >= LEAD and is_seen
     kept = []
-    for number, (candidate, score) in enumerate(scored[:KEEP], start=1):
+    told = [*scored[:KEEP], *(one for one in scored[KEEP:] if one[0].probability is not None)]
+    for number, (candidate, score) in enumerate(told, start=1):
         verdict = "leading" if number == 1 and is_clear else ("possible" if score >= 0.3 else "rejected")
         kept.append(
             e.Hypothesis.model_validate(
@@ -105,6 +111,7 @@ def _hypotheses(ranked: Sequence[Candidate], scene: Scene) -> list[e.Hypothesis]
                     "support": findings(candidate.support),
                     "refutation": findings(candidate.refutation),
                     "verdict": verdict,
+                    "fault_class": candidate.fault_class,
                 }
             )
         )
