@@ -10,7 +10,7 @@ For the alarm's metric and statistic, per row (a point in time) and per node rea
 
 A dependency without telemetry is walked through to its own dependencies, and so is a mirror (`client`, `remote`: a
 view of calls that another node serves). Order: anomalous first, mirrors last, the alarm's own node last among its kind,
-then share, deviation, depth and name.
+then share, deviation, depth, calls and, when all of them are equal, name.
 
 Source: "own contribution" was measured on PetShop (Hardt et al., arXiv 2311.04806); the traversal that it refines is
 that paper's. Robust median and MAD after BARO (Pham et al., FSE 2024). The gate compares a suspect's second worst rows
@@ -37,6 +37,7 @@ ENOUGH_ROWS = 3  # fewer do not tell trouble from a moment
 LEAST_SHARE = 0.2  # of what the alarm's node suffers: less explains nothing
 WEAKER = 0.5  # confidence of what explains too little, of too few rows, of an alarm's node that nothing below explains
 UNWEIGHED = 0.7  # without counts of calls
+SHADOWED = 0.9  # calls something without telemetry, where the cause may be instead
 RIVALRY = 0.25  # of the confidence is lost to an equal rival
 
 
@@ -156,10 +157,11 @@ class _Window:
         found.sort(key=self._order)
         return [self._believed(suspect, found) for suspect in found]
 
-    def _order(self, suspect: Suspect) -> tuple[bool, bool, bool, float, float, int, str]:
+    def _order(self, suspect: Suspect) -> tuple[bool, bool, bool, float, float, int, float, str]:
         node = suspect.component
         place = (not suspect.is_anomalous, self.is_mirror(node), node == self._alarm_node)
-        return (*place, -round(suspect.share, 9), -round(suspect.deviation, 9), -self.depth[node], node)
+        calls = -sum(self._calls[node][0].values()) if node in self._calls else 0.0
+        return (*place, -round(suspect.share, 9), -round(suspect.deviation, 9), -self.depth[node], calls, node)
 
     def _believed(self, suspect: Suspect, others: Sequence[Suspect]) -> Suspect:
         """With the probability that it is the cause: logistic in how unusual its own series is."""
@@ -174,7 +176,11 @@ class _Window:
         if explains:
             confidence *= 1 - RIVALRY * min(max(best, 0.0) / suspect.share, 1.0)
         confidence *= 1 if self.is_weighed else UNWEIGHED
+        confidence *= SHADOWED if self._calls_the_dark(suspect.component) else 1
         return replace(suspect, confidence=confidence)
+
+    def _calls_the_dark(self, node: str) -> bool:
+        return any(c not in self.series and not self.is_mirror(c) for c in self._callees.get(node, ()))
 
     def _rows(self) -> list[datetime]:
         """Every anomalous row of the alarm's node: never the worst alone, which may hold an unrelated failure.
