@@ -29,6 +29,7 @@ class CallGraph:
     names: dict[str, str] = field(default_factory=dict)  # renamed nodes
     factor: float = 1.0  # all latencies are scaled by it
     extra: bool = False  # one more healthy node below the alarm's
+    rows: int = ROWS  # of the incident window
 
     @property
     def nodes(self) -> list[str]:
@@ -59,7 +60,7 @@ class CallGraph:
 
     def metrics(self) -> list[MetricContent]:
         healthy = replace(self, culprit=None)._rows(BEFORE, "before")
-        window = self._rows(ROWS, "window")
+        window = self._rows(self.rows, "window")
         found = []
         for node in window:
             if node not in self.dark:

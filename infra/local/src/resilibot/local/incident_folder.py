@@ -97,7 +97,7 @@ class IncidentFolder:
         else:
             gaps.append(_gap("metric", "metrics.csv is absent or empty"))
         if (path / "topology.json").is_file():
-            graph = _topology(_json(path / "topology.json"), str(alarm.get("service", "")))
+            graph = _topology(path / "topology.json", str(alarm.get("service", "")))
             found.append(Found("topology", SOURCE, [(graph, {"file": "topology.json"}, "call graph")]))
         else:
             gaps.append(_gap("topology", "topology.json is absent"))
@@ -183,12 +183,16 @@ def _case(signal: Signal) -> IncidentCase:
     )
 
 
-def _topology(told: dict[str, Any], alarm_node: str) -> TopologyContent:
-    return TopologyContent(
-        alarm_node=alarm_node,
-        nodes=[TopologyNode(name=node["id"], kind=node["type"]) for node in told["nodes"]],
-        edges=[(caller, callee) for caller, callee in told["edges"]],
-    )
+def _topology(path: Path, alarm_node: str) -> TopologyContent:
+    told = _json(path)
+    try:
+        return TopologyContent(
+            alarm_node=alarm_node,
+            nodes=[TopologyNode(name=node["id"], kind=node["type"]) for node in told["nodes"]],
+            edges=[(caller, callee) for caller, callee in told["edges"]],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise FolderInvalid(f"{path}: {type(error).__name__} {error}") from error
 
 
 def _series(path: Path) -> Points:
