@@ -2,10 +2,11 @@
 
 import random
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
-from resilibot.contracts.evidence import MetricContent, TopologyContent, TopologyNode
+from resilibot.contracts.evidence import Baseline, MetricContent, TopologyContent, TopologyNode
 from resilibot.reason.localise import Localised, localise
 from tests.support.call_graphs import ALARM_NODE, CallGraph
 
@@ -56,12 +57,14 @@ def test_names_do_not_decide(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_order_of_the_evidence_does_not_decide(seed: int) -> None:
     graph = faulty(seed, METRICS[seed % 2])
-    rng, topology = random.Random(seed), graph.topology()
+    rng, topology, metrics = random.Random(seed), graph.topology(), graph.metrics()
+    metrics += [m.model_copy(update={"statistic": "p99", "is_alarm_metric": False}) for m in metrics]
+    metrics += [m.model_copy(update={"statistic": "p50", "points": m.points[:3]}) for m in graph.metrics()[2:]]
     edges = rng.sample(topology.edges, len(topology.edges))
     nodes = rng.sample(topology.nodes, len(topology.nodes))
     mixed = localise(
         TopologyContent(alarm_node=topology.alarm_node, nodes=nodes, edges=edges),
-        rng.sample(graph.metrics(), len(graph.metrics())),
+        rng.sample(metrics, len(metrics)),
     )
     assert mixed == found(graph)
 
@@ -75,8 +78,9 @@ def test_the_unit_of_latency_does_not_decide(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_healthy_node_more_changes_nothing(seed: int) -> None:
     graph = faulty(seed, METRICS[seed % 2])
-    with_it = order(found(replace(graph, extra=True)))
-    assert [node for node in with_it if node != "extra"] == order(found(graph))
+    with_it = found(replace(graph, extra=True)).suspects
+    told = {suspect.component: suspect.share for suspect in with_it if suspect.component != "extra"}
+    assert list(told.items()) == [(suspect.component, suspect.share) for suspect in found(graph).suspects]
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -90,6 +94,43 @@ def test_nodes_without_telemetry_are_walked_through_and_told(metric: str) -> Non
         assert located.dark == tuple(sorted(dark))
         hits.append(order(located)[0] == graph.culprit)
     assert sum(hits) >= 0.95 * len(hits)
+
+
+def chain(*names: str, kinds: dict[str, str] | None = None) -> TopologyContent:
+    nodes = [TopologyNode(name=name, kind=(kinds or {}).get(name, "service")) for name in names]
+    return TopologyContent(alarm_node=names[0], nodes=nodes, edges=list(pairwise(names)))
+
+
+def slow(component: str, now_s: float, calls: float = 100.0) -> list[MetricContent]:
+    """Latency of 1 s while healthy, now_s now."""
+    template = CallGraph(0, size=1).metrics()
+    values = {"latency": (1.0, now_s), "requests": (calls, calls)}
+    changed = []
+    for metric in template:
+        healthy, now = values[metric.name]
+        baseline = Baseline(median=healthy, mad=0, low=healthy, high=healthy, count=60)
+        points = [(at, now) for at, _ in metric.points]
+        is_alarm = metric.is_alarm_metric and component == "a"
+        changes = {"component": component, "baseline": baseline, "points": points, "is_alarm_metric": is_alarm}
+        changed.append(metric.model_copy(update=changes))
+    return changed
+
+
+@pytest.mark.parametrize("kind", ["service", "client", "remote"])
+def test_what_is_dark_or_a_mirror_does_not_hide_that_its_caller_only_waits(kind: str) -> None:
+    metrics = [*slow("a", 5), *slow("b", 4.5), *slow("d", 4)]
+    metrics += slow("c", 4.2) if kind != "service" else []
+    located = localise(chain("a", "b", "c", "d", kinds={"c": kind}), metrics)
+    assert located is not None
+    assert order(located)[:3] == ["d", "b", "a"]
+    assert located.suspects[1].share < 0.2
+
+
+def test_a_circle_without_telemetry_ends() -> None:
+    topology = chain("a", "b", "c", "b")
+    located = localise(topology, slow("a", 5))
+    assert located is not None
+    assert located.dark == ("b", "c")
 
 
 def test_a_mirror_is_suspected_after_what_it_mirrors() -> None:
