@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from resilibot.contracts.evidence import Citation, Finding
-from resilibot.reason.quantities import Quantity
+from resilibot.contracts.quantity import Quantity
 from resilibot.reason.scene import Changed, Measured, Scene
 
 RECENT_CHANGE_S = 1800.0  # a change this long before the onset still counts; nearer counts more

@@ -17,8 +17,9 @@ from resilibot.contracts.evidence import (
     StatusContent,
     TopologyContent,
 )
+from resilibot.contracts.quantity import Quantity, quantity_of
 from resilibot.reason.localise import Localised, localise
-from resilibot.reason.quantities import DEVIATES, Quantity, badness, fresh_value, quantity_of
+from resilibot.reason.quantities import DEVIATES, badness, fresh_value
 
 
 @dataclass(frozen=True)

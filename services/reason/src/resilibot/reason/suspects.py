@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from resilibot.contracts.evidence import Citation
+from resilibot.contracts.quantity import Quantity, quantity_of
 from resilibot.reason.hypotheses import Candidate, is_near, is_release
 from resilibot.reason.localise import ANOMALOUS, LEAST_SHARE, Suspect
-from resilibot.reason.quantities import Quantity, quantity_of
 from resilibot.reason.scene import Located, Measured, Scene
 
 CONCLUSIVE = 0.6
