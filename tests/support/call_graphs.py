@@ -30,6 +30,7 @@ class CallGraph:
     factor: float = 1.0  # all latencies are scaled by it
     extra: bool = False  # one more healthy node below the alarm's
     rows: int = ROWS  # of the incident window
+    window: str = "window"  # chance of its own; "before" repeats what the baseline saw
 
     @property
     def nodes(self) -> list[str]:
@@ -60,7 +61,7 @@ class CallGraph:
 
     def metrics(self) -> list[MetricContent]:
         healthy = replace(self, culprit=None)._rows(BEFORE, "before")
-        window = self._rows(self.rows, "window")
+        window = self._rows(self.rows, self.window)
         found = []
         for node in window:
             if node not in self.dark:
