@@ -32,6 +32,7 @@ class Hypothesis(Value):
     refutation: list[Finding]
     verdict: Literal["leading", "possible", "rejected"]
     fault_class: str | None = None  # latency-config, error-deploy ...; None: not told by the evidence
+    category: str | None = None  # configuration_error, resource_exhaustion ...; None: the cause has none of its own
 
 
 class DiagnosisReachedV1(DomainEvent):

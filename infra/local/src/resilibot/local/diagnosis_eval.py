@@ -22,8 +22,8 @@ def answer(incident: RecordedIncident, *, abstain: bool) -> dict[str, Any]:
     reached = diagnose(incident.case, incident.gathered)
     suspects = [h for h in reached.hypotheses if h.fault_class is not None]
     first = suspects[0] if suspects else None
-    confidence = first.confidence if first else 0.0
-    if abstain and reached.outcome != "conclusive":
+    confidence = first.confidence if first else reached.confidence
+    if first and abstain and reached.outcome != "conclusive":
         suspects, first, confidence = [], None, 1 - confidence
     leading = next((h for h in reached.hypotheses if h.verdict == "leading"), first)
     told = [*leading.support, *leading.refutation] if leading else _otherwise(reached)
@@ -32,10 +32,18 @@ def answer(incident: RecordedIncident, *, abstain: bool) -> dict[str, Any]:
         "ranked": list(dict.fromkeys(h.component for h in suspects))[:MOST],
         "confidence": round(confidence, 4),
         "fault_class": first.fault_class if first else "none",
-        "category": None,
+        "category": _category(reached),
         "summary": reached.summary,
         "citations": _files(incident, told),
     }
+
+
+def _category(reached: e.DiagnosisReachedV1) -> str:
+    """Of the leading hypothesis, else of the nearest that has one and is possible."""
+    if reached.outcome == "no_fault":
+        return "healthy"
+    told = sorted(reached.hypotheses, key=lambda h: h.verdict != "leading")
+    return next((h.category for h in told if h.category is not None and h.verdict != "rejected"), "unknown")
 
 
 def _otherwise(reached: e.DiagnosisReachedV1) -> list[Finding]:

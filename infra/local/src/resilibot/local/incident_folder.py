@@ -4,6 +4,7 @@
     incidents/<id>/incident.json    {"id", "alarm", "window": [first, last], "period_s", "baseline": <name> or null}
     incidents/<id>/metrics.csv      the same columns, the incident window
     incidents/<id>/topology.json    {"nodes": [{"id", "type"}], "edges": [[caller, callee]]}
+    incidents/<id>/evidence/*.json  answers of clouds and clusters, see recorded_evidence
 
 Every CSV may be gzipped (.csv.gz). Times are epoch seconds. A file that is absent becomes a gap.
 """
@@ -32,13 +33,16 @@ from resilibot.contracts.evidence import (
     Window,
 )
 from resilibot.contracts.signal import MetricRef, ResourceRef, Severity, Signal
+from resilibot.local.recorded_evidence import read_recorded
 from resilibot.observe.baseline import summarise
 from resilibot.observe.itemise import Found, itemise
 from resilibot.runtime.blobs import InMemoryBlobStore
 
 SOURCE = "folder"
 COLUMNS = ["timestamp", "service", "metric", "statistic", "value"]
-NEVER_HERE: tuple[EvidenceKind, ...] = ("log", "status", "change")  # kinds that the layout has no file for
+ELSEWHERE: tuple[EvidenceKind, ...] = ("log", "status", "change")  # kinds that only a folder evidence/ may hold
+
+RESOURCES = ("db_instance_identifier", "kube_deployment", "service")  # annotations that name what an alert is about
 
 SeriesKey = tuple[str, str, str]  # service, metric, statistic
 Points = dict[SeriesKey, list[tuple[datetime, float]]]
@@ -90,7 +94,7 @@ class IncidentFolder:
         signal = _signal(str(told["id"]), alarm, int(told.get("period_s") or 60))
         times = [at for points in series.values() for at, _ in points]
         first, last = (_time(t) for t in told["window"]) if told.get("window") else _span(times, signal.fired_at)
-        found, gaps, files = [], [_gap(kind, f"no {kind} in this layout") for kind in NEVER_HERE], {}
+        found, gaps = _recorded(path / "evidence")
         contents = self._metrics(told.get("baseline"), series, signal)
         if contents:
             found.append(Found("metric", SOURCE, contents, Window(start=first, end=last)))
@@ -145,9 +149,29 @@ class IncidentFolder:
         return self._baselines[name]
 
 
+def _recorded(folder: Path) -> tuple[list[Found], list[EvidenceGap]]:
+    """Logs and states from the files of a folder; a kind that none of them holds is a gap."""
+    found: dict[str, Found] = {}
+    gaps: list[EvidenceGap] = []
+    for file in sorted(folder.glob("*.json")):
+        try:
+            contents = read_recorded(file.stem, _json(file))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise FolderInvalid(f"{file}: {type(error).__name__} {error}") from error
+        if not contents:
+            gaps.append(_gap("status", f"{file.name} has no known shape"))
+        for content, kind, place in contents:
+            one = found.setdefault(kind, Found("log" if kind == "log" else "status", SOURCE))
+            one.contents.append((content, {"file": f"evidence/{file.name}#{place}"}, f"{file.stem}: {place}"))
+    gaps += [_gap(kind, f"no file holds any {kind}") for kind in ELSEWHERE if kind not in found]
+    return list(found.values()), gaps
+
+
 def _signal(identifier: str, alarm: dict[str, Any], period_s: int) -> Signal:
-    """The alarm as a signal; of one in a monitoring product's own words only its title is taken."""
-    service, metric = alarm.get("service"), alarm.get("metric")
+    """The alarm as a signal; of one in a monitoring product's own words its title and what it is about."""
+    about = alarm.get("commonAnnotations") or {}
+    service = alarm.get("service") or next((about[key] for key in RESOURCES if about.get(key)), None)
+    metric = alarm.get("metric")
     return Signal(
         source=SOURCE,
         source_id=identifier,

@@ -10,14 +10,18 @@ from collections.abc import Sequence
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.evidence import Finding
+from resilibot.reason.accounts import explain, ruled_out, well
 from resilibot.reason.citations import checked
 from resilibot.reason.hypotheses import Candidate, candidates, findings
+from resilibot.reason.now import Now
 from resilibot.reason.quantities import DEVIATES
 from resilibot.reason.scene import Scene, items_of, read_scene
+from resilibot.reason.signatures import signatures
 from resilibot.reason.suspects import CONCLUSIVE, culprit, suspects, weigh_against
 
 LEAD = 0.15
 KEEP = 6
+WELL = 0.8  # of a system that describes itself as well
 CEILING = 0.97  # certainty is not to be had from outside
 REASONER = e.Reasoner(name="deterministic", version="1")
 COVERAGE = {"metric": 0.2, "log": 0.1, "status": 0.1, "change": 0.1}
@@ -28,17 +32,23 @@ def diagnose(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> e.DiagnosisR
     scene = read_scene(case, gathered)
     proposed = candidates(scene)
     weigh_against(scene, proposed)
-    proposed += suspects(scene)
+    described, now = signatures(scene), Now(scene)
+    for candidate in described:
+        explain(candidate, now)
+    proposed += [*suspects(scene), *described]
     ranked = sorted(proposed, key=lambda c: (-round(c.score, 6), c.rank, c.cause, c.component))
     hypotheses, dropped = checked(_hypotheses(ranked, scene), items_of(case, gathered))
-    healthy, dropped_healthy = checked_findings(healthy_findings(scene), gathered)
+    all_is_well = [] if any(c.score >= CONCLUSIVE for c in described) else findings(well(now))
+    healthy, dropped_healthy = checked_findings([*healthy_findings(scene), *all_is_well], gathered)
     leading = next((h for h in hypotheses if h.verdict == "leading"), None)
     if leading is not None:
-        outcome, summary, confidence = "conclusive", leading.statement, leading.confidence
+        outcome, summary, confidence = "conclusive", _say_cause(leading, now), leading.confidence
+    elif all_is_well:
+        outcome, summary, confidence = "no_fault", _say_well(all_is_well, now), WELL
     elif healthy and is_healthy(scene):
         outcome, summary, confidence = "no_fault", _say_healthy(scene), _healthy_confidence(scene)
     else:
-        outcome, summary = "inconclusive", _say_inconclusive(scene, hypotheses)
+        outcome, summary = "inconclusive", _say_inconclusive(scene, hypotheses, now)
         confidence = hypotheses[0].confidence if hypotheses else 0.0
     return e.DiagnosisReachedV1.model_validate(
         {
@@ -94,7 +104,7 @@ def _hypotheses(ranked: Sequence[Candidate], scene: Scene) -> list[e.Hypothesis]
     rival = next(
         (score for c, score in scored[1:] if (c.cause, c.component) != (ranked[0].cause, ranked[0].component)), 0.0
     )
-    is_seen = bool(scene.deviating or scene.silent or scene.errors or culprit(scene))
+    is_seen = bool(scene.deviating or scene.silent or scene.errors or culprit(scene) or scene.states)
     is_clear = best >= CONCLUSIVE and best - rival >= LEAD and is_seen
     kept = []
     told = [*scored[:KEEP], *(one for one in scored[KEEP:] if one[0].probability is not None)]
@@ -112,6 +122,7 @@ def _hypotheses(ranked: Sequence[Candidate], scene: Scene) -> list[e.Hypothesis]
                     "refutation": findings(candidate.refutation),
                     "verdict": verdict,
                     "fault_class": candidate.fault_class,
+                    "category": candidate.category,
                 }
             )
         )
@@ -132,7 +143,28 @@ def _say_healthy(scene: Scene) -> str:
     return f"no fault found: {judged[0].say()}; nothing else deviates"
 
 
-def _say_inconclusive(scene: Scene, hypotheses: Sequence[e.Hypothesis]) -> str:
+def _say_cause(leading: e.Hypothesis, now: Now) -> str:
+    """The mechanism; for one in the words of clusters and databases also what explains it and what it is not."""
+    if leading.category is None:
+        return leading.statement
+    told = [finding.text for finding in leading.support if not finding.text.startswith("it is told")]
+    moved = [text for text in told if " went from " in text]
+    explained = [text for text in told if text not in moved]
+    return _sentences([leading.statement, *explained, *(c.text for c in ruled_out(now, leading.cause)), *moved])
+
+
+def _say_well(found: Sequence[Finding], now: Now) -> str:
+    return _sentences([*(finding.text for finding in found), *(clue.text for clue in ruled_out(now, ""))])
+
+
+def _sentences(texts: Sequence[str]) -> str:
+    return ". ".join(text[:1].upper() + text[1:] for text in dict.fromkeys(texts)) + "."
+
+
+def _say_inconclusive(scene: Scene, hypotheses: Sequence[e.Hypothesis], now: Now) -> str:
+    nearest = hypotheses[0] if hypotheses else None
+    if nearest is not None and nearest.category is not None and nearest.verdict == "possible":
+        return f"Not certain, but nearest: {_say_cause(nearest, now)}"
     if not any(m.is_judged for m in scene.measured):
         return "nothing to judge by: no metric has both a healthy baseline and enough fresh points"
     unjudged = [m for m in scene.alarmed if not m.is_judged]

@@ -41,6 +41,7 @@ class Candidate:
     rank: int = 0  # among candidates of the same score
     probability: float | None = None  # known by itself; else the clues are weighed
     fault_class: str | None = None
+    category: str | None = None
 
     @property
     def score(self) -> float:

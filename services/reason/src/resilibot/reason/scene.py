@@ -21,6 +21,8 @@ from resilibot.contracts.quantity import Quantity, quantity_of
 from resilibot.reason.localise import Localised, localise
 from resilibot.reason.quantities import DEVIATES, badness, fresh_value
 
+ANSWERING = ("unit", "managed-instance")  # kinds of status that come from asking the resource itself
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -86,6 +88,7 @@ class Scene:
     onset: datetime
     measured: tuple[Measured, ...]
     reported: tuple[Reported, ...]
+    states: tuple[Reported, ...]  # of pods, nodes, databases ...: what does not answer for itself
     logged: tuple[Logged, ...]
     logs_seen: tuple[Citation, ...]
     changed: tuple[Changed, ...]
@@ -146,6 +149,8 @@ def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
     measured = [m for m in everywhere if m.content.is_alarm_metric or m.content.component not in neighbours]
     located, unlocated = _located(graphs, everywhere)
     reported = [Reported(_cite(i), StatusContent.model_validate(i.content)) for i in readable if i.kind == "status"]
+    states = [r for r in reported if r.status.kind not in ANSWERING]
+    reported = [r for r in reported if r.status.kind in ANSWERING]
     logs = [(i, LogContent.model_validate(i.content)) for i in readable if i.kind == "log"]
     changes = [(i, ChangeContent.model_validate(i.content)) for i in readable if i.kind == "change"]
     return Scene(
@@ -153,6 +158,7 @@ def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
         onset=gathered.onset,
         measured=tuple(sorted(measured, key=lambda m: (m.content.component, m.content.name, m.content.statistic))),
         reported=tuple(sorted(reported, key=lambda r: (r.status.component, r.status.kind))),
+        states=tuple(sorted(states, key=lambda r: (r.status.kind, r.status.component))),
         logged=tuple(Logged(_cite(item), pattern) for item, log in logs for pattern in log.patterns),
         logs_seen=tuple(_cite(item) for item, _ in logs),
         changed=tuple(
