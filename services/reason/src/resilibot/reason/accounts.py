@@ -7,7 +7,7 @@ from typing import Any
 from resilibot.reason.hypotheses import Candidate, Clue
 from resilibot.reason.now import Now, Said, containers, is_leaving, is_ready, is_steady, level
 from resilibot.reason.scene import Reported
-from resilibot.reason.signatures import BUSY, cites
+from resilibot.reason.signatures import BUSY, MOST, cites
 
 WRITES = ("checkpoint_storm", "replication_lag", "storage_full")
 HISTORY = {
@@ -18,19 +18,28 @@ HISTORY = {
     "parameter group": "parameter group change",
 }
 _TABLE = re.compile(r"\b(?:INTO|UPDATE|FROM|FREEZE|JOIN|ON)\s+([\w.]+)", re.IGNORECASE)
+_NAME = re.compile(r"[\w.:@-]{1,64}")
 _VERB = re.compile(r"\b(VACUUM FREEZE|VACUUM|INSERT|UPDATE|DELETE|SELECT|COPY|CREATE INDEX)\b", re.IGNORECASE)
 
 
 def explain(candidate: Candidate, now: Now) -> None:
-    """Adds what a database says about its own load: the statement that leads it, its waits, its user."""
+    """Adds what explains the cause and what looks like it but is ruled out."""
+    _explain_load(candidate, now)
+    for clue in ruled_out(now, candidate.cause):
+        candidate.pro(0.0, clue.text, clue.cites)
+    candidate.probability = min(sum(clue.weight for clue in candidate.support), MOST)
+
+
+def _explain_load(candidate: Candidate, now: Now) -> None:
+    """What a database says about its own load: the statement that leads it, its waits, its user."""
     for state in now.of_kind("database-load"):
         leading, *others = state.status.detail.get("top_sql") or [{}]
         said = f"Performance Insights: {_statement(leading)} leads the load"
         if waits := _waits(leading):
             said += f", waiting on {' and '.join(waits[:2])}"
-        if users := state.status.detail.get("top_users"):
-            said += f", as user {users[0].get('name')}"
-        candidate.pro(0.05, said, [state.cite])
+        if users := [_word(user.get("name")) for user in state.status.detail.get("top_users") or []]:
+            said += f", as user {users[0]}"
+        candidate.pro(0.0, said, [state.cite])
         if candidate.cause == "connection_exhaustion" and any("ClientRead" in wait for wait in waits):
             text = "these are idle client sessions (Client:ClientRead) that stay open without doing work"
             candidate.pro(0.05, text, [state.cite])
@@ -72,7 +81,7 @@ def well(now: Now) -> list[Clue]:
     if found and (monitors := now.of_kind("monitor")):
         found.append(Clue("every monitor is OK", tuple(m.cite for m in monitors), 1.0))
     if found:
-        found += [Clue(clue.text, clue.cites, 1.0) for clue in _resolved(now)]
+        found += [*_resolved(now), *ruled_out(now, "")]
     return found
 
 
@@ -81,7 +90,7 @@ def _resolved(now: Now) -> Iterator[Clue]:
     leaving = [pod for pod in now.of_kind("pod") if is_leaving(pod)]
     if leaving:
         names = ", ".join(pod.status.component for pod in leaving)
-        text = f"{names} is terminating with its old ReplicaSet after a completed rollout, not a current failure"
+        text = f"pod {names} is terminating with its old ReplicaSet after a completed rollout, not a current failure"
         yield Clue(text, tuple(pod.cite for pod in leaving), 1.0)
     scaled = [s for s in now.said if re.search(r"scale[d]?[- ]?up|added a node|autoscal", s.text, re.IGNORECASE)]
     if scaled:
@@ -151,7 +160,13 @@ def _replica_set(pod: Reported) -> str:
 
 def _waits(sql: dict[str, Any]) -> list[str]:
     waits = sorted(sql.get("wait_events") or [], key=lambda wait: -float(wait.get("db_load_avg", 0)))
-    return [str(wait.get("name")) for wait in waits]
+    return [_word(wait.get("name")) for wait in waits]
+
+
+def _word(text: object) -> str:
+    """A name as databases give them; anything else is not repeated."""
+    name = str(text)
+    return name if _NAME.fullmatch(name) else "(unnamed)"
 
 
 def _exit_code(container: dict[str, Any]) -> int | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.evidence import Finding
-from resilibot.reason.accounts import explain, ruled_out, well
+from resilibot.reason.accounts import explain, well
 from resilibot.reason.citations import checked
 from resilibot.reason.hypotheses import Candidate, candidates, findings
 from resilibot.reason.now import Now
@@ -42,13 +42,13 @@ def diagnose(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> e.DiagnosisR
     healthy, dropped_healthy = checked_findings([*healthy_findings(scene), *all_is_well], gathered)
     leading = next((h for h in hypotheses if h.verdict == "leading"), None)
     if leading is not None:
-        outcome, summary, confidence = "conclusive", _say_cause(leading, now), leading.confidence
-    elif all_is_well:
-        outcome, summary, confidence = "no_fault", _say_well(all_is_well, now), WELL
+        outcome, summary, confidence = "conclusive", _say_cause(leading), leading.confidence
+    elif told_well := [finding.text for finding in all_is_well if finding in healthy]:
+        outcome, summary, confidence = "no_fault", _sentences(told_well), WELL
     elif healthy and is_healthy(scene):
         outcome, summary, confidence = "no_fault", _say_healthy(scene), _healthy_confidence(scene)
     else:
-        outcome, summary = "inconclusive", _say_inconclusive(scene, hypotheses, now)
+        outcome, summary = "inconclusive", _say_inconclusive(scene, hypotheses)
         confidence = hypotheses[0].confidence if hypotheses else 0.0
     return e.DiagnosisReachedV1.model_validate(
         {
@@ -143,28 +143,24 @@ def _say_healthy(scene: Scene) -> str:
     return f"no fault found: {judged[0].say()}; nothing else deviates"
 
 
-def _say_cause(leading: e.Hypothesis, now: Now) -> str:
-    """The mechanism; for one in the words of clusters and databases also what explains it and what it is not."""
+def _say_cause(leading: e.Hypothesis) -> str:
+    """The mechanism; for one in the words of clusters and databases also its findings, the plain numbers last."""
     if leading.category is None:
         return leading.statement
     told = [finding.text for finding in leading.support if not finding.text.startswith("it is told")]
     moved = [text for text in told if " went from " in text]
     explained = [text for text in told if text not in moved]
-    return _sentences([leading.statement, *explained, *(c.text for c in ruled_out(now, leading.cause)), *moved])
-
-
-def _say_well(found: Sequence[Finding], now: Now) -> str:
-    return _sentences([*(finding.text for finding in found), *(clue.text for clue in ruled_out(now, ""))])
+    return _sentences([leading.statement, *explained, *moved])
 
 
 def _sentences(texts: Sequence[str]) -> str:
     return ". ".join(text[:1].upper() + text[1:] for text in dict.fromkeys(texts)) + "."
 
 
-def _say_inconclusive(scene: Scene, hypotheses: Sequence[e.Hypothesis], now: Now) -> str:
+def _say_inconclusive(scene: Scene, hypotheses: Sequence[e.Hypothesis]) -> str:
     nearest = hypotheses[0] if hypotheses else None
     if nearest is not None and nearest.category is not None and nearest.verdict == "possible":
-        return f"Not certain, but nearest: {_say_cause(nearest, now)}"
+        return f"Not certain, but nearest: {_say_cause(nearest)}"
     if not any(m.is_judged for m in scene.measured):
         return "nothing to judge by: no metric has both a healthy baseline and enough fresh points"
     unjudged = [m for m in scene.alarmed if not m.is_judged]

@@ -111,7 +111,7 @@ def level(metric: Measured | None) -> float | None:
 
 
 def rise(metric: Measured | None) -> float:
-    """The level in multiples of where the window began (of its first points, the one farthest from now); 1 is steady."""
+    """The level in multiples of where the window began: of its first points the one farthest from now. 1 is steady."""
     now = level(metric)
     if metric is None or now is None:
         return 1.0

@@ -61,7 +61,8 @@ SIGNATURES: tuple[Signature, ...] = (
         "resource_exhaustion",
         CAUSE + 0.1,
         _says(r"out of storage|storage (?:space )?is (?:critically )?low|insufficient storage|no space left|disk full"),
-        "{object} ran out of storage space: free storage (FreeStorageSpace) is used up and writes are blocked",
+        "storage is full: {object} ran out of storage space, free storage (FreeStorageSpace) is used up and"
+        " writes are blocked",
         _when(("FreeStorageSpace", _gone), ("WriteIOPS", _gone), ("WriteLatency", _grown)),
     ),
     Signature(
@@ -112,7 +113,10 @@ SIGNATURES: tuple[Signature, ...] = (
         "image_pull",
         "configuration_error",
         CAUSE,
-        _says(r"(?:ErrImagePull|ImagePullBackOff|InvalidImageName|(?:pull(?:ing)?) image \"(?P<object>[^\"]+)\")"),
+        _says(
+            r"ErrImagePull|ImagePullBackOff|InvalidImageName"
+            r"|pull(?:ing)? image \"(?P<object>[\w./:@-]{1,200})\""
+        ),
         "ImagePullBackOff: the image {object} of the deployment cannot be pulled, its manifest or tag is not in the"
         " registry, so pods of the new ReplicaSet cannot start",
     ),
@@ -254,7 +258,6 @@ def _candidate(signature: Signature, now: Now) -> Candidate | None:
         text = f"{metric.content.name} of {metric.content.component} went from {values[0]:g} to {values[-1]:g}"
         speaks = not said and metric.content.name == signature.told_by
         candidate.pro(signature.weight if speaks else METRIC, text, [metric.cite])
-    candidate.probability = min(sum(clue.weight for clue in candidate.support), MOST)
     return candidate
 
 
