@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from resilibot.reason.hypotheses import Candidate, Clue
-from resilibot.reason.now import Now, Said, containers, is_leaving, is_ready, is_steady, level
+from resilibot.reason.now import BUSY, Now, Said, containers, is_calm, is_leaving, is_ready, is_steady, level
 from resilibot.reason.scene import Reported
-from resilibot.reason.signatures import BUSY, MOST, cites
+from resilibot.reason.signatures import MOST, cites
 
 WRITES = ("checkpoint_storm", "replication_lag", "storage_full")
 HISTORY = {
@@ -73,9 +73,10 @@ def well(now: Now) -> list[Clue]:
         found.append(Clue(text, tuple(pod.cite for pod in now.pods), 1.0))
     steady = [m for m in now.own if m.content.points]
     if now.of_kind("database-load"):
-        if not all(is_steady(m) for m in steady):
+        is_over = bool(now.recovery)
+        if not all(is_calm(m, is_over=is_over) for m in steady):
             return []
-        text = "all metrics of the database are steady and within normal bounds, there is no failure"
+        text = "all metrics of the database are within normal bounds, there is no failure"
         evidence = [m.cite for m in steady] or [state.cite for state in now.of_kind("database-load")]
         found.append(Clue(text, tuple(evidence), 1.0))
     if found and (monitors := now.of_kind("monitor")):
@@ -86,7 +87,15 @@ def well(now: Now) -> list[Clue]:
 
 
 def _resolved(now: Now) -> Iterator[Clue]:
-    """How it became well: pods that go with an old ReplicaSet, and who reported a rollout or new capacity."""
+    """How it became well: it was said, pods went with an old ReplicaSet, capacity came."""
+    if now.recovery:
+        said = tuple(dict.fromkeys(log.cite for log in now.recovery))
+        yield Clue("it has recovered: what failed before is over and no current failure", said, 1.0)
+    moved = [m for m in now.own if not is_steady(m)]
+    if moved and now.of_kind("database-load") and not now.recovery:
+        names = ", ".join(sorted({m.content.name for m in moved}))
+        text = f"{names} moved, but that is load alone: latency, lag and queues did not follow"
+        yield Clue(text, tuple(m.cite for m in moved), 1.0)
     leaving = [pod for pod in now.of_kind("pod") if is_leaving(pod)]
     if leaving:
         names = ", ".join(pod.status.component for pod in leaving)

@@ -160,7 +160,9 @@ def _sentences(texts: Sequence[str]) -> str:
 def _say_inconclusive(scene: Scene, hypotheses: Sequence[e.Hypothesis]) -> str:
     nearest = hypotheses[0] if hypotheses else None
     if nearest is not None and nearest.category is not None and nearest.verdict == "possible":
-        return f"Not certain, but nearest: {_say_cause(nearest)}"
+        others = [h for h in hypotheses[1:] if h.category is not None and h.confidence >= CONCLUSIVE]
+        also = "".join(f" Also seen, independent of it: {other.statement}." for other in others)
+        return f"Not certain, but nearest: {nearest.statement}.{also} {_say_cause(nearest)}"
     if not any(m.is_judged for m in scene.measured):
         return "nothing to judge by: no metric has both a healthy baseline and enough fresh points"
     unjudged = [m for m in scene.alarmed if not m.is_judged]

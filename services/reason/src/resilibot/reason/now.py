@@ -4,6 +4,7 @@ History is no cause: an event long before the onset, or about a pod that is read
 untrusted and are only matched, never followed.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,14 @@ from resilibot.reason.scene import Logged, Measured, Reported, Scene
 
 RUN_UP = timedelta(minutes=10)  # what came shortly before the onset may have led to it
 STEADY = 2.0  # times: less is no move
+GROWN = 3.0  # times: load that moves less is its own noise
+BUSY = 80.0  # percent of a CPU: saturated
+RECOVERED = re.compile(
+    r"recovered|resolved|(?:back|returned) to normal|storage (?:has been |was )?(?:increased|expanded|scaled)"
+    r"|storage (?:auto)?scaling .*(?:complete|finish)",
+    re.IGNORECASE,
+)
+_HURTS = re.compile(r"latency|lag|queue|swap")
 ALERTING = ("alert", "alarm", "triggered")
 
 
@@ -62,6 +71,12 @@ class Now:
         return tuple(pod for pod in self.of_kind("pod") if not is_leaving(pod))
 
     @cached_property
+    def recovery(self) -> tuple[Logged, ...]:
+        """Texts that say so; whatever was told before the last of them is over, if the metrics agree."""
+        told = [log for log in self.scene.logged if RECOVERED.search(log.pattern.template)]
+        return tuple(told) if all(is_calm(metric, is_over=True) for metric in self.own) else ()
+
+    @cached_property
     def unready(self) -> tuple[Reported, ...]:
         return tuple(pod for pod in self.pods if not is_ready(pod))
 
@@ -82,6 +97,8 @@ class Now:
     def _is_past(self, log: Logged) -> bool:
         pattern = log.pattern
         if pattern.first_at < self.scene.onset - RUN_UP:
+            return True
+        if self.recovery and pattern.first_at <= max(log.pattern.first_at for log in self.recovery):
             return True
         name = (pattern.component or "").removeprefix("Pod/")
         subject = next((pod for pod in self.of_kind("pod") if pod.status.component == name), None)
@@ -118,6 +135,18 @@ def rise(metric: Measured | None) -> float:
     first = [value for _, value in metric.content.points][:3]
     start = max(first, key=lambda value: abs(value - now))  # the one farthest from now
     return now / start if start > 0 else (1.0 if now <= 0 else float("inf"))
+
+
+def is_calm(metric: Measured, *, is_over: bool = False) -> bool:
+    """Nothing that hurts is up, nothing that is needed runs out; load may move, after a recovery as it likes."""
+    name, moved = metric.content.name, rise(metric)
+    if name == "CPUUtilization":
+        return (level(metric) or 0.0) < BUSY
+    if name.startswith("Free"):
+        return moved > 1 / STEADY
+    if _HURTS.search(name.lower()):
+        return moved < STEADY
+    return is_over or 1 / GROWN < moved < GROWN
 
 
 def is_steady(metric: Measured) -> bool:

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 
 from resilibot.contracts.evidence import Citation
 from resilibot.reason.hypotheses import Candidate
-from resilibot.reason.now import Now, Said, level, rise
+from resilibot.reason.now import BUSY, GROWN, Now, Said, level, rise
 from resilibot.reason.scene import Measured, Scene
 
 CAUSE, CONSEQUENCE, METRIC = 0.8, 0.4, 0.15  # what a text that names a cause, or an effect, and a metric are worth
-BUSY = 80.0  # percent of a CPU: saturated
-GROWN = 3.0  # times: a lag, a queue that grew
 EMPTY = 0.05  # of what was free at first
 MOST = 0.95
 
