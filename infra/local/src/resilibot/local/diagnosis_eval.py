@@ -17,15 +17,16 @@ MOST = 10  # suspects in a line
 def answer(incident: RecordedIncident, *, abstain: bool) -> dict[str, Any]:
     """{"id", "ranked", "confidence", "fault_class", "category", "summary", "citations"} of one incident.
 
-    With `abstain`, `ranked` is empty unless the diagnosis is conclusive; without, the suspects are always named.
+    With `abstain`, `ranked` is empty unless a suspect leads; without, the suspects are always named.
     """
     reached = diagnose(incident.case, incident.gathered)
     suspects = [h for h in reached.hypotheses if h.fault_class is not None]
     first = suspects[0] if suspects else None
     confidence = first.confidence if first else reached.confidence
-    if first and abstain and reached.outcome != "conclusive":
+    leading = next((h for h in reached.hypotheses if h.verdict == "leading"), None)
+    if first and abstain and leading not in suspects:
         suspects, first, confidence = [], None, 1 - confidence
-    leading = next((h for h in reached.hypotheses if h.verdict == "leading"), first)
+    leading = leading or first
     told = [*leading.support, *leading.refutation] if leading else _otherwise(reached)
     return {
         "id": incident.id,

@@ -59,8 +59,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "resource_exhaustion",
         CAUSE + 0.1,
         _says(r"out of storage|storage (?:space )?is (?:critically )?low|insufficient storage|no space left|disk full"),
-        "storage is full: {object} ran out of storage space, free storage (FreeStorageSpace) is used up and"
-        " writes are blocked",
+        "storage is full: {object} ran out of storage space, free storage is used up and writes are blocked",
         _when(("FreeStorageSpace", _gone), ("WriteIOPS", _gone), ("WriteLatency", _grown)),
     ),
     Signature(
@@ -76,7 +75,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "resource_exhaustion",
         CAUSE + 0.15,
         _says(r"checkpoints are occurring too frequently|checkpoint storm"),
-        "a checkpoint storm on {object}: bulk writes fill the WAL (TransactionLogsGeneration) faster than max_wal_size"
+        "a checkpoint storm on {object}: bulk writes fill the WAL faster than max_wal_size"
         " allows, checkpoints follow one another, and CPU and I/O follow from that",
         _when(("TransactionLogsGeneration", _grown), ("WriteIOPS", _grown), ("DiskQueueDepth", _grown)),
     ),
@@ -85,8 +84,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "resource_exhaustion",
         CAUSE,
         _says(r"replication lag (?:has )?exceeded|replica (?:is|may be) (?:significantly )?(?:behind|falling behind)"),
-        "replication lag: the primary {service} writes WAL (TransactionLogsGeneration) faster than its read replica"
-        " replays it",
+        "replication lag: the primary {service} writes WAL faster than its read replica replays it",
         _when(("ReplicaLag", _grown), ("TransactionLogsGeneration", _grown), ("WriteIOPS", _grown)),
         told_by="ReplicaLag",
     ),
@@ -95,7 +93,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "resource_exhaustion",
         CONSEQUENCE + 0.15,
         _says(r"cpu utili[sz]ation has exceeded|cpu throttl"),
-        "CPU saturation of {service}: a query uses up the CPU (CPUUtilization)",
+        "CPU saturation of {service}: a query uses up the CPU",
         _when(("CPUUtilization", _busy)),
         told_by="CPUUtilization",
     ),
@@ -115,16 +113,16 @@ SIGNATURES: tuple[Signature, ...] = (
             r"ErrImagePull|ImagePullBackOff|InvalidImageName"
             r"|pull(?:ing)? image \"(?P<object>[\w./:@-]{1,200})\""
         ),
-        "ImagePullBackOff: the image {object} of the deployment cannot be pulled, its manifest or tag is not in the"
-        " registry, so pods of the new ReplicaSet cannot start",
+        "ImagePullBackOff: the image {object} of the deployment cannot be pulled (its manifest or tag is unknown,"
+        " or access is denied), so pods of the new ReplicaSet cannot start",
     ),
     Signature(
         "liveness_probe",
         "configuration_error",
         CAUSE,
         _says(r"(?P<kind>liveness|startup) probe failed"),
-        "Liveness probe failure: kubelet restarts the container of {pod} because its probe fails, while the process"
-        " itself serves; the probe is misconfigured",
+        "Liveness probe failure: kubelet restarts the container of {pod} because its probe fails: the probe's"
+        " settings or its endpoint are wrong",
     ),
     Signature(
         "readiness_probe",
@@ -248,6 +246,8 @@ def _candidate(signature: Signature, now: Now) -> Candidate | None:
     candidate = Candidate(signature.cause, now.scene.service, "")
     named = _named(signature, now, said)
     candidate.statement = signature.mechanism.format(**named)
+    if metrics:
+        candidate.statement += f" ({', '.join(metric.content.name for metric in metrics)})"
     candidate.category = signature.category
     who = ", ".join(sorted({s.by for s, _ in said if s.by})[:2])
     candidate.pro(signature.weight, f"it is told now by {who or 'the evidence'}", [s.cite for s, _ in said])
