@@ -131,7 +131,7 @@ def test_every_sentence_but_the_mechanism_is_a_finding_with_citations() -> None:
     "now", [[pod("a-1")], [pod("b-1"), pod("a-1", ready=False, leaving=True, reason="CrashLoopBackOff")]]
 )
 def test_what_was_told_of_a_pod_that_is_ready_or_going_is_history(now: list[StatusContent]) -> None:
-    diagnosis = verdict(*now, log(("BackOff: Back-off restarting failed container", "WARN", "Pod/a-1", 0)))
+    diagnosis = verdict(*now, log(("OOMKilling: Memory cgroup out of memory", "WARN", "Pod/a-1", 0)))
     assert diagnosis.outcome == "no_fault"
     assert diagnosis.findings
 

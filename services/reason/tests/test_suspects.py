@@ -96,6 +96,21 @@ def test_nothing_is_over_while_a_culprit_stands_out() -> None:
     assert recovered(case(), gathered(replace(FAULTY, culprit=None), purpose="verify")) is not None
 
 
+def test_nothing_is_over_while_a_culprit_stands_out_though_the_alarms_own_metric_is_well() -> None:
+    faulty = gathered(FAULTY, purpose="verify")
+    calm = [m for m in replace(FAULTY, culprit=None).metrics() if m.component == ALARM_NODE]
+    items = [item("metric", 90 + number, metric) for number, metric in enumerate(calm)]
+    items += [i for i in faulty.items if not (i.content and i.content.get("component") == ALARM_NODE)]
+    assert recovered(case(), faulty.model_copy(update={"items": items})) is None
+
+
+def test_only_one_of_the_suspects_can_be_the_cause() -> None:
+    for seed in range(20):
+        found = [h for h in verdict(replace(FAULTY, seed=seed)).hypotheses if h.fault_class is not None]
+        assert found[0].confidence + found[1].confidence <= 1.0001
+        assert [h.confidence for h in found] == sorted((h.confidence for h in found), reverse=True)
+
+
 @pytest.mark.parametrize(("what", "fault_class"), [("release of n5", "latency-deploy"), ("timeout", "latency-config")])
 def test_the_last_change_tells_a_deployment_from_a_parameter(what: str, fault_class: str) -> None:
     found = leading(verdict(FAULTY, ChangeContent(what=what, at=NOON, by="ci", before="1", after="2")))
