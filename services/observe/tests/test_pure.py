@@ -124,3 +124,15 @@ def test_one_bad_second_in_a_healthy_minute_does_not_hide_what_comes() -> None:
     assert baseline is not None
     assert (baseline.low, baseline.high) == (0.0, 0.0)
     assert is_outside(45.0, baseline)
+
+
+def test_the_sustained_range_is_widened_by_what_lasts_and_not_by_a_spike() -> None:
+    def high(*trouble: int) -> float | None:
+        values = [9.0 if n in trouble else 1.0 + n % 2 for n in range(60)]
+        found = summarise([(NOON + timedelta(minutes=n), value) for n, value in enumerate(values)])
+        return found.sustained_high if found else None
+
+    assert high() == 2.0
+    assert high(20) == 2.0  # once
+    assert high(20, 21) == 9.0  # two in a row, in 4 of 56 windows
+    assert high(20, 40) == 2.0

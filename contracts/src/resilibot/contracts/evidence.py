@@ -43,13 +43,20 @@ class EvidenceGap(Value):
 
 
 class Baseline(Value):
-    """Robust statistics of the healthy window; `count` points. mad is the raw median absolute deviation."""
+    """Robust statistics of the healthy window; `count` points. mad is the raw median absolute deviation.
+
+    `sustained_low` to `sustained_high`: the range that the second most extreme of five points in a row kept in 95 of
+    100 healthy windows. A single spike does not widen it, what lasts does. None: recorded before it was computed, or
+    too few points.
+    """
 
     median: float
     mad: float
     low: float  # the range seen while healthy, without the most extreme fortieth at each end
     high: float
     count: int
+    sustained_low: float | None = None
+    sustained_high: float | None = None
 
 
 class MetricContent(Value):
@@ -108,6 +115,22 @@ class StatusContent(Value):
     detail: dict[str, Any]
 
 
+class TopologyNode(Value):
+    """`kind` is the source's own word (AWS::Lambda::Function, service). `client` and `remote` mark mirrors: views of
+    calls that another node serves."""
+
+    name: str
+    kind: str = "service"
+
+
+class TopologyContent(Value):
+    """What is called, directly or not, from the node that the alarm is about. Metrics name their node as component."""
+
+    alarm_node: str
+    nodes: list[TopologyNode]
+    edges: list[tuple[str, str]]  # caller, callee
+
+
 class RunbookContent(Value):
     key: str
     version_id: str
@@ -121,6 +144,7 @@ CONTENT: dict[str, type[Value]] = {
     "log": LogContent,
     "change": ChangeContent,
     "status": StatusContent,
+    "topology": TopologyContent,
     "runbook": RunbookContent,
 }
 

@@ -31,6 +31,8 @@ class Hypothesis(Value):
     support: list[Finding]
     refutation: list[Finding]
     verdict: Literal["leading", "possible", "rejected"]
+    fault_class: str | None = None  # latency-config, error-deploy ...; None: not told by the evidence
+    category: str | None = None  # configuration_error, resource_exhaustion ...; None: the cause has none of its own
 
 
 class DiagnosisReachedV1(DomainEvent):

@@ -18,6 +18,8 @@ FLOOR_RATIO = 0.05  # of the median: smaller moves are never called deviations
 DEVIATES = 4.0  # scales
 EXCURSION = 3  # points
 EXTREME = 40  # one value in so many is left out of the range, at each end
+SUSTAINED = 5  # points in a row, not more than MIN_POINTS
+RARELY = 0.05  # of the healthy windows
 MARGIN = timedelta(seconds=2)  # what rises into trouble, and falls out of it
 
 
@@ -78,7 +80,28 @@ def _statistics(values: Sequence[float]) -> Baseline | None:
     middle = median(values)
     mad = median(abs(value - middle) for value in values)
     ranked, cut = sorted(values), len(values) // EXTREME  # one bad second in a healthy hour is no healthy value
-    return Baseline(median=middle, mad=mad, low=ranked[cut], high=ranked[-1 - cut], count=len(values))
+    low, high = _sustained(values)
+    return Baseline(
+        median=middle,
+        mad=mad,
+        low=ranked[cut],
+        high=ranked[-1 - cut],
+        count=len(values),
+        sustained_low=low,
+        sustained_high=high,
+    )
+
+
+def _sustained(values: Sequence[float]) -> tuple[float, float]:
+    """The range that the second most extreme of SUSTAINED points in a row keeps in all but RARELY of the windows.
+
+    The healthy distribution of the very statistic that an incident is judged by (a conformal threshold), so that a
+    metric which is noisy by nature is judged by its own noise. At least MIN_POINTS values, in the order of time.
+    """
+    windows = [sorted(values[start : start + SUSTAINED]) for start in range(len(values) - SUSTAINED + 1)]
+    lows, highs = sorted(window[1] for window in windows), sorted(window[-2] for window in windows)
+    cut = int(RARELY * len(windows))
+    return lows[cut], highs[-1 - cut]
 
 
 def scale(baseline: Baseline) -> float:

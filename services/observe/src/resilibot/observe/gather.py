@@ -16,6 +16,7 @@ from resilibot.contracts.evidence import EvidenceGap, EvidenceItem, EvidenceKind
 from resilibot.contracts.signal import MetricRef, Signal
 from resilibot.observe.baseline import calm, summarise, troubled
 from resilibot.observe.baseline import onset as find_onset
+from resilibot.observe.below import Below
 from resilibot.observe.itemise import Found, itemise
 from resilibot.observe.patterns import mine
 from resilibot.observe.ports import Ports, Reason, Series, SourceFailed
@@ -84,6 +85,7 @@ class _Round:
         self._neighbours = _neighbours(case)
         self._service = signal.resource.service or ""
         self._troubled: list[tuple[datetime, datetime]] = []
+        self._below = Below(ports.topology, signal.resource)
 
     def run(self) -> Gathered:
         self._deadline = time.monotonic() + self._settings.source_deadline_s  # one for all: they are asked at once
@@ -94,11 +96,13 @@ class _Round:
             series = self._result("metric", self._ports.metrics.name, metrics) or []
             onset = self._onset(series)
             asked.append(("log", self._ports.logs.name, pool.submit(self._logs, onset)))
-            found = [self._metric_evidence(series, onset)]
+            found = [self._metric_evidence(series, onset), *self._below.evidence()]
             found += [f for kind, source, future in asked if (f := self._result(kind, source, future)) is not None]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a source past its deadline is not waited for
         start = self._look.since or onset
+        for gap in self._below.gaps:
+            self._gap(*gap)
         items, gaps = itemise(found, self._gaps, self._look.round, self._ports.blobs)
         return Gathered(
             look=self._look,
@@ -143,10 +147,21 @@ class _Round:
             detail = f"{len(others)} metrics have the dimensions {dimensions}; {most} of them are read"
             self._gap("metric", self._ports.metrics.name, "not_supported", detail)
         asked = [*alarmed, *(ref.model_copy(update={"period_s": period_s}) for ref in others[:most])]
+        asked += self._below_metrics()
         if not asked:
             raise SourceFailed("no_data", f"no metric has the dimensions {dimensions}")
         start = self._signal.fired_at - timedelta(seconds=self._settings.baseline_s)
         return self._ports.metrics.read(asked, start, self._look.now)
+
+    def _below_metrics(self) -> list[MetricRef]:
+        """What of the call graph is compared with the alarm's metric; notes whose it is."""
+        alarmed, below = self._alarmed, self._below
+        most = self._settings.max_neighbour_metrics
+        found = below.metrics(alarmed[0] if alarmed else None, self._ports.metrics, most)
+        found = [(node, ref) for node, ref in found if not any(_same(ref, metric) for metric in alarmed)]
+        own = below.read.topology.alarm_node if below.read else None
+        self._neighbours |= {_watched(ref): node for node, ref in found if node != own}
+        return [ref for _, ref in found]
 
     def _onset(self, series: Sequence[Series]) -> datetime:
         """Known from an earlier round, or found in the alarm's own metric; notes earlier trouble on the way."""

@@ -7,6 +7,7 @@ from typing import Any
 from resilibot.observe.adapters.cloudtrail_changes import CloudTrailChanges
 from resilibot.observe.adapters.cloudwatch_logs import CloudWatchLogs
 from resilibot.observe.adapters.cloudwatch_metrics import CloudWatchMetrics
+from resilibot.observe.adapters.declared_topology import DeclaredTopology
 from resilibot.observe.adapters.parameter_releases import ParameterReleases
 from resilibot.observe.adapters.s3_runbooks import S3Runbooks
 from resilibot.observe.adapters.ssm_hosts import SsmHosts
@@ -24,7 +25,9 @@ def _consumer() -> Any:
     hosts = SsmHosts(client("ssm"), s.health_document, s.service_tag, s.health_probe_s, s.health_wait_s)
     logs, metrics = CloudWatchLogs(client("logs")), CloudWatchMetrics(client("cloudwatch"))
     runbooks = S3Runbooks(client("s3"), s.runbook_bucket)
-    ports = Ports(s, metrics, logs, hosts, tuple(changes), runbooks, runtime.blobs, runtime.personal.identity)
+    topology = DeclaredTopology.read(s.topology_file, s.service_dimension) if s.topology_file else None
+    identity = runtime.personal.identity
+    ports = Ports(s, metrics, logs, hosts, tuple(changes), runbooks, runtime.blobs, identity, topology)
     return runtime.consumer(SERVICE, ports)
 
 

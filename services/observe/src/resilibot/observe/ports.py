@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from resilibot.contracts.evidence import ChangeContent, StatusContent
-from resilibot.contracts.signal import MetricRef
+from resilibot.contracts.evidence import ChangeContent, StatusContent, TopologyContent
+from resilibot.contracts.signal import MetricRef, ResourceRef
 from resilibot.observe.settings import ObserveSettings
 from resilibot.runtime.blobs import BlobStore
 
@@ -70,6 +70,24 @@ class Runbook:
     query: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Where a node's metrics are: those that carry at least these dimensions. `namespace` None: any."""
+
+    node: str
+    namespace: str | None
+    dimensions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class TopologyRead:
+    """`watches`: of the alarm's node and of all that it calls, the nearest first."""
+
+    topology: TopologyContent
+    watches: tuple[Watch, ...]
+    query: dict[str, Any]
+
+
 class MetricSource(Protocol):
     name: str
 
@@ -106,6 +124,14 @@ class RunbookSource(Protocol):
     def all(self) -> list[Runbook]: ...
 
 
+class TopologySource(Protocol):
+    name: str
+
+    def below(self, resource: ResourceRef) -> TopologyRead:
+        """What the resource's node calls, directly or not. SourceFailed if no node is known for it."""
+        ...
+
+
 @dataclass(frozen=True)
 class Ports:
     settings: ObserveSettings
@@ -116,3 +142,4 @@ class Ports:
     runbooks: RunbookSource
     blobs: BlobStore
     identity: Callable[[str], str] = lambda name: name  # seals who made a change; raises KeysUnavailable
+    topology: TopologySource | None = None  # None: no call graph is declared

@@ -26,3 +26,7 @@ class ObserveSettings(BaseSettings):
     unit: str = Field(default="{service}.service", description="Unit of a workload on its hosts")
     runbook_bucket: str = Field(default="", description="Bucket of runbooks (Markdown under runbooks/); empty: none")
     cloudtrail: bool = Field(default=True, description="Ask CloudTrail for changes")
+    topology_file: str = Field(default="", description="TOML file that says which service calls which")
+    max_neighbour_metrics: int = Field(
+        default=60, description="Metrics read per round of what the alarm's service calls, at most"
+    )

@@ -1,7 +1,8 @@
 """diagnose: from one round of evidence to a verdict: conclusive, inconclusive or no fault. Pure and deterministic.
 
 confidence = clamp(support - refutation) x coverage, where each kind of evidence that could not be read takes a tenth
-(metrics: a fifth) away. Conclusive from CONCLUSIVE on, and only with a clear lead over the next different cause.
+(metrics: a fifth) away; a suspect on the call graph brings its own probability instead. Conclusive from CONCLUSIVE on,
+and only with a clear lead over the next different cause.
 """
 
 from collections.abc import Sequence
@@ -9,14 +10,18 @@ from collections.abc import Sequence
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.evidence import Finding
+from resilibot.reason.accounts import explain, well
 from resilibot.reason.citations import checked
 from resilibot.reason.hypotheses import Candidate, candidates, findings
+from resilibot.reason.now import Now
 from resilibot.reason.quantities import DEVIATES
 from resilibot.reason.scene import Scene, items_of, read_scene
+from resilibot.reason.signatures import signatures
+from resilibot.reason.suspects import CONCLUSIVE, culprit, suspects, weigh_against
 
-CONCLUSIVE = 0.6
 LEAD = 0.15
 KEEP = 6
+WELL = 0.8  # of a system that describes itself as well
 CEILING = 0.97  # certainty is not to be had from outside
 REASONER = e.Reasoner(name="deterministic", version="1")
 COVERAGE = {"metric": 0.2, "log": 0.1, "status": 0.1, "change": 0.1}
@@ -25,12 +30,21 @@ COVERAGE = {"metric": 0.2, "log": 0.1, "status": 0.1, "change": 0.1}
 def diagnose(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> e.DiagnosisReachedV1:
     """The verdict of one round; what cites nothing that is recorded has been dropped and is named."""
     scene = read_scene(case, gathered)
-    ranked = sorted(candidates(scene), key=lambda c: (-round(c.score, 6), c.cause, c.component))
+    proposed = candidates(scene)
+    weigh_against(scene, proposed)
+    described, now = signatures(scene), Now(scene)
+    for candidate in described:
+        explain(candidate, now)
+    proposed += [*suspects(scene), *described]
+    ranked = sorted(proposed, key=lambda c: (-round(c.score, 6), c.rank, c.cause, c.component))
     hypotheses, dropped = checked(_hypotheses(ranked, scene), items_of(case, gathered))
-    healthy, dropped_healthy = checked_findings(healthy_findings(scene), gathered)
+    all_is_well = [] if any(c.score >= CONCLUSIVE for c in described) else findings(well(now))
+    healthy, dropped_healthy = checked_findings([*healthy_findings(scene), *all_is_well], gathered)
     leading = next((h for h in hypotheses if h.verdict == "leading"), None)
     if leading is not None:
-        outcome, summary, confidence = "conclusive", leading.statement, leading.confidence
+        outcome, summary, confidence = "conclusive", _say_cause(leading), leading.confidence
+    elif told_well := [finding.text for finding in all_is_well if finding in healthy]:
+        outcome, summary, confidence = "no_fault", _sentences(told_well), WELL
     elif healthy and is_healthy(scene):
         outcome, summary, confidence = "no_fault", _say_healthy(scene), _healthy_confidence(scene)
     else:
@@ -61,7 +75,7 @@ def is_healthy(scene: Scene) -> bool:
         is_judged = all(m.is_judged for m in scene.alarmed)
     else:
         is_judged = scene.all_clear and any(m.is_judged for m in scene.measured)
-    return is_judged and not scene.deviating and not scene.silent and not scene.errors
+    return is_judged and not scene.deviating and not scene.silent and not scene.errors and culprit(scene) is None
 
 
 def healthy_findings(scene: Scene) -> list[Finding]:
@@ -85,14 +99,16 @@ def checked_findings(found: Sequence[Finding], gathered: e.EvidenceGatheredV1) -
 
 def _hypotheses(ranked: Sequence[Candidate], scene: Scene) -> list[e.Hypothesis]:
     coverage = 1 - sum(loss for kind, loss in COVERAGE.items() if not scene.answered(kind))
-    scored = [(candidate, _clamp(candidate.score) * coverage) for candidate in ranked]
+    scored = [(c, _clamp(c.score) * (coverage if c.probability is None else 1)) for c in ranked]
     best = scored[0][1] if scored else 0.0
     rival = next(
         (score for c, score in scored[1:] if (c.cause, c.component) != (ranked[0].cause, ranked[0].component)), 0.0
     )
-    is_clear = best >= CONCLUSIVE and best - rival >= LEAD and bool(scene.deviating or scene.silent or scene.errors)
+    is_seen = bool(scene.deviating or scene.silent or scene.errors or culprit(scene) or scene.states)
+    is_clear = best >= CONCLUSIVE and best - rival >= LEAD and is_seen
     kept = []
-    for number, (candidate, score) in enumerate(scored[:KEEP], start=1):
+    told = [*scored[:KEEP], *(one for one in scored[KEEP:] if one[0].probability is not None)]
+    for number, (candidate, score) in enumerate(told, start=1):
         verdict = "leading" if number == 1 and is_clear else ("possible" if score >= 0.3 else "rejected")
         kept.append(
             e.Hypothesis.model_validate(
@@ -105,6 +121,8 @@ def _hypotheses(ranked: Sequence[Candidate], scene: Scene) -> list[e.Hypothesis]
                     "support": findings(candidate.support),
                     "refutation": findings(candidate.refutation),
                     "verdict": verdict,
+                    "fault_class": candidate.fault_class,
+                    "category": candidate.category,
                 }
             )
         )
@@ -125,7 +143,26 @@ def _say_healthy(scene: Scene) -> str:
     return f"no fault found: {judged[0].say()}; nothing else deviates"
 
 
+def _say_cause(leading: e.Hypothesis) -> str:
+    """The mechanism; for one in the words of clusters and databases also its findings, the plain numbers last."""
+    if leading.category is None:
+        return leading.statement
+    told = [finding.text for finding in leading.support if not finding.text.startswith("it is told")]
+    moved = [text for text in told if " went from " in text]
+    explained = [text for text in told if text not in moved]
+    return _sentences([leading.statement, *explained, *moved])
+
+
+def _sentences(texts: Sequence[str]) -> str:
+    return ". ".join(text[:1].upper() + text[1:] for text in dict.fromkeys(texts)) + "."
+
+
 def _say_inconclusive(scene: Scene, hypotheses: Sequence[e.Hypothesis]) -> str:
+    nearest = hypotheses[0] if hypotheses else None
+    if nearest is not None and nearest.category is not None and nearest.verdict == "possible":
+        others = [h for h in hypotheses[1:] if h.category is not None and h.confidence >= CONCLUSIVE]
+        also = "".join(f" Also seen, independent of it: {other.statement}." for other in others)
+        return f"Not certain, but nearest: {nearest.statement}.{also} {_say_cause(nearest)}"
     if not any(m.is_judged for m in scene.measured):
         return "nothing to judge by: no metric has both a healthy baseline and enough fresh points"
     unjudged = [m for m in scene.alarmed if not m.is_judged]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from resilibot.contracts.evidence import Citation, Finding
-from resilibot.reason.quantities import Quantity
+from resilibot.contracts.quantity import Quantity
 from resilibot.reason.scene import Changed, Measured, Scene
 
 RECENT_CHANGE_S = 1800.0  # a change this long before the onset still counts; nearer counts more
@@ -38,9 +38,15 @@ class Candidate:
     statement: str
     support: list[Clue] = field(default_factory=list)
     refutation: list[Clue] = field(default_factory=list)
+    rank: int = 0  # among candidates of the same score
+    probability: float | None = None  # known by itself; else the clues are weighed
+    fault_class: str | None = None
+    category: str | None = None
 
     @property
     def score(self) -> float:
+        if self.probability is not None:
+            return self.probability
         return sum(clue.weight for clue in self.support) - sum(clue.weight for clue in self.refutation)
 
     def pro(self, weight: float, text: str, cites: Iterable[Citation]) -> None:
@@ -120,7 +126,7 @@ def _component_fault(scene: Scene) -> list[Candidate]:
 def _bad_release(scene: Scene) -> list[Candidate]:
     """A release came shortly before the onset, and what runs it fails."""
     candidate = Candidate("bad_release", scene.service, f"a new release broke {scene.service}")
-    near = [changed for changed in scene.changed if _is_release(changed) and _is_near(changed)]
+    near = [changed for changed in scene.changed if is_release(changed) and is_near(changed)]
     if near:
         last = near[-1]
         change = last.change
@@ -174,7 +180,7 @@ def _dependency_failure(scene: Scene) -> list[Candidate]:
     elif scene.logs_seen:
         candidate.con(0.3, "no new log line names a failing call", scene.logs_seen)
     _widespread(candidate, scene, 0.25, 0.4)
-    near = [changed for changed in scene.changed if _is_near(changed)]
+    near = [changed for changed in scene.changed if is_near(changed)]
     if near:
         candidate.con(0.25, f"{near[-1].change.what} changed {_when(near[-1])}", [near[-1].cite])
     if scene.silent:
@@ -184,7 +190,7 @@ def _dependency_failure(scene: Scene) -> list[Candidate]:
 
 def _config_change(scene: Scene) -> list[Candidate]:
     """A change other than a release came shortly before the onset."""
-    near = [changed for changed in scene.changed if not _is_release(changed) and _is_near(changed)]
+    near = [changed for changed in scene.changed if not is_release(changed) and is_near(changed)]
     if not near:
         return []
     last = near[-1]
@@ -231,11 +237,11 @@ def _widespread(candidate: Candidate, scene: Scene, pro: float, con: float) -> N
         candidate.pro(pro / 2, f"the service as a whole deviates: {_say(scene.deviating)}", cites)
 
 
-def _is_release(changed: Changed) -> bool:
+def is_release(changed: Changed) -> bool:
     return "release" in changed.change.what.lower() or "deploy" in changed.change.what.lower()
 
 
-def _is_near(changed: Changed) -> bool:
+def is_near(changed: Changed) -> bool:
     return -AFTER_ONSET_S <= changed.lead_s <= RECENT_CHANGE_S
 
 

@@ -1,14 +1,13 @@
-"""quantities: what a metric measures, told from its name, and when it has left its healthy range. All constants here.
+"""quantities: when a metric has left its healthy range. All constants of that here.
 
 Direction matters: errors, latency and saturation are bad when they rise, availability when it falls; traffic may
 change either way without being a fault.
 """
 
-import re
-from enum import StrEnum
 from statistics import median
 
 from resilibot.contracts.evidence import Baseline, MetricContent
+from resilibot.contracts.quantity import Quantity, quantity_of
 
 MAD_TO_SIGMA = 1.4826
 DEVIATES = 4.0  # scales; the verdict is the same for 2 to 12 on known data
@@ -22,32 +21,6 @@ FLOOR_RATIO = {
     "other": 0.10,
 }
 FLOOR_COUNT = {"errors": 0.5, "latency": 0.0, "availability": 0.0, "traffic": 0.0, "saturation": 0.5, "other": 0.0}
-
-
-class Quantity(StrEnum):
-    ERRORS = "errors"
-    LATENCY = "latency"
-    AVAILABILITY = "availability"
-    TRAFFIC = "traffic"
-    SATURATION = "saturation"
-    OTHER = "other"
-
-
-_WORDS: tuple[tuple[Quantity, str], ...] = (
-    (Quantity.ERRORS, "error fault failure failed exception 5xx 4xx timeout rejected throttle"),
-    (Quantity.AVAILABILITY, "availability available success healthy uptime"),
-    (Quantity.LATENCY, "latency duration time ms lag delay wait"),
-    (Quantity.SATURATION, "queue depth backlog utilization utilisation cpu memory disk connection saturation pending"),
-    (Quantity.TRAFFIC, "request count invocation traffic hit call throughput message"),
-)
-_SPLIT = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+[a-z]*")
-
-
-def quantity_of(name: str) -> Quantity:
-    """First match in order: an ErrorCount is about errors, not about traffic."""
-    words = {word.lower() for word in _SPLIT.findall(name)}
-    words |= {word.removesuffix("s") for word in words}
-    return next((quantity for quantity, known in _WORDS if words & set(known.split())), Quantity.OTHER)
 
 
 def fresh_value(content: MetricContent) -> float | None:

@@ -15,8 +15,13 @@ from resilibot.contracts.evidence import (
     LogPattern,
     MetricContent,
     StatusContent,
+    TopologyContent,
 )
-from resilibot.reason.quantities import DEVIATES, Quantity, badness, fresh_value, quantity_of
+from resilibot.contracts.quantity import Quantity, quantity_of
+from resilibot.reason.localise import Localised, localise
+from resilibot.reason.quantities import DEVIATES, badness, fresh_value
+
+ANSWERING = ("unit", "managed-instance")  # kinds of status that come from asking the resource itself
 
 
 @dataclass(frozen=True)
@@ -66,19 +71,31 @@ class Changed:
 
 
 @dataclass(frozen=True)
+class Located:
+    """The suspects on the call graph, with the metrics and the graph that say so."""
+
+    graph: Citation
+    found: Localised
+    metrics: dict[tuple[str, str, str], Citation]  # by component, name and statistic
+    traffic: dict[str, Measured]  # calls by component
+
+
+@dataclass(frozen=True)
 class Scene:
-    """All that one round of evidence says."""
+    """All that one round of evidence says. `measured` is of the service itself; `located` judges its neighbours."""
 
     service: str
     onset: datetime
     measured: tuple[Measured, ...]
     reported: tuple[Reported, ...]
+    states: tuple[Reported, ...]  # of pods, nodes, databases ...: what does not answer for itself
     logged: tuple[Logged, ...]
     logs_seen: tuple[Citation, ...]
     changed: tuple[Changed, ...]
     gaps: tuple[EvidenceGap, ...]
     kinds_seen: frozenset[str]
     all_clear: bool  # every alarm of the incident has said that it is over
+    located: Located | None = None  # None: no call graph, or nothing on it to compare the alarm's metric with
 
     @property
     def alarmed(self) -> tuple[Measured, ...]:
@@ -126,8 +143,14 @@ def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
     readable, unread = _readable(items_of(case, gathered))
     service = case.resource.service if case.resource and case.resource.service else ""
     service = service or (case.resource.name if case.resource else "")
-    measured = [_measured(i) for i in readable if i.kind == "metric"]
+    graphs = [(_cite(i), TopologyContent.model_validate(i.content)) for i in readable if i.kind == "topology"]
+    everywhere = [_measured(i) for i in readable if i.kind == "metric"]
+    neighbours = {node.name for _, graph in graphs for node in graph.nodes if node.name != graph.alarm_node}
+    measured = [m for m in everywhere if m.content.is_alarm_metric or m.content.component not in neighbours]
+    located, unlocated = _located(graphs, everywhere)
     reported = [Reported(_cite(i), StatusContent.model_validate(i.content)) for i in readable if i.kind == "status"]
+    states = [r for r in reported if r.status.kind not in ANSWERING]
+    reported = [r for r in reported if r.status.kind in ANSWERING]
     logs = [(i, LogContent.model_validate(i.content)) for i in readable if i.kind == "log"]
     changes = [(i, ChangeContent.model_validate(i.content)) for i in readable if i.kind == "change"]
     return Scene(
@@ -135,6 +158,7 @@ def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
         onset=gathered.onset,
         measured=tuple(sorted(measured, key=lambda m: (m.content.component, m.content.name, m.content.statistic))),
         reported=tuple(sorted(reported, key=lambda r: (r.status.component, r.status.kind))),
+        states=tuple(sorted(states, key=lambda r: (r.status.kind, r.status.component))),
         logged=tuple(Logged(_cite(item), pattern) for item, log in logs for pattern in log.patterns),
         logs_seen=tuple(_cite(item) for item, _ in logs),
         changed=tuple(
@@ -143,10 +167,36 @@ def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
                 key=lambda changed: changed.change.at,
             )
         ),
-        gaps=(*gathered.gaps, *unread),
+        gaps=(*gathered.gaps, *unread, *unlocated),
         kinds_seen=frozenset(item.kind for item in readable),
         all_clear=not any(summary.is_firing for summary in case.signals.values()),
+        located=located,
     )
+
+
+def _located(
+    graphs: Sequence[tuple[Citation, TopologyContent]], measured: Sequence[Measured]
+) -> tuple[Located | None, list[EvidenceGap]]:
+    """The suspects on the call graph, and what of it could not be seen."""
+    if not graphs:
+        return None, []
+    cite, graph = graphs[0]
+    found = localise(graph, [m.content for m in measured])
+    if found is None:
+        detail = (
+            f"{graph.alarm_node}: no metric of the alarm, with points and a healthy baseline, to follow its calls by"
+        )
+        return None, [EvidenceGap(kind="topology", source="reason", reason="no_data", detail=detail)]
+    cites = {(m.content.component, m.content.name, m.content.statistic): m.cite for m in measured}
+    traffic = {m.content.component: m for m in measured if m.quantity is Quantity.TRAFFIC}
+    gaps = []
+    if found.dark:
+        detail = f"without telemetry, so that a cause there is not seen: {', '.join(found.dark)}"[:1000]
+        gaps.append(EvidenceGap(kind="metric", source="reason", reason="no_data", detail=detail))
+    if not found.is_weighed:
+        detail = f"no count of calls of {found.alarm_node}: deviations are compared without their weight"
+        gaps.append(EvidenceGap(kind="metric", source="reason", reason="no_data", detail=detail))
+    return Located(cite, found, cites, traffic), gaps
 
 
 def items_of(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> list[EvidenceItem]:

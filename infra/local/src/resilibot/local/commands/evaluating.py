@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from resilibot.local.commands.context import BAD_USE, fail
+from resilibot.local.diagnosis_eval import answer
+from resilibot.local.incident_folder import FolderInvalid, IncidentFolder
 from resilibot.local.ingest_eval import INDEX_FILES, judge
 
 app = typer.Typer(no_args_is_help=True, help="Run the product's own code over a folder of input.")
@@ -33,6 +35,28 @@ def ingest(
         typer.echo(lines, nl=False)
     if expect is not None:
         _compare(rows, expect, as_json)
+
+
+@app.command("diagnose")
+def diagnose(
+    folder: Annotated[Path, typer.Argument(help="recorded incidents: incidents/<id>/, baselines/")],
+    out: Annotated[Path | None, typer.Option(help="JSON lines; standard output if not given")] = None,
+    abstain: Annotated[bool, typer.Option("--abstain", help="name nobody unless the diagnosis is conclusive")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="machine-readable errors")] = False,
+) -> None:
+    """One line per incident: what the reasoner makes of it. Exit code 1 without any incident, 2 for a bad folder."""
+    recorded = IncidentFolder(folder)
+    try:
+        if not recorded.incidents:
+            raise fail(f"{folder}: no incident in it, nothing was evaluated", "no_cases", as_json)
+        rows = [answer(incident, abstain=abstain) for incident in recorded.read()]
+    except FolderInvalid as error:
+        raise fail(str(error), error.code, as_json, BAD_USE) from error
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if out is None:
+        typer.echo(lines, nl=False)
+    else:
+        out.write_text(lines, encoding="utf-8")
 
 
 def _compare(rows: list[dict[str, Any]], expect: Path, as_json: bool) -> None:

@@ -1,0 +1,269 @@
+"""localise: which node of a call graph causes what the alarm's node suffers: own contribution. Pure; constants here.
+
+For the alarm's metric and statistic, per row (a point in time) and per node reachable from the alarm's node:
+
+    excess  = value - healthy median, signed to the bad side; anomalous beyond ANOMALOUS scales
+    scale   = max(1.4826 MAD, floor x median)
+    impact  = max(0, excess) x calls            lost seconds, or failed calls
+    own     = impact - sum of the impacts of the anomalous direct dependencies
+    share   = own / impact of the alarm's node, then the median over the anomalous rows
+
+A dependency without telemetry is walked through to its own dependencies, and so is a mirror (`client`, `remote`: a
+view of calls that another node serves). Order: anomalous first, mirrors last, the alarm's own node last among its kind,
+then share, deviation, depth, calls and, when all of them are equal, name.
+
+Source: "own contribution" was measured on PetShop (Hardt et al., arXiv 2311.04806); the traversal that it refines is
+that paper's. Robust median and MAD after BARO (Pham et al., FSE 2024). The gate compares a suspect's second worst rows
+with the same statistic over its own healthy windows, as split conformal prediction does (Vovk et al., 2005).
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from statistics import median
+
+from resilibot.contracts.evidence import Baseline, MetricContent, TopologyContent
+from resilibot.contracts.quantity import Quantity, quantity_of
+from resilibot.reason.quantities import MAD_TO_SIGMA
+
+ANOMALOUS = 4.0  # scales; the order is the same for 2 to 12 on known data
+FLOOR_RATIO = {Quantity.LATENCY: 0.03, Quantity.AVAILABILITY: 0.0005, Quantity.ERRORS: 0.05, Quantity.SATURATION: 0.1}
+MIRRORS = ("client", "remote")
+COUNTED = ("Sum", "SampleCount")  # statistics that are already weighed by calls
+LASTS = 0.4  # of the rows: the second worst of five decides
+UNUSUAL = 1.45  # times what is unusual for the suspect while healthy: as likely right as wrong
+STEEPNESS = 3.5  # of the confidence in the logarithm of that
+ENOUGH_ROWS = 3  # fewer do not tell trouble from a moment
+LEAST_SHARE = 0.2  # of what the alarm's node suffers: less explains nothing
+WEAKER = 0.5  # confidence of what explains too little, of too few rows, of an alarm's node that nothing below explains
+UNWEIGHED = 0.7  # without counts of calls
+SHADOWED = 0.9  # calls something without telemetry, where the cause may be instead
+RIVALRY = 0.25  # of the confidence is lost to an equal rival
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """`share` of what the alarm's node suffers, `deviation` in scales, `unusual` against its own healthy windows."""
+
+    component: str
+    share: float
+    deviation: float
+    unusual: float
+    confidence: float  # that this one is the cause; of all suspects, only the first is meant to be believed
+    metric: MetricContent
+
+    @property
+    def is_anomalous(self) -> bool:
+        return self.deviation > ANOMALOUS
+
+
+@dataclass(frozen=True)
+class Localised:
+    """Suspects, best first; what could not be seen goes along."""
+
+    alarm_node: str
+    suspects: tuple[Suspect, ...]
+    dark: tuple[str, ...]  # reachable nodes without the metric: the cause may be there
+    is_weighed: bool  # False: no counts of calls, deviations were compared as they are
+
+
+def localise(topology: TopologyContent, metrics: Sequence[MetricContent]) -> Localised | None:
+    """Rank the nodes that the alarm's node calls, directly or not, and itself.
+
+    metrics: each names its node as `component`; a node's calls are its traffic metric.
+    None when the alarm's metric is not among them with a baseline and points, or has no bad side (traffic).
+    """
+    alarm = _alarm(topology, metrics)
+    if alarm is None or quantity_of(alarm.name) not in FLOOR_RATIO:
+        return None
+    window = _Window(topology, metrics, alarm)
+    return Localised(
+        alarm_node=topology.alarm_node,
+        suspects=tuple(window.suspects()),
+        dark=tuple(sorted(n for n in window.depth if n not in window.series and not window.is_mirror(n))),
+        is_weighed=window.is_weighed,
+    )
+
+
+def _alarm(topology: TopologyContent, metrics: Sequence[MetricContent]) -> MetricContent | None:
+    """The alarm's own metric; of several, the first by name."""
+    others = {node.name for node in topology.nodes} - {topology.alarm_node}
+    own = [m for m in metrics if m.is_alarm_metric and m.component not in others and m.baseline and m.points]
+    return min(own, key=lambda m: (m.component != topology.alarm_node, m.name, m.statistic), default=None)
+
+
+class _Series:
+    """A node's metric against its baseline."""
+
+    def __init__(self, metric: MetricContent, baseline: Baseline) -> None:
+        quantity = quantity_of(metric.name)
+        self.metric = metric
+        self._sign = -1 if quantity is Quantity.AVAILABILITY else 1
+        self._baseline = baseline
+        self._scale = max(MAD_TO_SIGMA * baseline.mad, FLOOR_RATIO[quantity] * abs(baseline.median), 1e-9)
+        self._values: Mapping[datetime, float] = dict(metric.points)
+
+    def excess(self, at: datetime) -> float | None:
+        value = self._values.get(at)
+        return None if value is None else self._sign * (value - self._baseline.median)
+
+    def deviation(self, at: datetime) -> float | None:
+        excess = self.excess(at)
+        return None if excess is None else excess / self._scale
+
+    def unusual(self) -> float:
+        """What lasts, in multiples of what is unusual while healthy; 0 for a single point."""
+        bad = sorted((self._sign * (v - self._baseline.median) for v in self._values.values()), reverse=True)
+        rank = max(2, math.ceil(LASTS * len(bad)))
+        base, is_low = self._baseline, self._sign < 0
+        lasting = base.sustained_low if is_low else base.sustained_high
+        edge = lasting if lasting is not None else (base.low if is_low else base.high)
+        usual = max(ANOMALOUS * self._scale, self._sign * (edge - base.median))
+        return max(bad[rank - 1], 0.0) / usual if len(bad) >= rank else 0.0
+
+
+class _Window:
+    """The incident window over the part of the graph that the alarm's node reaches."""
+
+    def __init__(self, topology: TopologyContent, metrics: Sequence[MetricContent], alarm: MetricContent) -> None:
+        self._alarm_node = topology.alarm_node
+        self._alarm = alarm
+        self._kinds = {node.name: node.kind for node in topology.nodes}
+        self._callees: dict[str, set[str]] = {}
+        for caller, callee in topology.edges:
+            self._callees.setdefault(caller, set()).add(callee)
+        self.depth = self._reach()
+        self.series = self._same_metric(metrics)
+        self._calls = self._traffic(metrics)
+        self.is_weighed = alarm.statistic in COUNTED or self._alarm_node in self._calls
+        self._below = {node: tuple(self._dependencies(node, self.series)) for node in self.series}
+
+    def is_mirror(self, node: str) -> bool:
+        return self._kinds.get(node, "") in MIRRORS
+
+    def suspects(self) -> list[Suspect]:
+        rows = self._rows()
+        shares: dict[str, list[float]] = {}
+        deviations: dict[str, list[float]] = {}
+        for at in rows:
+            for node, (share, deviation) in self._score(at).items():
+                shares.setdefault(node, []).append(share)
+                deviations.setdefault(node, []).append(deviation)
+        found = [
+            Suspect(node, median(shares[node]), median(deviations[node]), series.unusual(), 0.0, series.metric)
+            for node, series in self.series.items()
+            if node in shares
+        ]
+        found.sort(key=self._order)
+        return [self._believed(suspect, found) for suspect in found]
+
+    def _order(self, suspect: Suspect) -> tuple[bool, bool, bool, float, float, int, float, str]:
+        node = suspect.component
+        place = (not suspect.is_anomalous, self.is_mirror(node), node == self._alarm_node)
+        calls = -sum(self._calls[node][0].values()) if node in self._calls else 0.0
+        return (*place, -round(suspect.share, 9), -round(suspect.deviation, 9), -self.depth[node], calls, node)
+
+    def _believed(self, suspect: Suspect, others: Sequence[Suspect]) -> Suspect:
+        """With the probability that it is the cause: logistic in how unusual its own series is."""
+        odds = math.log(max(suspect.unusual, 1e-6) / UNUSUAL) * STEEPNESS
+        confidence = 1 / (1 + math.exp(-odds))
+        explains = suspect.share >= LEAST_SHARE
+        is_alone = suspect.component == self._alarm_node
+        for is_weak in (not explains, is_alone, len(suspect.metric.points) < ENOUGH_ROWS):
+            confidence *= WEAKER if is_weak else 1
+        rivals = [o for o in others if o is not suspect and o.is_anomalous and not self.is_mirror(o.component)]
+        best = max((o.share for o in rivals if o.component != self._alarm_node and o.unusual > 1), default=0.0)
+        if explains:
+            confidence *= 1 - RIVALRY * min(max(best, 0.0) / suspect.share, 1.0)
+        confidence *= 1 if self.is_weighed else UNWEIGHED
+        confidence *= SHADOWED if self._calls_the_dark(suspect.component) else 1
+        return replace(suspect, confidence=confidence)
+
+    def _calls_the_dark(self, node: str) -> bool:
+        return any(c not in self.series and not self.is_mirror(c) for c in self._callees.get(node, ()))
+
+    def _rows(self) -> list[datetime]:
+        """Every anomalous row of the alarm's node: never the worst alone, which may hold an unrelated failure.
+
+        The worst one only when none is anomalous.
+        """
+        alarm = self.series[self._alarm_node]
+        rows = {at: alarm.deviation(at) or 0.0 for at, _ in self._alarm.points}
+        return [at for at in sorted(rows) if rows[at] > ANOMALOUS] or [max(sorted(rows), key=lambda at: rows[at])]
+
+    def _score(self, at: datetime) -> dict[str, tuple[float, float]]:
+        """Own contribution over the impact at the alarm's node, and deviation, of each node seen in that row."""
+        seen = {node: s for node, s in self.series.items() if s.excess(at) is not None}
+        impact = {node: max(0.0, s.excess(at) or 0.0) * self._weight(node, at) for node, s in seen.items()}
+        deviation = {node: s.deviation(at) or 0.0 for node, s in seen.items()}
+        whole = impact.get(self._alarm_node) or max(impact.values(), default=0.0) or 1.0
+        scored = {}
+        for node in seen:
+            below = self._below[node] if len(seen) == len(self.series) else self._dependencies(node, seen)
+            explained = sum(impact[callee] for callee in below if deviation[callee] > ANOMALOUS)
+            scored[node] = ((impact[node] - explained) / whole, deviation[node])
+        return scored
+
+    def _weight(self, node: str, at: datetime) -> float:
+        """Calls of the node in that row; where they were not counted, what its least busy caller may have sent it."""
+        if not self.is_weighed or self._alarm.statistic in COUNTED:
+            return 1.0
+        counted = self._counted(node, at)
+        if counted is None:
+            callers = (c for c, callees in sorted(self._callees.items()) if node in callees and c in self.depth)
+            counted = min((n for c in callers if (n := self._counted(c, at)) is not None), default=None)
+        return (self._counted(self._alarm_node, at) or 0.0) if counted is None else counted
+
+    def _counted(self, node: str, at: datetime) -> float | None:
+        """Calls in that row, else as many as usual; None when the node's calls are not known at all."""
+        if node not in self._calls:
+            return None
+        values, baseline = self._calls[node]
+        return values.get(at, baseline.median if baseline else None)
+
+    def _dependencies(self, node: str, seen: Mapping[str, object]) -> Iterator[str]:
+        """What the node calls: the nearest real nodes that were seen; others are walked through. Circles end."""
+        waiting, met = sorted(self._callees.get(node, ())), {node}
+        while waiting:
+            callee = waiting.pop()
+            if callee in met:
+                continue
+            met.add(callee)
+            if callee in seen and not self.is_mirror(callee):
+                yield callee
+            else:
+                waiting += sorted(self._callees.get(callee, ()))
+
+    def _reach(self) -> dict[str, int]:
+        """Nodes reachable from the alarm's node, with the fewest calls to get there."""
+        depth, level = {self._alarm_node: 0}, [self._alarm_node]
+        while level:
+            below = sorted({callee for node in level for callee in self._callees.get(node, ())} - depth.keys())
+            depth.update(dict.fromkeys(below, depth[level[0]] + 1))
+            level = below
+        return depth
+
+    def _same_metric(self, metrics: Iterable[MetricContent]) -> dict[str, _Series]:
+        """Per node what measures the same as the alarm's metric; the same name and statistic are preferred."""
+        quantity, best = quantity_of(self._alarm.name), {self._alarm_node: self._alarm}
+        for metric in sorted(metrics, key=self._likeness):
+            is_judged = bool(metric.baseline and metric.points and metric.component in self.depth)
+            if is_judged and quantity_of(metric.name) is quantity:
+                best.setdefault(metric.component, metric)
+        return {node: _Series(metric, metric.baseline) for node, metric in sorted(best.items()) if metric.baseline}
+
+    def _likeness(self, metric: MetricContent) -> tuple[bool, bool, str, str]:
+        alarm = self._alarm
+        return (metric.name != alarm.name, metric.statistic != alarm.statistic, metric.name, metric.statistic)
+
+    def _traffic(self, metrics: Iterable[MetricContent]) -> dict[str, tuple[dict[datetime, float], Baseline | None]]:
+        """Per node the calls it serves; a sum is preferred."""
+        calls: dict[str, tuple[dict[datetime, float], Baseline | None]] = {}
+        others = {node for node in self._kinds if node != self._alarm_node}
+        for metric in sorted(metrics, key=lambda m: (m.statistic not in COUNTED, m.name, m.statistic)):
+            if quantity_of(metric.name) is Quantity.TRAFFIC and (metric.points or metric.baseline):
+                is_alarms = metric.component == self._alarm.component and metric.component not in others
+                node = self._alarm_node if is_alarms else metric.component
+                calls.setdefault(node, (dict(metric.points), metric.baseline))
+        return calls

@@ -1,0 +1,172 @@
+"""now: what logs, events and states say about the present, apart from what is over. Pure.
+
+History is no cause: an event long before the onset, or about a pod that is ready or going by now, is past. Texts are
+untrusted and are only matched, never followed.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+from resilibot.contracts.evidence import Citation
+from resilibot.reason.scene import Logged, Measured, Reported, Scene
+
+RUN_UP = timedelta(minutes=10)  # what came shortly before the onset may have led to it
+STEADY = 2.0  # times: less is no move
+GROWN = 3.0  # times: load that moves less is its own noise
+BUSY = 80.0  # percent of a CPU: saturated
+RECOVERED = re.compile(
+    r"recovered|resolved|(?:back|returned) to normal|storage (?:has been |was )?(?:increased|expanded|scaled)"
+    r"|storage (?:auto)?scaling .*(?:complete|finish)",
+    re.IGNORECASE,
+)
+_HURTS = re.compile(r"latency|lag|queue|swap")
+ALERTING = ("alert", "alarm", "triggered")
+
+
+@dataclass(frozen=True)
+class Said:
+    """One text: a log line, an event, or the reason of a state."""
+
+    text: str
+    level: str
+    cite: Citation
+    by: str
+    is_past: bool
+
+
+@dataclass(frozen=True)
+class Now:
+    """The present of one scene."""
+
+    scene: Scene
+
+    @cached_property
+    def said(self) -> tuple[Said, ...]:
+        told = [
+            Said(log.pattern.template, log.pattern.level, log.cite, log.pattern.component or "", self._is_past(log))
+            for log in self.scene.logged
+        ]
+        pods = [said for pod in self.of_kind("pod") for said in _of_pod(pod)]
+        return (*told, *pods, *(said for node in self.of_kind("node") for said in _of_node(node)))
+
+    @property
+    def current(self) -> tuple[Said, ...]:
+        return tuple(said for said in self.said if not said.is_past)
+
+    @property
+    def past(self) -> tuple[Said, ...]:
+        return tuple(said for said in self.said if said.is_past)
+
+    def of_kind(self, kind: str) -> tuple[Reported, ...]:
+        return tuple(state for state in self.scene.states if state.status.kind == kind)
+
+    @cached_property
+    def pods(self) -> tuple[Reported, ...]:
+        """Those that are meant to run."""
+        return tuple(pod for pod in self.of_kind("pod") if not is_leaving(pod))
+
+    @cached_property
+    def recovery(self) -> tuple[Logged, ...]:
+        """Texts that say so; whatever was told before the last of them is over, if the metrics agree."""
+        told = [log for log in self.scene.logged if RECOVERED.search(log.pattern.template)]
+        return tuple(told) if all(is_calm(metric, is_over=True) for metric in self.own) else ()
+
+    @cached_property
+    def unready(self) -> tuple[Reported, ...]:
+        return tuple(pod for pod in self.pods if not is_ready(pod))
+
+    @cached_property
+    def alerting(self) -> tuple[Reported, ...]:
+        return tuple(m for m in self.of_kind("monitor") if m.status.state.lower() in ALERTING)
+
+    def metric(self, name: str) -> Measured | None:
+        """A metric of the resource that the incident is about, or of its replicas."""
+        own = [m for m in self.own if m.content.name == name and m.content.points]
+        return own[0] if own else None
+
+    @property
+    def own(self) -> tuple[Measured, ...]:
+        service = self.scene.service
+        return tuple(m for m in self.scene.measured if service and m.content.component.startswith(service))
+
+    def _is_past(self, log: Logged) -> bool:
+        pattern = log.pattern
+        if pattern.first_at < self.scene.onset - RUN_UP:
+            return True
+        if self.recovery and pattern.first_at <= max(log.pattern.first_at for log in self.recovery):
+            return True
+        name = (pattern.component or "").removeprefix("Pod/")
+        subject = next((pod for pod in self.of_kind("pod") if pod.status.component == name), None)
+        is_over = subject is not None and (is_ready(subject) or is_leaving(subject))
+        return is_over and bool(pattern.component and pattern.component.startswith("Pod/"))
+
+
+def is_ready(pod: Reported) -> bool:
+    conditions = pod.status.detail.get("conditions") or []
+    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
+
+
+def is_leaving(pod: Reported) -> bool:
+    return bool(pod.status.detail.get("deletion_timestamp")) or pod.status.state == "Succeeded"
+
+
+def containers(pod: Reported) -> list[dict[str, Any]]:
+    return list(pod.status.detail.get("containers") or [])
+
+
+def level(metric: Measured | None) -> float | None:
+    """The median of the second half of the window."""
+    if metric is None or not metric.content.points:
+        return None
+    values = [value for _, value in metric.content.points]
+    return median(values[len(values) // 2 :])
+
+
+def rise(metric: Measured | None) -> float:
+    """The level in multiples of where the window began: of its first points the one farthest from now. 1 is steady."""
+    now = level(metric)
+    if metric is None or now is None:
+        return 1.0
+    first = [value for _, value in metric.content.points][:3]
+    start = max(first, key=lambda value: abs(value - now))  # the one farthest from now
+    return now / start if start > 0 else (1.0 if now <= 0 else float("inf"))
+
+
+def is_calm(metric: Measured, *, is_over: bool = False) -> bool:
+    """Nothing that hurts is up, nothing that is needed runs out; load may move, after a recovery as it likes."""
+    name, moved = metric.content.name, rise(metric)
+    if name == "CPUUtilization":
+        return (level(metric) or 0.0) < BUSY
+    if name.startswith("Free"):
+        return moved > 1 / STEADY
+    if _HURTS.search(name.lower()):
+        return moved < STEADY
+    return is_over or 1 / GROWN < moved < GROWN
+
+
+def is_steady(metric: Measured) -> bool:
+    return 1 / STEADY < rise(metric) < STEADY
+
+
+def _of_pod(pod: Reported) -> Iterator[Said]:
+    """Why its containers wait or ended, why it was not scheduled, why it was evicted."""
+    states = [state for container in containers(pod) for state in container.values() if isinstance(state, dict)]
+    unmet = [c for c in pod.status.detail.get("conditions") or [] if c.get("status") == "False"]
+    for told in (*states, *unmet, pod.status.detail):
+        words = [str(told[key]) for key in ("reason", "message") if told.get(key)]
+        words += [f"exit code {told['exit_code']}"] if told.get("exit_code") is not None else []
+        if words:
+            yield Said(": ".join(words), "STATE", pod.cite, pod.status.component, is_leaving(pod))
+
+
+def _of_node(node: Reported) -> Iterator[Said]:
+    for key, value in sorted(node.status.detail.items()):
+        is_bad = str(value).lower() == ("false" if key == "ready" else "true")
+        if is_bad and (key == "ready" or key.endswith("_pressure")):
+            text = "node is not ready" if key == "ready" else key.replace("_", "")
+            yield Said(text, "STATE", node.cite, node.status.component, False)

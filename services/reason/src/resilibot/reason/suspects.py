@@ -1,0 +1,98 @@
+"""suspects: what the call graph says, as candidates with clues; and what it says against the other causes. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from resilibot.contracts.evidence import Citation
+from resilibot.contracts.quantity import Quantity, quantity_of
+from resilibot.reason.hypotheses import Candidate, is_near, is_release
+from resilibot.reason.localise import ANOMALOUS, LEAST_SHARE, Suspect
+from resilibot.reason.scene import Located, Measured, Scene
+
+CONCLUSIVE = 0.6
+NAMED = 3  # suspects that become hypotheses
+ELSEWHERE = 0.4  # against a cause at the service itself, when the graph points elsewhere
+RISEN = 1.5  # times: calls of the suspect, over those of the alarm's node
+SYMPTOM = {Quantity.LATENCY: "latency", Quantity.AVAILABILITY: "error", Quantity.ERRORS: "error"}
+
+
+def suspects(scene: Scene) -> list[Candidate]:
+    """The first suspects in order; their probabilities do not rise along it, as only one is the cause."""
+    if scene.located is None:
+        return []
+    found: list[Candidate] = []
+    for rank, suspect in enumerate(scene.located.found.suspects[:NAMED]):
+        probability = suspect.confidence
+        if found:
+            first, last = found[0].probability or 0.0, found[-1].probability or 0.0
+            probability = min(probability, last, 1 - first)
+        found.append(_candidate(scene, scene.located, suspect, rank, probability))
+    return found
+
+
+def culprit(scene: Scene) -> Suspect | None:
+    """The node that the graph blames with enough confidence to act upon."""
+    first = next(iter(scene.located.found.suspects), None) if scene.located else None
+    return first if first is not None and first.confidence >= CONCLUSIVE else None
+
+
+def weigh_against(scene: Scene, others: Iterable[Candidate]) -> None:
+    """A cause at the service itself is less likely when what it suffers arises in something that it calls."""
+    located, found = scene.located, culprit(scene)
+    if located is None or found is None or found.component == located.found.alarm_node:
+        return
+    for candidate in others:
+        if candidate.cause != "dependency_failure":
+            candidate.con(ELSEWHERE, f"the call graph points to {found.component}", _cites(located, found))
+
+
+def _candidate(scene: Scene, located: Located, suspect: Suspect, rank: int, probability: float) -> Candidate:
+    node, alarm_node = suspect.component, located.found.alarm_node
+    what = SYMPTOM.get(quantity_of(suspect.metric.name), "deviation")
+    where = "itself" if node == alarm_node else f"of what {alarm_node} suffers"
+    candidate = Candidate("component_fault", node, f"the {what} {where} arises in {node}")
+    candidate.rank, candidate.probability = rank, probability
+    candidate.fault_class = fault_class(scene, located, suspect)
+    cites = _cites(located, suspect)
+    if suspect.share >= LEAST_SHARE and suspect.is_anomalous:
+        text = f"{min(suspect.share, 1):.0%} of what {alarm_node} suffers arises in {node} and in nothing it calls"
+        candidate.pro(0.0, text, cites)
+    else:
+        candidate.con(0.0, f"{node} and what it calls alone do not explain what {alarm_node} suffers", cites)
+    if suspect.unusual > 1:
+        text = f"its {suspect.metric.name} lasts at {suspect.unusual:.1f} times what is unusual for it while healthy"
+        candidate.pro(0.0, text, cites[:1])
+    else:
+        candidate.con(0.0, f"its {suspect.metric.name} is not unusual for it", cites[:1])
+    return candidate
+
+
+def fault_class(scene: Scene, located: Located, suspect: Suspect) -> str | None:
+    """`<symptom>-deploy`, `<symptom>-config` or `request-overload`; None when the metric has no such symptom.
+
+    Metrics cannot tell a deployment from a parameter: that takes change evidence. Without any, -config is assumed.
+    """
+    symptom = SYMPTOM.get(quantity_of(suspect.metric.name))
+    if symptom is None or _is_flooded(located, suspect.component):
+        return symptom and "request-overload"
+    near = [changed for changed in scene.changed if is_near(changed)]
+    return f"{symptom}-{'deploy' if near and is_release(near[-1]) else 'config'}"
+
+
+def _is_flooded(located: Located, node: str) -> bool:
+    """More calls than usual, and more than the demand at the alarm's node explains."""
+    own, demand = _rise(located.traffic.get(node)), _rise(located.traffic.get(located.found.alarm_node))
+    deviates = node in located.traffic and (located.traffic[node].badness or 0.0) > ANOMALOUS
+    return deviates and own is not None and own > RISEN * (demand or 1.0)
+
+
+def _rise(calls: Measured | None) -> float | None:
+    """Calls now, in multiples of the healthy median."""
+    if calls is None or calls.value is None or calls.content.baseline is None or calls.content.baseline.median <= 0:
+        return None
+    return calls.value / calls.content.baseline.median
+
+
+def _cites(located: Located, suspect: Suspect) -> Sequence[Citation]:
+    """The suspect's metric first, then the graph."""
+    metric = suspect.metric
+    return [located.metrics[(metric.component, metric.name, metric.statistic)], located.graph]

@@ -1,0 +1,118 @@
+"""What the call graph says becomes hypotheses with citations, for and against; without a graph nothing changes."""
+
+from dataclasses import replace
+
+import pytest
+
+from resilibot.contracts import events as e
+from resilibot.contracts.canonical import content_hash
+from resilibot.contracts.case import IncidentCase
+from resilibot.contracts.evidence import ChangeContent, EvidenceItem, Window
+from resilibot.contracts.signal import ResourceRef
+from resilibot.reason.diagnose import diagnose
+from resilibot.reason.recover import recovered
+from resilibot.runtime.testing import NOON
+from tests.support.call_graphs import ALARM_NODE, CallGraph
+
+FAULTY = CallGraph(seed=4, culprit="n5")
+
+
+def item(kind: str, number: int, content: object) -> EvidenceItem:
+    plain = content.model_dump(mode="json")  # type: ignore[attr-defined]
+    return EvidenceItem.model_validate(
+        {
+            "id": f"r1.{kind}.{number}",
+            "kind": kind,
+            "summary": kind,
+            "source": "test",
+            "query": {},
+            "content": plain,
+            "content_hash": content_hash(plain),
+        }
+    )
+
+
+def gathered(graph: CallGraph, *changes: ChangeContent, purpose: str = "diagnose") -> e.EvidenceGatheredV1:
+    items = [item("metric", number, metric) for number, metric in enumerate(graph.metrics(), start=1)]
+    items.append(item("topology", 1, graph.topology()))
+    items += [item("change", number, change) for number, change in enumerate(changes, start=1)]
+    return e.EvidenceGatheredV1.model_validate(
+        {
+            "round": 1,
+            "purpose": purpose,
+            "onset": NOON,
+            "window": Window(start=NOON, end=NOON),
+            "baseline": None,
+            "items": items,
+            "gaps": [],
+        }
+    )
+
+
+def case() -> IncidentCase:
+    resource = ResourceRef(account="1", region="eu-west-1", service=ALARM_NODE, name=ALARM_NODE)
+    return IncidentCase(incident_id="i1", version=1, resource=resource)
+
+
+def verdict(graph: CallGraph, *changes: ChangeContent) -> e.DiagnosisReachedV1:
+    return diagnose(case(), gathered(graph, *changes))
+
+
+def leading(diagnosis: e.DiagnosisReachedV1) -> e.Hypothesis | None:
+    return next((h for h in diagnosis.hypotheses if h.verdict == "leading"), None)
+
+
+def test_the_culprit_leads_and_cites_its_metric_and_the_graph() -> None:
+    diagnosis = verdict(FAULTY)
+    found = leading(diagnosis)
+    assert diagnosis.outcome == "conclusive"
+    assert found is not None
+    assert (found.cause, found.component, found.fault_class) == ("component_fault", "n5", "latency-config")
+    cited = {citation.evidence_id for finding in found.support for citation in finding.citations}
+    assert {evidence_id.split(".")[1] for evidence_id in cited} == {"metric", "topology"}
+    assert diagnosis.dropped_claims == []
+
+
+def test_what_was_not_believed_is_kept_with_what_speaks_against_it() -> None:
+    others = [h for h in verdict(FAULTY).hypotheses if h.verdict != "leading"]
+    overload = next(h for h in others if h.cause == "overload")
+    assert "the call graph points to n5" in [finding.text for finding in overload.refutation]
+    assert any(h.cause == "component_fault" and h.refutation for h in others)
+
+
+def test_a_healthy_window_is_no_fault() -> None:
+    diagnosis = verdict(replace(FAULTY, culprit=None))
+    assert diagnosis.outcome == "no_fault"
+    assert leading(diagnosis) is None
+
+
+def test_a_dark_node_is_an_open_gap() -> None:
+    diagnosis = verdict(replace(FAULTY, dark=frozenset({"n7"})))
+    assert any(gap.kind == "metric" and gap.detail.endswith(": n7") for gap in diagnosis.gaps)
+
+
+def test_nothing_is_over_while_a_culprit_stands_out() -> None:
+    assert recovered(case(), gathered(FAULTY, purpose="verify")) is None
+    assert recovered(case(), gathered(replace(FAULTY, culprit=None), purpose="verify")) is not None
+
+
+def test_nothing_is_over_while_a_culprit_stands_out_though_the_alarms_own_metric_is_well() -> None:
+    faulty = gathered(FAULTY, purpose="verify")
+    calm = [m for m in replace(FAULTY, culprit=None).metrics() if m.component == ALARM_NODE]
+    items = [item("metric", 90 + number, metric) for number, metric in enumerate(calm)]
+    items += [i for i in faulty.items if not (i.content and i.content.get("component") == ALARM_NODE)]
+    assert recovered(case(), faulty.model_copy(update={"items": items})) is None
+
+
+def test_only_one_of_the_suspects_can_be_the_cause() -> None:
+    for seed in range(20):
+        found = [h for h in verdict(replace(FAULTY, seed=seed)).hypotheses if h.fault_class is not None]
+        assert found[0].confidence + found[1].confidence <= 1.0001
+        assert [h.confidence for h in found] == sorted((h.confidence for h in found), reverse=True)
+
+
+@pytest.mark.parametrize(("what", "fault_class"), [("release of n5", "latency-deploy"), ("timeout", "latency-config")])
+def test_the_last_change_tells_a_deployment_from_a_parameter(what: str, fault_class: str) -> None:
+    found = leading(verdict(FAULTY, ChangeContent(what=what, at=NOON, by="ci", before="1", after="2")))
+    assert found is not None
+    assert found.fault_class == fault_class
