@@ -81,6 +81,7 @@ def test_chunks_are_cut_at_headings_with_the_spaced_title_in_front() -> None:
     assert found[0] == "Disk Full. # DiskFull\n\nIt is full."
     assert chunks("DiskFull", "") == ["Disk Full. "]
     assert [len(c) for c in chunks("T", "x" * 2500)] == [CHARS + 3, CHARS + 3, 503]
+    assert len(chunks("T", "x" * 4500)) == FIRST
 
 
 @pytest.mark.feature(20)
@@ -89,7 +90,9 @@ def test_the_runbook_whose_words_fit_is_found_and_else_none() -> None:
     assert found is not None
     assert found.runbook == ERRORS
     assert RunbookLibrary().rank("certificate expires soon", BOOKS).best is None
-    assert RunbookLibrary().rank("one disk among many other words of another kind entirely", BOOKS).best is None
+    assert RunbookLibrary().rank("disk", BOOKS).best is None  # one word fits by chance
+    among = " ".join(f"stranger{letter}" for letter in "abcdefghijklmnop")
+    assert RunbookLibrary().rank(f"disk full {among}", BOOKS).best is None  # two of eighteen do as well
 
 
 def test_no_runbook_and_no_word_find_nothing() -> None:
@@ -104,7 +107,11 @@ def test_a_title_weighs_more_than_the_text() -> None:
 
 
 def test_it_is_cited_by_key_and_version_with_the_section_that_fits() -> None:
-    runbook = book("k.md", "# Queue\n\nIntro.\n\n## Old messages wait\n\nScale out.\n\n## Owner\n\nTeam.", "v7")
+    runbook = book(
+        "k.md",
+        "# Queue\n\nA long introduction of all that is known.\n\n## Old messages wait\n\nScale out.\n\n## Owner\n\nTeam.",
+        "v7",
+    )
     query = "old messages wait in the queue"
     content = cited(RunbookLibrary().rank(query, [runbook]).hits[0], query)
     assert (content.key, content.version_id, content.title) == ("k.md", "v7", "Queue")
