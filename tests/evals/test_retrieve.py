@@ -101,6 +101,13 @@ def test_bad_input_is_told_with_its_line(tmp_path: Path, text: str, said: str) -
         assert said in result.output.replace("\n", "")
 
 
+def test_half_a_character_is_no_crash(tmp_path: Path) -> None:
+    queries, out = tmp_path / "q.jsonl", tmp_path / "run.tsv"
+    queries.write_text(r'{"id": "a\ud800", "text": "disk \udfff full"}')
+    assert retrieve(BOOKS, queries, "--out", str(out)).exit_code == 0
+    assert out.read_text().startswith("a? Q0 disk-full.yaml 1 ")
+
+
 def test_a_path_that_is_not_there_is_bad_use(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     assert retrieve(gone, QUERIES).exit_code == 2

@@ -109,7 +109,7 @@ def test_a_title_weighs_more_than_the_text() -> None:
 def test_it_is_cited_by_key_and_version_with_the_section_that_fits() -> None:
     runbook = book(
         "k.md",
-        "# Queue\n\nA long introduction of all that is known.\n\n## Old messages wait\n\nScale out.\n\n## Owner\n\nTeam.",
+        "# Queue\n\nAn introduction that is long.\n\n## Old messages wait\n\nScale out.\n\n## Owner\n\nTeam.",
         "v7",
     )
     query = "old messages wait in the queue"

@@ -54,8 +54,21 @@ def test_the_sources_own_title_goes_first_and_the_key_last() -> None:
         ("a.json", '["Disk full"' + ", 1" * STRUCTURED_CHARS + "]"),
         ("a.json", '{"n": ' + "9" * 5_000 + ', "Disk full"}'),
         ("a.yaml", "Disk full: &a [*a]"),
+        ("a.yaml", r'Disk full: "\U00110000"'),
+        ("a.yaml", r'Disk full: "\UFFFFFFFF"'),
     ],
-    ids=["json", "yaml", "front-matter", "deep-json", "deep-yaml", "large", "number", "endless"],
+    ids=[
+        "json",
+        "yaml",
+        "front-matter",
+        "deep-json",
+        "deep-yaml",
+        "large",
+        "number",
+        "endless",
+        "no-character",
+        "no-integer",
+    ],
 )
 def test_what_cannot_be_parsed_is_kept_as_plain_text_and_named(key: str, raw: str) -> None:
     ranking = RunbookLibrary().rank("disk full", [Runbook(key, "v1", raw, {})])
@@ -80,6 +93,15 @@ def test_a_runbook_is_data_and_nothing_in_it_is_executed(tmp_path: Path) -> None
     assert not target.exists()
 
 
+@pytest.mark.parametrize("key", ["a.md", "a.json", "a.yaml"])
+def test_half_a_character_becomes_a_question_mark(key: str) -> None:
+    raw = '{"title": "Disk \ud800"}' if key != "a.json" else r'{"title": "Disk \ud800", "x": "\udc00"}'
+    found = document(key, raw)
+    assert "?" in found.title
+    assert RunbookLibrary().rank("disk \ud800", [Runbook(key, "v1", raw, {}, "Disk \ud800")]).hits
+    (found.title + found.text + document(key, raw, "Disk \ud800").title).encode()
+
+
 def test_a_long_runbook_is_searched_in_part_and_says_so() -> None:
     found = document("a.md", "# T\n" + "x" * CHARS)
     assert len(found.text) == CHARS
@@ -95,7 +117,7 @@ def test_any_text_is_a_document(key: str, raw: str) -> None:
     assert words(found.title) is not None
 
 
-@given(raw=st.text("-:[]{}&*!|>#'\" \n\tab%@?,0\\u"))
+@given(raw=st.text("-:[]{}&*!|>#'\" \n\tab%@?,0\\uUF1"))
 def test_parsers_raise_unreadable_and_nothing_else(raw: str) -> None:
     for parse in (from_json, from_yaml):
         try:

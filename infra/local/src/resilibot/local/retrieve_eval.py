@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from resilibot.observe.runbook_library import Ranking, RunbookLibrary
 from resilibot.observe.runbook_ports import Runbook
-from resilibot.observe.runbook_text import is_runbook
+from resilibot.observe.runbook_text import is_runbook, plain
 
 TAG = "resilibot"
 
@@ -153,7 +153,7 @@ def _read(path: Path, errors: str) -> str:
 def _text(where: str, row: dict[str, Any], field: str) -> str:
     if not isinstance(value := row.get(field), str):
         raise BadInput(f"{where}: {field} is missing or no text")
-    return value
+    return plain(value)
 
 
 def _name(where: str, row: dict[str, Any]) -> str:

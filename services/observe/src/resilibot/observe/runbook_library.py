@@ -20,6 +20,7 @@ from resilibot.observe.runbook_ports import (
     VectorsUnavailable,
 )
 from resilibot.observe.runbook_search import Hit, Index
+from resilibot.observe.runbook_text import plain
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class RunbookLibrary:
     def rank(self, query: str, runbooks: Sequence[Runbook], most: int = TOP) -> Ranking:
         with self._lock:
             index, vectors, why_not = self._ready(runbooks)
-        cosines = None
+        query, cosines = plain(query), None
         if self._encoder is not None and vectors is not None:
             try:
                 cosines = self._encoder.similarities(query, vectors)

@@ -43,19 +43,24 @@ class Fields:
 Node: TypeAlias = "str | list[Node] | Fields"
 
 
+def plain(text: str) -> str:
+    """The text with a question mark for each half of a character that JSON may leave, so that it can be encoded."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def is_runbook(key: str) -> bool:
     return key.lower().endswith(SUFFIXES)
 
 
 def document(key: str, raw: str, title: str = "") -> Document:
     """What to search of a runbook; `title` as its source gives it, else read from the text. Never raises."""
-    text = raw[:CHARS].encode("utf-8", "replace").decode("utf-8")
+    text = plain(raw[:CHARS])
     problem = f"only its first {CHARS} characters are searched" if len(raw) > CHARS else ""
     try:
         named, body = _read(key.lower(), text)
     except Unreadable as unreadable:
         named, body, problem = "", text, f"searched as plain text: {unreadable}"
-    return Document(_short(title) or _short(named) or _first_line(body) or _short(key), body, problem)
+    return Document(_short(plain(title)) or _short(named) or _first_line(body) or _short(key), body, problem)
 
 
 def _read(key: str, text: str) -> tuple[str, str]:
@@ -88,7 +93,7 @@ def from_yaml(text: str) -> Node:
     try:
         budget = _Budget()
         found = [budget.of_yaml(node, 0) for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node]
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:  # chr() of an escape
         raise Unreadable(f"no YAML: {' '.join(str(error).split())}"[:300]) from error
     return found[0] if len(found) == 1 else found
 
@@ -136,13 +141,13 @@ def _check_size(text: str) -> None:
 
 def _told(tree: Node) -> tuple[str, str]:
     text = "\n".join(_lines(tree, 0))
-    return _title(tree), text.encode("utf-8", "replace").decode("utf-8")
+    return _title(tree), plain(text)
 
 
 def _title(tree: Node) -> str:
     fields = {key.lower(): value for key, value in reversed(tree.items)} if isinstance(tree, Fields) else {}
     titles = [value for name in TITLES if isinstance(value := fields.get(name), str) and value.strip()]
-    return titles[0].encode("utf-8", "replace").decode("utf-8") if titles else ""
+    return plain(titles[0]) if titles else ""
 
 
 def _lines(tree: Node, depth: int) -> Iterator[str]:
