@@ -49,8 +49,10 @@ check: $(UV) ## format, lint, types, import rules, frozen schemas, declared depe
 	$(RUN) bandit --quiet --recursive -ll --configfile pyproject.toml $(SOURCES)
 	@set -e; for package in $(PACKAGES); do $(RUN) python -m tests.architecture.isolated $$package; done
 
-eval: $(UV) ## what the intake makes of the project's own samples, held against what is expected (EVENTS=folder: of others)
+eval: $(UV) ## intake and runbook search over the project's own samples, held against what is expected (EVENTS=folder: of others)
 	$(RUN) resilibot eval ingest $(or $(EVENTS),tests/samples/ingest --expect tests/samples/ingest/expected.jsonl) $(EVAL_ARGS)
+	$(RUN) resilibot eval retrieve --corpus tests/samples/runbooks/books --queries tests/samples/runbooks/queries.jsonl \
+		--qrels tests/samples/runbooks/qrels.tsv --at-least 0.80 --out /dev/null
 
 simulate: $(UV) ## all services under a seeded adversary, every property after each run (SEEDS=10000 FIRST=0)
 	$(RUN) python -m tests.simulation run --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(SIMULATE_ARGS)

@@ -25,6 +25,8 @@ from resilibot.observe.ports import (
     StatusRead,
 )
 from resilibot.observe.rounds import firing_signal, metric_signal
+from resilibot.observe.runbook_library import RunbookLibrary
+from resilibot.observe.runbook_ports import EncoderUnavailable
 from resilibot.observe.service import SERVICE
 from resilibot.observe.settings import ObserveSettings
 from resilibot.observe.timing import settle_if_new
@@ -50,6 +52,8 @@ class FakeWorld:
     hosts: Sequence[str] = (HOST,)
     query: dict[str, Any] = field(default_factory=dict)  # of each metric, to make it as long as a real one
     asked: list[str] = field(default_factory=list)
+    runbooks: Sequence[Runbook] = ()
+    library: RunbookLibrary = field(default_factory=RunbookLibrary)
 
     def _asked(self, name: str) -> None:
         self.asked.append(name)
@@ -124,7 +128,21 @@ class FakeRunbooks:
 
     def all(self) -> list[Runbook]:
         self.world._asked("runbooks")
-        return [Runbook("runbooks/orders.md", "v1", "# Orders failures are high\n\nLook at the release.", {"Key": "k"})]
+        orders = Runbook("runbooks/orders.md", "v1", "# Orders failures are high\n\nLook at the release.", {"Key": "k"})
+        return [orders, *self.world.runbooks]
+
+
+class NoEncoder:
+    """An encoder that was asked for and is not installed."""
+
+    def model(self) -> str:
+        raise EncoderUnavailable("the extra 'dense' is not installed")
+
+    def embed(self, texts: Sequence[str]) -> list[bytes]:
+        raise AssertionError
+
+    def similarities(self, query: str, vectors: Sequence[bytes]) -> list[float]:
+        raise AssertionError
 
 
 def looking(world: FakeWorld, **settings: Any) -> Story:
@@ -136,6 +154,7 @@ def looking(world: FakeWorld, **settings: Any) -> Story:
         (FakeChanges(world),),
         FakeRunbooks(world),
         InMemoryBlobStore(),
+        world.library,
     )
     return story(SERVICE, ports)
 
@@ -188,6 +207,30 @@ def test_a_source_that_denies_is_a_gap_and_never_health(source: str, kind: str) 
     assert (gap.kind, gap.reason) == (kind, "no_permission")
     assert "GetThings" in gap.detail
     assert not [item for item in gathered.items if item.kind == kind]
+
+
+def test_a_runbook_is_cited_by_key_and_version_and_says_how_it_was_found() -> None:
+    gathered = first_look(FakeWorld())
+    (item,) = [item for item in gathered.items if item.kind == "runbook"]
+    assert item.content is not None
+    assert (item.content["key"], item.content["version_id"]) == ("runbooks/orders.md", "v1")
+    assert item.summary == "runbook Orders failures are high, found by words alone: no encoder is set up"
+
+
+def test_an_encoder_that_is_wanted_and_missing_is_a_gap_beside_the_runbook_that_words_found() -> None:
+    gathered = first_look(FakeWorld(library=RunbookLibrary(NoEncoder())))
+    assert "r1.runbook.1" in [item.id for item in gathered.items]
+    (gap,) = gathered.gaps
+    assert (gap.kind, gap.reason) == ("runbook", "not_configured")
+    assert gap.detail == "runbooks were searched by words alone: the extra 'dense' is not installed"
+
+
+def test_a_runbook_that_cannot_be_parsed_is_a_gap_that_names_it() -> None:
+    gathered = first_look(FakeWorld(runbooks=[Runbook("runbooks/broken.json", "v1", "{", {})]))
+    assert "r1.runbook.1" in [item.id for item in gathered.items]
+    (gap,) = gathered.gaps
+    assert gap.kind == "runbook"
+    assert gap.detail.startswith("runbooks/broken.json is searched as plain text: no JSON")
 
 
 def test_a_source_past_its_deadline_is_a_gap_and_is_not_waited_for() -> None:

@@ -1,4 +1,4 @@
-"""Baselines, onsets, log patterns, runbooks: the pure parts of observe."""
+"""Baselines, onsets, log patterns: the pure parts of observe."""
 
 import random
 from datetime import timedelta
@@ -7,8 +7,7 @@ import pytest
 
 from resilibot.observe.baseline import calm, is_outside, onset, summarise, troubled
 from resilibot.observe.patterns import level, mine, template
-from resilibot.observe.ports import LogLine, LogRead, Runbook
-from resilibot.observe.runbook_search import best
+from resilibot.observe.ports import LogLine, LogRead
 from resilibot.runtime.testing import NOON
 
 
@@ -103,18 +102,6 @@ def test_only_new_and_surging_templates_are_kept() -> None:
     content = mine(LogRead((*before, *after, *new), False, {}), "/g", at(0), at(-30), at(10))
     assert [pattern.template for pattern in content.patterns] == ["ERROR order <n> failed"]
     assert (content.patterns[0].count, content.patterns[0].component) == (10, "b")
-
-
-@pytest.mark.feature(20)
-def test_the_runbook_whose_words_fit_is_found_and_else_none() -> None:
-    books = [
-        Runbook("a.md", "1", "# Disk is full\n\nDelete old logs.", {}),
-        Runbook("b.md", "1", "# Checkout error rate is high\n\nLook at the last release.", {}),
-    ]
-    found = best("checkout-error-rate is in ALARM", books)
-    assert found is not None
-    assert found.content.key == "b.md"
-    assert best("certificate expires soon", books) is None
 
 
 def test_one_bad_second_in_a_healthy_minute_does_not_hide_what_comes() -> None:

@@ -159,6 +159,7 @@ LOCAL_SETTINGS: dict[str, str] = {
     "RESILIBOT_HEALTH_WAIT_S": "2",
     "RESILIBOT_LOG_GROUP": "/shop/{service}",
     "RESILIBOT_RUNBOOK_BUCKET": "resilibot-runbooks",
+    "RESILIBOT_RUNBOOK_ENCODE_S": "2",
     "RESILIBOT_CLOUDTRAIL": "false",  # neither emulator answers LookupEvents
     "RESILIBOT_ENVIRONMENT": "drill",
     "RESILIBOT_ALLOWED_UNITS": '["checkout.service"]',

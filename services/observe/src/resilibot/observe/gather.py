@@ -21,7 +21,7 @@ from resilibot.observe.itemise import Found, itemise
 from resilibot.observe.patterns import mine
 from resilibot.observe.ports import Ports, Reason, Series, SourceFailed
 from resilibot.observe.rounds import Look, metric_signal, next_look
-from resilibot.observe.runbook_search import best
+from resilibot.observe.runbook_search import cited
 from resilibot.runtime.personal import KeysUnavailable
 from resilibot.runtime.service import Decision, Trigger
 
@@ -268,10 +268,16 @@ class _Round:
     def _runbook(self) -> Found:
         found = Found("runbook", self._ports.runbooks.name)
         query = f"{self._signal.name} {self._signal.title} {self._signal.reason} {self._service}"
-        match = best(query, self._ports.runbooks.all())
-        if match is None:
-            raise SourceFailed("no_data", "no runbook fits this signal")
-        found.contents.append((match.content, match.runbook.query, f"runbook {match.content.title}"))
+        ranking = self._ports.library.rank(query, self._ports.runbooks.all())
+        if ranking.words_alone and self._ports.library.has_encoder:
+            self._gap("runbook", found.source, "not_configured", f"runbooks were searched {ranking.manner}")
+        if ranking.unreadable:
+            self._gap("runbook", found.source, "not_supported", "; ".join(ranking.unreadable))
+        if ranking.best is None:
+            raise SourceFailed("no_data", f"no runbook fits this signal, searched {ranking.manner}")
+        content = cited(ranking.best, query)
+        summary = f"runbook {content.title}, found {ranking.manner}"
+        found.contents.append((content, ranking.best.runbook.query, summary))
         return found
 
 

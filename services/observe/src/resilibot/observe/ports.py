@@ -4,14 +4,33 @@ SourceFailed(reason: no_permission | no_data | timeout | error | not_supported |
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from resilibot.contracts.evidence import ChangeContent, StatusContent, TopologyContent
 from resilibot.contracts.signal import MetricRef, ResourceRef
+from resilibot.observe.runbook_library import RunbookLibrary
+from resilibot.observe.runbook_ports import Runbook, RunbookSource
 from resilibot.observe.settings import ObserveSettings
 from resilibot.runtime.blobs import BlobStore
+
+__all__ = [
+    "ChangeRead",
+    "ChangeSource",
+    "HostSource",
+    "LogLine",
+    "LogRead",
+    "LogSource",
+    "MetricSource",
+    "Ports",
+    "Reason",
+    "Runbook",
+    "RunbookSource",
+    "Series",
+    "SourceFailed",
+    "StatusRead",
+]
 
 Reason = Literal["no_permission", "no_data", "timeout", "error", "not_supported", "not_configured"]
 
@@ -63,14 +82,6 @@ class ChangeRead:
 
 
 @dataclass(frozen=True)
-class Runbook:
-    key: str
-    version_id: str
-    text: str  # untrusted
-    query: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Watch:
     """Where a node's metrics are: those that carry at least these dimensions. `namespace` None: any."""
 
@@ -118,12 +129,6 @@ class ChangeSource(Protocol):
     def changes(self, service: str, start: datetime, end: datetime) -> list[ChangeRead]: ...
 
 
-class RunbookSource(Protocol):
-    name: str
-
-    def all(self) -> list[Runbook]: ...
-
-
 class TopologySource(Protocol):
     name: str
 
@@ -141,5 +146,6 @@ class Ports:
     changes: tuple[ChangeSource, ...]
     runbooks: RunbookSource
     blobs: BlobStore
+    library: RunbookLibrary = field(default_factory=RunbookLibrary)  # finds among what `runbooks` gives
     identity: Callable[[str], str] = lambda name: name  # seals who made a change; raises KeysUnavailable
     topology: TopologySource | None = None  # None: no call graph is declared

@@ -1,66 +1,99 @@
-"""runbook_search: the runbook whose words fit the signal best, or none. Pure."""
+"""runbook_search: the runbooks that fit a text, best first, or none. Pure.
 
-import math
-import re
+Two orders are fused: by shared words, and by meaning where vectors are there. Words find names and error texts,
+meaning finds what says the same in other words; neither is trusted with its score, only with its order.
+"""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from resilibot.contracts.evidence import RunbookContent
-from resilibot.observe.ports import Runbook
+from resilibot.observe.bm25 import Bm25
+from resilibot.observe.chunks import chunks, sections
+from resilibot.observe.fusion import fuse, ordered
+from resilibot.observe.runbook_ports import Runbook
+from resilibot.observe.runbook_text import Document, document
+from resilibot.observe.words import words
 
 TITLE_WEIGHT = 3
-THRESHOLD = 1.0  # below it, no runbook is better than the least bad one
 PASSAGE_CHARS = 1500
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-_STOP = frozenset({"the", "a", "an", "is", "in", "of", "to", "and", "or", "for", "on", "this", "that", "it", "with"})
+# No runbook is better than the least bad one. Beside a cosine, words alone decide only when they are most of the query.
+LEAST_COSINE = 0.38
+MOST_WORDS = 0.5
+LEAST_COVERAGE = 0.15  # without a cosine, and then of
+LEAST_WORDS = 2  # different words: one alone fits by chance
 
 
 @dataclass(frozen=True)
-class Match:
+class Hit:
+    """A runbook and how well it fits: the query's words it shares, and the cosine with its best chunk, if asked."""
+
     runbook: Runbook
-    content: RunbookContent
+    document: Document
+    score: float  # fused, comparable within one ranking only
+    shared_words: int
+    coverage: float  # of the query's words, rare ones weighing more: 0..1
+    cosine: float | None
+
+    @property
+    def fits(self) -> bool:
+        if self.cosine is None:
+            return self.coverage >= LEAST_COVERAGE and self.shared_words >= LEAST_WORDS
+        return self.cosine >= LEAST_COSINE or self.coverage >= MOST_WORDS
 
 
-def words(text: str) -> list[str]:
-    """Lower-case words, camel case and punctuation split, a plural s stripped."""
-    found = [word.lower() for word in _WORD.findall(text)]
-    return [w[:-1] if len(w) > 3 and w.endswith("s") else w for w in found if w not in _STOP]
+class Index:
+    """A corpus, made ready to be searched. `chunks` are what an encoder reads of it."""
+
+    def __init__(self, runbooks: Sequence[Runbook]) -> None:
+        self.runbooks = list(runbooks)
+        self.documents = [document(r.filename or r.key, r.text, r.title) for r in runbooks]
+        self._names = [r.key for r in runbooks]
+        self._bm25 = Bm25([words(d.title) * TITLE_WEIGHT + words(d.text) for d in self.documents])
+        pieces = [(n, piece) for n, d in enumerate(self.documents) for piece in chunks(d.title, d.text)]
+        self._owners = [owner for owner, _ in pieces]
+        self.chunks = [piece for _, piece in pieces]
+
+    @property
+    def unreadable(self) -> list[str]:
+        """Runbooks that are searched as plain text, or in part, each with the reason."""
+        return [f"{r.key} is {d.problem}" for r, d in zip(self.runbooks, self.documents, strict=True) if d.problem]
+
+    def search(self, query: str, cosines: Sequence[float] | None, most: int) -> list[Hit]:
+        """Best first, at most `most`; `cosines` of the query with each of `chunks`, None to go by words alone."""
+        wanted = words(query)
+        orders = [ordered(self._bm25.scores(wanted), self._names)]
+        nearest = self._nearest(cosines) if cosines is not None else {}
+        orders.append(ordered(nearest, self._names))
+        fused = fuse(orders)
+        return [
+            Hit(
+                self.runbooks[number],
+                self.documents[number],
+                fused[number],
+                self._bm25.shared(wanted, number),
+                self._bm25.coverage(wanted, number),
+                nearest.get(number),
+            )
+            for number in ordered(fused, self._names)[:most]
+        ]
+
+    def _nearest(self, cosines: Sequence[float]) -> dict[int, float]:
+        nearest: dict[int, float] = {}
+        for owner, cosine in zip(self._owners, cosines, strict=True):
+            nearest[owner] = max(cosine, nearest.get(owner, -1.0))
+        return nearest
 
 
-def best(query: str, runbooks: Sequence[Runbook]) -> Match | None:
-    """The best runbook by summed inverse document frequency, titles counting more; None below THRESHOLD."""
+def cited(hit: Hit, query: str) -> RunbookContent:
+    """The hit as evidence: its key, its version, and the section that shares most words with the query."""
     wanted = set(words(query))
-    if not wanted or not runbooks:
-        return None
-    bags = [(r, set(words(_title(r))), set(words(r.text))) for r in runbooks]
-    frequency = {w: sum(w in body or w in title for _, title, body in bags) for w in wanted}
-
-    def weight(word: str) -> float:
-        return math.log(1 + len(bags) / (1 + frequency[word]))
-
-    scored = []
-    for runbook, title, body in bags:
-        score = sum(weight(w) * (TITLE_WEIGHT if w in title else 1) for w in wanted if w in title or w in body)
-        scored.append((score / len(wanted) ** 0.5, runbook.key, runbook))
-    score, _, runbook = max(scored, key=lambda s: (s[0], s[1]))
-    if score < THRESHOLD:
-        return None
-    content = RunbookContent(
-        key=runbook.key,
-        version_id=runbook.version_id,
-        title=_title(runbook),
-        passage=_passage(runbook, wanted),
-        score=round(score, 3),
+    parts = sections(hit.document.text) or [hit.document.text]
+    passage = max(parts, key=lambda part: (len(wanted & set(words(part))), len(part)))
+    return RunbookContent(
+        key=hit.runbook.key,
+        version_id=hit.runbook.version_id,
+        title=hit.document.title,
+        passage=passage.strip()[:PASSAGE_CHARS],
+        score=round(hit.score, 4),
     )
-    return Match(runbook, content)
-
-
-def _title(runbook: Runbook) -> str:
-    first = next((line for line in runbook.text.splitlines() if line.strip()), runbook.key)
-    return first.lstrip("# ").strip()[:200]
-
-
-def _passage(runbook: Runbook, wanted: set[str]) -> str:
-    """The section that shares most words with the signal."""
-    sections = re.split(r"(?m)^(?=#{1,4} )", runbook.text)
-    return max(sections, key=lambda s: (len(wanted & set(words(s))), len(s))).strip()[:PASSAGE_CHARS]

@@ -24,7 +24,9 @@ class ObserveSettings(BaseSettings):
     health_wait_s: float = Field(default=15, description="How long the health check document may take in all")
     health_probe_s: float = Field(default=2, description="How long the health check waits for a unit's answer")
     unit: str = Field(default="{service}.service", description="Unit of a workload on its hosts")
-    runbook_bucket: str = Field(default="", description="Bucket of runbooks (Markdown under runbooks/); empty: none")
+    runbook_bucket: str = Field(default="", description="Bucket of runbooks (Markdown, JSON, YAML under runbooks/)")
+    runbook_encoder: bool = Field(default=True, description="Find runbooks by meaning too (extra `dense`)")
+    runbook_encode_s: float = Field(default=8, description="Time of one round for encoding new runbooks")
     cloudtrail: bool = Field(default=True, description="Ask CloudTrail for changes")
     topology_file: str = Field(default="", description="TOML file that says which service calls which")
     max_neighbour_metrics: int = Field(

@@ -1,0 +1,41 @@
+"""words: a text as the words that runbooks are found by. Pure.
+
+`KubePodNotReady` is found by each of its words and by its whole name; negations are words like any other, since
+"ready" and "not ready" ask for different runbooks.
+"""
+
+import re
+
+_NAME = re.compile(r"[A-Za-z0-9]+")
+_PART = re.compile(r"[A-Z]{2,}s(?![A-Za-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_STOP = frozenset(
+    {"the", "a", "an", "is", "are", "was", "be", "been", "has", "have", "in", "of", "to", "and", "or", "for", "on"}
+    | {"this", "that", "it", "with", "at", "by", "from", "as"}
+)
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words in order, camel case and punctuation split, a plural s stripped, a split name also whole.
+
+    Single characters and bare numbers are left out: in an alert they are its values, and no two alerts share them.
+    """
+    found: list[str] = []
+    for name in _NAME.findall(text):
+        parts = _PART.findall(name)
+        found += [word for part in parts if (word := _singular(part.lower())) not in _STOP and _tells(word)]
+        if len(parts) > 1 and not name.isdigit():
+            found.append(name.lower())
+    return found
+
+
+def spaced(name: str) -> str:
+    """A name as an encoder reads it best: `KubePodNotReady` as `Kube Pod Not Ready`."""
+    return " ".join(_PART.findall(name))
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def _tells(word: str) -> bool:
+    return len(word) > 1 and not word.isdigit()
