@@ -17,7 +17,7 @@ from tests.support.house import House, until
 
 def sequential(house: House, count: int) -> list[float]:
     """Seconds per incident, one after the other."""
-    return [seconds for number in range(count) for seconds in _diagnosed(house, [number])]
+    return [seconds for number in range(count) for seconds in _diagnosed(house, [1 + number])]  # 0 is the drills' own
 
 
 def burst(house: House, count: int) -> list[float]:
