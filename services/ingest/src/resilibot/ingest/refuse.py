@@ -1,13 +1,18 @@
 """refuse: whom the door turned away, recorded in the log. Counting is the runtime's; here it becomes events."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import stream_id
 from resilibot.runtime.event_store.port import Stream
-from resilibot.runtime.http.refusals import Refusal
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
+
+if TYPE_CHECKING:  # the application of the API is a quarter of the import, and the queue's handler has no use for it
+    from resilibot.runtime.http.refusals import Refusal
 
 
 def record(writer: Writer, refusals: Sequence[Refusal]) -> None:
