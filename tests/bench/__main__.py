@@ -21,7 +21,7 @@ def main(emulator: Any, incidents: int) -> None:
     if emulator == "ministack":
         say("import CPU", imports.ratios())
         say("one diagnosis, by nodes of the call graph", diagnosis.figures())
-        say("one search among 450 runbooks", diagnosis.retrieval())
+        say("one search for a runbook", diagnosis.retrieval())
         say("fold, against the eventsourcing library's in memory", library.ratio())
         with tempfile.TemporaryDirectory() as folder:
             say("?at= over HTTP", time_travel.figures(Path(folder)))

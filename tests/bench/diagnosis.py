@@ -1,8 +1,8 @@
 """diagnosis: what one diagnosis costs as the call graph grows, and what one search for a runbook costs.
 
 Each size runs in a process of its own, so that its peak memory is its own. The evidence is made before the clock
-starts; `diagnose` is production's, from recorded evidence to the verdict. The search is production's too: 450 runbooks (the
-project's samples, each many times over), index and vectors ready.
+starts; `diagnose` is production's, from recorded evidence to the verdict. The search is production's too, among the
+project's sample runbooks, each many times over, index and vectors ready.
 """
 
 import json
