@@ -12,8 +12,7 @@ from typing import Any
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.evidence import EvidenceGap, EvidenceItem, EvidenceKind, Window
-from resilibot.observe.below import Below
-from resilibot.observe.change_evidence import changes
+from resilibot.observe.change_evidence import changes, resource_changes
 from resilibot.observe.inquiry import Inquiry
 from resilibot.observe.itemise import Found, itemise
 from resilibot.observe.log_evidence import log_patterns
@@ -21,7 +20,7 @@ from resilibot.observe.metric_evidence import MetricEvidence
 from resilibot.observe.ports import Ports, SourceFailed
 from resilibot.observe.rounds import Look, metric_signal, next_look
 from resilibot.observe.runbook_evidence import runbook
-from resilibot.observe.status_evidence import host_status
+from resilibot.observe.status_evidence import host_status, states
 from resilibot.runtime.service import Decision, Trigger
 
 Ask = tuple[EvidenceKind, str, Callable[[], Found]]  # kind, the source's name, and how to ask it
@@ -72,27 +71,26 @@ class _Round:
 
     def __init__(self, inquiry: Inquiry) -> None:
         self._inquiry = inquiry
-        self._below = Below(inquiry.ports.topology, inquiry.signal.resource)
-        self._metrics = MetricEvidence(inquiry, self._below)
+        self._metrics = MetricEvidence(inquiry)
         self._deadline = time.monotonic() + inquiry.settings.source_deadline_s
 
     def run(self) -> Gathered:
         inquiry, ports = self._inquiry, self._inquiry.ports
-        pool = ThreadPoolExecutor(max_workers=8)
+        pool = ThreadPoolExecutor(max_workers=24)
         try:  # metrics tell the onset; the rest need not wait for it
-            metrics = pool.submit(self._metrics.read)
             asked = [(kind, source, pool.submit(ask)) for kind, source, ask in _asks(inquiry)]
+            metrics = pool.submit(self._metrics.read)
             series = self._result("metric", ports.metrics.name, metrics) or []
             onset = self._metrics.onset(series)
             asked.append(("log", ports.logs.name, pool.submit(log_patterns, inquiry, onset)))
-            found = [self._metrics.evidence(series, onset), *self._below.evidence()]
+            found = [self._metrics.evidence(series, onset)]
             found += [f for kind, source, future in asked if (f := self._result(kind, source, future)) is not None]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a source past its deadline is not waited for
-        for gap in self._below.gaps:
+        for gap in inquiry.below.gaps:
             inquiry.gap(*gap)
         look = inquiry.look
-        items, gaps = itemise(found, inquiry.gaps, look.round, ports.blobs)
+        items, gaps = itemise([*found, *inquiry.beside], inquiry.gaps, look.round, ports.blobs)
         return Gathered(
             look=look,
             onset=onset,
@@ -117,7 +115,11 @@ def _asks(inquiry: Inquiry) -> list[Ask]:
     """What is asked beside metrics and logs. Changes and runbooks do not tell whether it works again."""
     ports = inquiry.ports
     asks: list[Ask] = [("status", ports.hosts.name, partial(host_status, inquiry))]
+    asks += [("status", source.name, partial(states, inquiry, source)) for source in ports.states]
+    if ports.topology is not None:
+        asks.append(("topology", ports.topology.name, inquiry.below.evidence))
     if inquiry.look.purpose == "diagnose":
         asks += [("change", source.name, partial(changes, inquiry, source)) for source in ports.changes]
+        asks += [("change", s.name, partial(resource_changes, inquiry, s)) for s in ports.resource_changes]
         asks.append(("runbook", ports.runbooks.name, partial(runbook, inquiry)))
     return asks

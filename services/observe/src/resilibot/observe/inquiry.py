@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.evidence import EvidenceGap, EvidenceKind
 from resilibot.contracts.signal import Signal
+from resilibot.observe.below import Below
+from resilibot.observe.itemise import Found
 from resilibot.observe.ports import Ports, Reason, SourceFailed
 from resilibot.observe.rounds import Look
 from resilibot.observe.settings import ObserveSettings
+from resilibot.observe.subjects import Subject, subjects
 
 
 @dataclass
@@ -20,6 +23,11 @@ class Inquiry:
     signal: Signal
     ports: Ports
     gaps: list[EvidenceGap] = field(default_factory=list)
+    beside: list[Found] = field(default_factory=list)  # of another kind than what a source was asked for
+    below: Below = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.below = Below(self.ports.topology, self.signal.resource)
 
     @property
     def settings(self) -> ObserveSettings:
@@ -32,6 +40,11 @@ class Inquiry:
     @property
     def changes_since(self) -> datetime:
         return self.signal.fired_at - timedelta(seconds=self.settings.change_window_s)
+
+    def subjects_of(self, kinds: frozenset[str]) -> list[Subject]:
+        """The resources of these kinds that the signal is about, by itself or by what is declared of its service."""
+        read = self.below.read()
+        return [s for s in subjects(self.signal, read.resources if read else ()) if s.kind in kinds]
 
     def service_for(self, what: str) -> str:
         """The service's name. SourceFailed when the signal tells none, so that `what` cannot be found."""

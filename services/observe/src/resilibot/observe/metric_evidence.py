@@ -9,7 +9,6 @@ from resilibot.contracts.evidence import MetricContent, Window
 from resilibot.contracts.signal import MetricRef, Signal
 from resilibot.observe.baseline import calm, summarise, troubled
 from resilibot.observe.baseline import onset as find_onset
-from resilibot.observe.below import Below
 from resilibot.observe.inquiry import Inquiry
 from resilibot.observe.itemise import Found
 from resilibot.observe.ports import Series, SourceFailed
@@ -20,12 +19,11 @@ POINTS = {True: 120, False: 30}  # points kept of the alarm's own metric, and of
 class MetricEvidence:
     """The metrics of one round; they also tell when the trouble began."""
 
-    def __init__(self, inquiry: Inquiry, below: Below) -> None:
+    def __init__(self, inquiry: Inquiry) -> None:
         self._inquiry = inquiry
         self._signal = inquiry.signal
         self._settings = inquiry.settings
         self._source = inquiry.ports.metrics
-        self._below = below
         self._alarmed = alarmed(inquiry.case, inquiry.signal, inquiry.settings.metric_period_s)
         self._neighbours = neighbours(inquiry.case)
         self._troubled: list[tuple[datetime, datetime]] = []
@@ -100,10 +98,11 @@ class MetricEvidence:
 
     def _below_metrics(self) -> list[MetricRef]:
         """What of the call graph is compared with the alarm's metric; notes whose it is."""
-        alarmed, below = self._alarmed, self._below
+        alarmed, below = self._alarmed, self._inquiry.below
         found = below.metrics(alarmed[0] if alarmed else None, self._source, self._settings.max_neighbour_metrics)
         found = [(node, ref) for node, ref in found if not any(_same(ref, metric) for metric in alarmed)]
-        own = below.read.topology.alarm_node if below.read else None
+        read = below.read()
+        own = read.topology.alarm_node if read else None
         self._neighbours |= {_watched(ref): node for node, ref in found if node != own}
         return [ref for _, ref in found]
 
