@@ -14,7 +14,10 @@ log = logging.getLogger(__name__)
 
 
 def changes(inquiry: Inquiry, source: ChangeSource) -> Found:
-    """Changes of the service, and of what it calls where the source tells of that: the cause may be there."""
+    """Changes of the service, and of what it calls where the source tells of that: the cause may be there.
+
+    What is missing of a callee is a gap of the call graph: the service's own changes are known all the same.
+    """
     start, end = inquiry.changes_since, inquiry.look.now
     service = inquiry.service_for("change record")
     found = _found(inquiry, source.name)
@@ -26,10 +29,10 @@ def changes(inquiry: Inquiry, source: ChangeSource) -> Found:
         try:
             _add(inquiry, found, callee, source.changes(callee, start, end))
         except SourceFailed as failed:
-            inquiry.gap("change", source.name, failed.reason, f"{callee}: {failed.detail}")
+            inquiry.gap("topology", source.name, failed.reason, f"{callee}: {failed.detail}")
     if len(below) > most:
         detail = f"changes of {len(below) - most} services below are not read, at most {most} are"
-        inquiry.gap("change", source.name, "not_supported", detail)
+        inquiry.gap("topology", source.name, "not_supported", detail)
     return found
 
 

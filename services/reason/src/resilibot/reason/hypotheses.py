@@ -129,13 +129,12 @@ def _bad_release(scene: Scene) -> list[Candidate]:
     candidate = Candidate("bad_release", scene.service, f"a new release broke {scene.service}")
     near = [changed for changed in scene.own_changes if is_release(changed) and is_near(changed)]
     if near:
-        last = max(near, key=_tells_both)  # several records tell the same release; the one with its values is cited
+        last = max(near, key=_tells_both)  # several records may tell the same release; the one with its values speaks
         change = last.change
         candidate.statement = f"release {change.after} broke {scene.service} (before: {change.before})"
         nearness = 1 - 0.4 * max(last.lead_s, 0) / RECENT_CHANGE_S
-        candidate.pro(
-            0.4 * nearness, f"{change.what} went from {change.before} to {change.after} {when(last)}", [last.cite]
-        )
+        text = f"{change.what} went from {change.before} to {change.after} {when(last)}"
+        candidate.pro(0.4 * nearness, text, [last.cite, *(changed.cite for changed in near)])
         named = [entry for entry in scene.errors if change.after and change.after in entry.pattern.sample]
         if named:
             candidate.pro(0.1, f"the new errors name release {change.after}", [entry.cite for entry in named])

@@ -6,7 +6,14 @@ from contextlib import contextmanager
 from resilibot.observe.ports import Reason, SourceFailed
 
 DENIED = frozenset(
-    {"AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation", "UnrecognizedClientException"}
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "NotAuthorized",
+        "NotAuthorizedException",
+        "UnauthorizedOperation",
+        "UnrecognizedClientException",
+    }
 )
 ABSENT = frozenset(
     {

@@ -72,18 +72,14 @@ class RdsDatabases:
         """Statements with their waits, and users, by their share of the load."""
         asked = {"ServiceType": "RDS", "Identifier": identifier, "Metric": "db.load.avg"}
         window = {"StartTime": end - LOAD, "EndTime": end}
-        groups: tuple[dict[str, Any], ...] = (
-            {
-                "GroupBy": {"Group": "db.sql_tokenized", "Limit": STATEMENTS},
-                "PartitionBy": {"Group": "db.wait_event", "Limit": STATEMENTS},
-            },
-            {"GroupBy": {"Group": "db.user", "Limit": STATEMENTS}},
-        )
         question = f"DescribeDimensionKeys {asked}"
         keys = self._insights().describe_dimension_keys
-        statements, users = (parts.ask(question, keys, **asked, **window, **group) for group in groups)
+        by_statement = {"Group": "db.sql_tokenized", "Limit": STATEMENTS}
+        by_wait, by_user = {"Group": "db.wait_event", "Limit": STATEMENTS}, {"Group": "db.user", "Limit": STATEMENTS}
+        statements = parts.ask(question, keys, **asked, **window, GroupBy=by_statement, PartitionBy=by_wait)
         if not statements.get("Keys"):
             return []
+        users = parts.ask(question, keys, **asked, **window, GroupBy=by_user)
         waits = [key["Dimensions"].get("db.wait_event.name", "?") for key in statements.get("PartitionKeys", [])]
         detail = {
             "top_sql": [_statement(key, waits) for key in statements["Keys"]],

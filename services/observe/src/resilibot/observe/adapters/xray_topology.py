@@ -50,7 +50,7 @@ class XrayTopology:
             nodes=[TopologyNode(name=node, kind=graph.kinds[node]) for node in reached],
             edges=[(node, callee) for node in reached for callee in graph.callees[node] if callee in reached],
         )
-        watches = tuple(self._watch(node, graph.kinds[node]) for node in reached)
+        watches = tuple(self._watch(node, graph) for node in reached)
         return TopologyRead(content, watches, {**query, "EndTime": end.isoformat()})
 
     def _services(self, end: datetime) -> list[dict[str, Any]]:
@@ -60,9 +60,9 @@ class XrayTopology:
             )
             return [service for page in pages for service in page.get("Services", [])]
 
-    def _watch(self, node: str, kind: str) -> Watch:
-        namespace, dimension = METRICS.get(kind, (None, self._dimension))
-        return Watch(node, namespace, {dimension: node})
+    def _watch(self, node: str, graph: "_Graph") -> Watch:
+        namespace, dimension = METRICS.get(graph.kinds[node], (None, self._dimension))
+        return Watch(node, namespace, {dimension: graph.told[node]})
 
 
 class _Graph:
@@ -73,13 +73,14 @@ class _Graph:
         seen: Counter[str] = Counter()
         names: dict[int, str] = {}
         self.kinds: dict[str, str] = {}
+        self.told: dict[str, str] = {}  # the name that X-Ray tells of a node
         for service in ordered:
             name, kind = str(service.get("Name") or "unnamed"), str(service.get("Type") or "service")
             seen[name] += 1
             shown = name if seen[name] == 1 else f"{name} ({kind})"
             shown = shown if shown not in self.kinds else f"{shown} {service.get('ReferenceId')}"
             names[service.get("ReferenceId", 0)] = shown
-            self.kinds[shown] = kind
+            self.kinds[shown], self.told[shown] = kind, name
         self.callees: dict[str, list[str]] = {
             names[service.get("ReferenceId", 0)]: sorted(
                 {names[edge["ReferenceId"]] for edge in service.get("Edges", []) if edge.get("ReferenceId") in names}
