@@ -95,10 +95,8 @@ def look(metric: MetricRef | None = None, nodes: tuple[Node, ...] = (), **ports:
     nothing = Nothing()
     topology = DeclaredTopology(Topology(services=nodes), "Service") if nodes else None
     settings = ports.pop("settings", ObserveSettings())
-    given = {"changes": (), **ports}
-    world = Ports(
-        settings, Quiet(), nothing, nothing, runbooks=nothing, blobs=InMemoryBlobStore(), topology=topology, **given
-    )
+    given = {"changes": (), "hosts": nothing, **ports}
+    world = Ports(settings, Quiet(), nothing, runbooks=nothing, blobs=InMemoryBlobStore(), topology=topology, **given)
     incident = opened()
     signal = incident.signal.model_copy(update={"metric": metric or incident.signal.metric})
     (gathered,) = story(SERVICE, world).when(incident.model_copy(update={"signal": signal})).events
@@ -121,6 +119,23 @@ def test_a_stopped_instance_is_status_evidence_and_its_events_are_a_log() -> Non
         NOON - timedelta(minutes=2),
     )
     assert log.window is not None
+
+
+@pytest.mark.parametrize(
+    ("states", "is_answered"),
+    [(States(INSTANCE), True), (States(INSTANCE, failing=SourceFailed("timeout", "")), False), (States(ECS), False)],
+    ids=["it answered", "it failed", "it was not asked"],
+)
+def test_a_round_tells_which_kinds_of_evidence_were_answered(states: States, is_answered: bool) -> None:
+    @dataclass
+    class Silent(Nothing):
+        def status(self, service: str, unit: str) -> list[StatusRead]:
+            raise SourceFailed("no_data", "no managed host")
+
+    gathered = look(INSTANCES, states=(states,), hosts=Silent(), changes=(Changes({"orders": []}), Changes({})))
+    assert ("status" in gathered.answered) is is_answered
+    assert "change" in gathered.answered  # one source knew of none, another one failed
+    assert "runbook" not in gathered.answered
 
 
 def test_a_source_that_denies_is_a_gap_and_no_status() -> None:

@@ -58,7 +58,7 @@ class Below:
     def evidence(self) -> Found:
         """The graph as evidence; nothing in it when there is none."""
         read = self.read()
-        found = Found("topology", self._source.name if self._source else "")
+        found = Found("topology", self._source.name if self._source else "", is_answer=read is not None)
         if read is not None:
             found.source = read.source or found.source
             graph = read.topology

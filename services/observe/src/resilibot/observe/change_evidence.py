@@ -39,6 +39,7 @@ def changes(inquiry: Inquiry, source: ChangeSource) -> Found:
 def resource_changes(inquiry: Inquiry, source: ResourceChangeSource) -> Found:
     """Changes of the resources that the signal is about; none that concern the source, and it is not asked."""
     found = _found(inquiry, source.name)
+    found.is_answer = False
     owner = inquiry.service or inquiry.signal.resource.name
     for subject in inquiry.subjects_of(source.kinds):
         try:
@@ -46,6 +47,7 @@ def resource_changes(inquiry: Inquiry, source: ResourceChangeSource) -> Found:
         except SourceFailed as failed:
             inquiry.gap("change", source.name, failed.reason, failed.detail)
             continue
+        found.is_answer = True
         _add(inquiry, found, owner, reads)
     return found
 

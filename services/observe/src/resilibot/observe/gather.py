@@ -36,6 +36,7 @@ class Gathered:
     baseline: Window | None
     items: list[EvidenceItem]
     gaps: list[EvidenceGap]
+    answered: list[EvidenceKind]
 
 
 def gather(case: IncidentCase, trigger: Trigger, ports: Ports) -> Gathered | None:
@@ -62,6 +63,7 @@ def decide(case: IncidentCase, trigger: Trigger, facts: Gathered | None) -> Deci
             baseline=facts.baseline,
             items=facts.items,
             gaps=facts.gaps,
+            answered=facts.answered,
         )
     ]
 
@@ -98,6 +100,7 @@ class _Round:
             baseline=self._metrics.baseline_window(onset),
             items=items,
             gaps=gaps,
+            answered=sorted({one.kind for one in found if one.is_answer and one.kind != "metric"}),
         )
 
     def _result(self, kind: EvidenceKind, source: str, future: "Future[Any]") -> Any:

@@ -26,13 +26,14 @@ def host_status(inquiry: Inquiry) -> Found:
 def states(inquiry: Inquiry, source: StateSource) -> Found:
     """One source about all resources that concern it: none, and it is not asked. Its events are logs beside."""
     start, now = inquiry.changes_since, inquiry.look.now
-    found = Found("status", source.name)
+    found = Found("status", source.name, is_answer=False)
     for subject in inquiry.subjects_of(source.kinds):
         try:
             read = source.state(subject, start, now)
         except SourceFailed as failed:
             inquiry.gap("status", source.name, failed.reason, failed.detail)
             continue
+        found.is_answer = True
         for gap in read.gaps:
             inquiry.gap("status", source.name, gap.reason, gap.detail)
         for one in read.states:

@@ -95,6 +95,7 @@ class Scene:
     changed: tuple[Changed, ...]
     gaps: tuple[EvidenceGap, ...]
     kinds_seen: frozenset[str]
+    kinds_answered: frozenset[str]
     all_clear: bool  # every alarm of the incident has said that it is over
     located: Located | None = None  # None: no call graph, or nothing on it to compare the alarm's metric with
 
@@ -146,7 +147,7 @@ class Scene:
 
     def answered(self, kind: str) -> bool:
         """True if at least one source of that kind could be read (an empty answer is an answer)."""
-        return kind in self.kinds_seen or not any(gap.kind == kind for gap in self.gaps)
+        return kind in self.kinds_seen or kind in self.kinds_answered or not any(gap.kind == kind for gap in self.gaps)
 
 
 def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
@@ -180,6 +181,7 @@ def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
         ),
         gaps=(*gathered.gaps, *unread, *unlocated),
         kinds_seen=frozenset(item.kind for item in readable),
+        kinds_answered=frozenset(gathered.answered),
         all_clear=not any(summary.is_firing for summary in case.signals.values()),
         located=located,
     )
