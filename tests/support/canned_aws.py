@@ -17,7 +17,7 @@ class CannedAws:
     def __init__(self, answers: Mapping[str, Answer]) -> None:
         self._answers = answers
         self.asked: list[str] = []
-        self.parameters: dict[str, Any] = {}
+        self.parameters: dict[str, list[dict[str, Any]]] = {}
 
     def client(self, service: str) -> Callable[[], Any]:
         client = _session().client(service)
@@ -26,7 +26,7 @@ class CannedAws:
         return lambda: client
 
     def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        self.parameters[_name(model)] = dict(params)
+        self.parameters.setdefault(_name(model), []).append(dict(params))
 
     def _answer(self, model: Any, **_: Any) -> tuple[Any, dict[str, Any]]:
         name = _name(model)

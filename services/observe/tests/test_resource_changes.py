@@ -194,8 +194,9 @@ def test_cloudtrail_tells_a_deployment_from_a_setting(name: str, parameters: Any
     assert read.change.kind == kind
 
 
-def test_a_damaged_cloudtrail_record_is_still_a_change() -> None:
-    event = {"EventName": "UpdateService", "EventTime": AT, "CloudTrailEvent": "[1"}
+@pytest.mark.parametrize("told", ["[1", "[1]", '{"requestParameters": ["taskDefinition"]}'])
+def test_a_damaged_cloudtrail_record_is_still_a_change(told: str) -> None:
+    event = {"EventName": "UpdateService", "EventTime": AT, "CloudTrailEvent": told}
     aws = CannedAws({"cloudtrail.LookupEvents": {"Events": [event]}})
     (read,) = CloudTrailChanges(aws.client("cloudtrail")()).changes("orders", START, END)
     assert read.change.kind == "config"

@@ -88,6 +88,11 @@ def test_a_service_whose_tasks_may_not_be_listed_is_told_with_a_gap() -> None:
     assert [gap.reason for gap in read.gaps] == ["no_permission"]
 
 
+def test_a_task_that_stopped_before_the_window_is_not_told() -> None:
+    _, source = ecs(DescribeTasks={"tasks": [{**STOPPED, "stoppedAt": START - timedelta(minutes=1)}]})
+    assert [one.status.kind for one in source.state(Subject(ECS, "orders", "shop"), START, END).states] == [ECS]
+
+
 def test_a_service_without_stopped_tasks_costs_two_calls() -> None:
     aws, source = ecs(ListTasks={"taskArns": []})
     source.state(Subject(ECS, "orders", "shop"), START, END)
@@ -145,7 +150,8 @@ def test_performance_insights_tells_statements_without_literals_their_waits_and_
     (load,) = [one.status for one in read.states if one.status.kind == "database-load"]
     assert load.detail["top_sql"][0]["statement"] == "SELECT * FROM orders WHERE mail = ?"
     assert load.detail["top_sql"][0]["wait_events"][0] == {"name": "IO:DataFileRead", "db_load_avg": 2.5}
-    assert aws.parameters["pi.DescribeDimensionKeys"]["GroupBy"]["Group"] == "db.user"
+    asked = [question["GroupBy"]["Group"] for question in aws.parameters["pi.DescribeDimensionKeys"]]
+    assert asked == ["db.sql_tokenized", "db.user"]
 
 
 def test_a_database_is_told_though_its_load_and_events_are_denied() -> None:
@@ -250,7 +256,7 @@ def test_an_issue_of_aws_is_told_by_its_code() -> None:
     aws = CannedAws({"health.DescribeEvents": {"events": [event]}})
     read = AwsHealth(aws.client("health")).state(Subject(DATABASE, "orders-db", region="eu-central-1"), START, END)
     assert reasons(read) == ["AWS_RDS_OPERATIONAL_ISSUE"]
-    asked = aws.parameters["health.DescribeEvents"]["filter"]
+    asked = aws.parameters["health.DescribeEvents"][0]["filter"]
     assert (asked["services"], asked["regions"]) == (["RDS"], ["eu-central-1", "global"])
 
 
