@@ -190,6 +190,6 @@ def test_what_may_not_be_asked_is_a_gap_of_the_diagnosis() -> None:
     assert not any("i-0ab" in finding.text and "runs" in finding.text for finding in reached.findings)
 
 
-def test_words_of_a_log_do_not_stop_an_instance() -> None:
-    answers = rds("available", "the instance is stopped, reserved concurrency is 0, AWS_RDS_OPERATIONAL_ISSUE")
-    assert leading(diagnosed(RDS, answers)) is None
+@pytest.mark.parametrize("words", ["the instance is stopped", "reserved concurrency is 0", "DB instance status failed"])
+def test_words_of_a_log_are_no_word_of_the_resource(words: str) -> None:
+    assert leading(diagnosed(RDS, rds("available", words))) is None
