@@ -80,8 +80,8 @@ class _Round:
         inquiry, ports = self._inquiry, self._inquiry.ports
         pool = ThreadPoolExecutor(max_workers=24)
         try:  # metrics tell the onset; the rest need not wait for it
-            asked = [(kind, source, pool.submit(ask)) for kind, source, ask in _asks(inquiry)]
             metrics = pool.submit(self._metrics.read)
+            asked = [(kind, source, pool.submit(ask)) for kind, source, ask in _asks(inquiry)]
             series = self._result("metric", ports.metrics.name, metrics) or []
             onset = self._metrics.onset(series)
             asked.append(("log", ports.logs.name, pool.submit(log_patterns, inquiry, onset)))
