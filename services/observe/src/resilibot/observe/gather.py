@@ -18,6 +18,7 @@ from resilibot.observe.baseline import calm, summarise, troubled
 from resilibot.observe.baseline import onset as find_onset
 from resilibot.observe.below import Below
 from resilibot.observe.itemise import Found, itemise
+from resilibot.observe.past import compared, read_past
 from resilibot.observe.patterns import mine
 from resilibot.observe.ports import Ports, Reason, Series, SourceFailed
 from resilibot.observe.rounds import Look, metric_signal, next_look
@@ -100,6 +101,8 @@ class _Round:
             found += [f for kind, source, future in asked if (f := self._result(kind, source, future)) is not None]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a source past its deadline is not waited for
+        found, unread = compared(found, self._case)
+        self._gaps += unread
         start = self._look.since or onset
         for gap in self._below.gaps:
             self._gap(*gap)
@@ -120,6 +123,8 @@ class _Round:
             for source in ports.changes:
                 sources.append(("change", source.name, lambda source=source: self._changes(source)))  # type: ignore[misc]
             sources.append(("runbook", ports.runbooks.name, self._runbook))
+            if (past := ports.incidents) is not None:
+                sources.append(("similar_incident", past.name, lambda: read_past(past, self._case)))
         return sources
 
     def _result(self, kind: EvidenceKind, source: str, future: "Future[Any]") -> Any:

@@ -10,6 +10,7 @@ from resilibot.observe.adapters.cloudwatch_metrics import CloudWatchMetrics
 from resilibot.observe.adapters.declared_topology import DeclaredTopology
 from resilibot.observe.adapters.minilm_encoder import MiniLmEncoder
 from resilibot.observe.adapters.parameter_releases import ParameterReleases
+from resilibot.observe.adapters.published_incidents import EarlierIncidents
 from resilibot.observe.adapters.s3_runbooks import S3Runbooks
 from resilibot.observe.adapters.s3_vectors import S3Vectors
 from resilibot.observe.adapters.ssm_hosts import SsmHosts
@@ -18,6 +19,7 @@ from resilibot.observe.runbook_library import RunbookLibrary
 from resilibot.observe.service import SERVICE
 from resilibot.observe.settings import ObserveSettings
 from resilibot.runtime.environment import Runtime, client
+from resilibot.runtime.published import PublishedIncidents
 
 
 @cache
@@ -32,7 +34,8 @@ def _consumer() -> Any:
     vectors = S3Vectors(client("s3"), runtime.settings.blob_bucket)
     library = RunbookLibrary(MiniLmEncoder() if s.runbook_encoder else None, vectors, s.runbook_encode_s)
     identity = runtime.personal.identity
-    ports = Ports(s, metrics, logs, hosts, tuple(changes), runbooks, runtime.blobs, library, identity, topology)
+    past = EarlierIncidents(PublishedIncidents(client("dynamodb"), runtime.tables.cursors))
+    ports = Ports(s, metrics, logs, hosts, tuple(changes), runbooks, runtime.blobs, library, identity, topology, past)
     return runtime.consumer(SERVICE, ports)
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "ChangeRead",
     "ChangeSource",
     "HostSource",
+    "IncidentSource",
     "LogLine",
     "LogRead",
     "LogSource",
@@ -129,6 +130,14 @@ class ChangeSource(Protocol):
     def changes(self, service: str, start: datetime, end: datetime) -> list[ChangeRead]: ...
 
 
+class IncidentSource(Protocol):
+    name: str
+
+    def before(self, moment: datetime, limit: int) -> Sequence[dict[str, Any]]:
+        """At most `limit` rows of the incidents' read model, opened before that moment, newest first."""
+        ...
+
+
 class TopologySource(Protocol):
     name: str
 
@@ -149,3 +158,4 @@ class Ports:
     library: RunbookLibrary = field(default_factory=RunbookLibrary)  # finds among what `runbooks` gives
     identity: Callable[[str], str] = lambda name: name  # seals who made a change; raises KeysUnavailable
     topology: TopologySource | None = None  # None: no call graph is declared
+    incidents: IncidentSource | None = None  # None: no record of earlier incidents is at hand

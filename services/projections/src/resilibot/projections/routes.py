@@ -56,7 +56,7 @@ def routes(ports: Ports) -> ApiRouter:
             raise BadRequest(str(error)) from error
         if moment is not None:
             rows = [_row_at(ports, row, moment) for row in rows]
-        shown = ports.reveal([r for r in rows if status in (None, r["status"])])
+        shown = ports.reveal([_listed(r) for r in rows if status in (None, r["status"])])
         return {"incidents": shown, "cursor": after}
 
     @router.get("/incidents/<incident_id>", returns=answers.Case, refuses=(400, 404, 422))
@@ -198,6 +198,11 @@ def _row_at(ports: Ports, row: dict[str, Any], moment: datetime) -> dict[str, An
     assert states is not None  # noqa: S101  the list holds only incidents opened by then
     found: dict[str, Any] = states["incidents"]
     return found
+
+
+def _listed(row: dict[str, Any]) -> dict[str, Any]:
+    """The row as lists show it."""
+    return {name: value for name, value in row.items() if name != "remembered"}
 
 
 def _place(at: str) -> int | datetime:
