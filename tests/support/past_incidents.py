@@ -1,4 +1,4 @@
-"""Incidents from the alarm to the recovery, with real evidence and the real reasoner's diagnosis: a past to compare with.
+"""Incidents from the alarm to the recovery, with real evidence and the real reasoner's diagnosis: a past.
 
 Two of the same fault and service differ in hosts, releases, noise and counts, as a second occurrence does.
 """
@@ -96,7 +96,7 @@ def renamed(
     """The events as a stream of this incident, begun `number` times `every` after noon."""
     log: list[RecordedEvent] = []
     for place, plain in enumerate(recorded(f"incident#{own}", events)):
-        moment = plain.envelope.recorded_at + every * number
+        moment = plain.envelope.recorded_at + timedelta(hours=number)
         changes: dict[str, Any] = {
             "id": f"01JD9Z{number:09d}{place:011d}",
             "recorded_at": moment,

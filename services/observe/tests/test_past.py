@@ -96,14 +96,14 @@ def test_numbers_hosts_and_ids_do_not_tell_two_incidents_apart() -> None:
 
 def test_evidence_of_an_episode_that_is_over_is_not_remembered() -> None:
     """After a reopening what was found before counts no more, here as everywhere."""
-    own, log = lived("hung", "orders", 1)
+    _, log = lived("hung", "orders", 1)
     told = story(SERVICE).given(*(r.event for r in log), e.IncidentReopenedV1(signal=opened().signal, quiet_for_s=9))
     kept = remembered(told.case)
     assert (kept.cause, kept.remedy, kept.resolved, kept.likeness.logs) == (None, None, False, ())
 
 
 words = st.lists(st.text(max_size=12), max_size=KEPT).map(lambda found: tuple(sorted(set(found))))
-likenesses = st.builds(Likeness, **{kind: words for kind in WEIGHTS})
+likenesses = st.builds(Likeness, **dict.fromkeys(WEIGHTS, words))
 
 
 @given(likenesses, likenesses)
