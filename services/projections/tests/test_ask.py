@@ -12,19 +12,21 @@ from resilibot.contracts.case import fold
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.projections import answering
 from resilibot.projections.answers import Reply
-from resilibot.projections.ask import MAX_CHARS, Vocabulary, parse, vocabulary
+from resilibot.projections.ask import MAX_CHARS, Vocabulary, chosen, parse, vocabulary
 from resilibot.projections.lexicon import EXAMPLES, KEY_WORDS, LEXICON, Kind
 from resilibot.projections.moments import find_span
 from resilibot.projections.ports import Ports
 from resilibot.projections.project import fold_view
+from resilibot.projections.reply import Record
+from resilibot.reason.diagnose import diagnose
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.personal import InMemorySubjectKeys, Personal
-from tests.support.past_incidents import lived
+from tests.support.past_incidents import lived, renamed, world_of
 from tests.support.read_models import Database, MemoryReadModels
 from tests.support.story import INCIDENT, INCIDENT_EVENTS, recorded
 
-pytestmark = pytest.mark.feature(121)
+pytestmark = pytest.mark.feature(72)
 NOW = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)  # a Saturday; the stories begin on Tuesday the 24th at noon
 CHECKOUT_FIRST = lived("hung", "checkout", 1, number=10)  # Tuesday 22:00
 PAYMENTS = lived("release", "payments-api", 1, number=60)  # Friday 00:00
@@ -338,9 +340,12 @@ def test_names_are_revealed_as_in_other_routes_and_stay_erased() -> None:
 class Paged(MemoryReadModels):
     """Rows in pages, as the real one gives them."""
 
+    asked = 0
+
     def newest_incidents(
         self, limit: int, cursor: str | None, opened_by: datetime | None = None
     ) -> tuple[list[dict[str, Any]], str | None]:
+        self.asked += 1
         rows, _ = super().newest_incidents(10**6, None, opened_by)
         start = int(cursor or 0)
         return rows[start : start + limit], str(start + limit) if start + limit < len(rows) else None
@@ -374,6 +379,69 @@ def test_a_service_is_known_though_nothing_of_it_was_there_then() -> None:
     """It is in the newest incidents, and none of it fits: that is another answer than an unknown name."""
     told = ask("why did catalogue fail before 2026-11-10?", many(answering.PAGE + 1))
     assert (told["found"], told["text"]) == ("not_in_record", "Not in the record: no incident fits.")
+
+
+def test_an_incident_that_went_on_then_is_meant_though_it_opened_before() -> None:
+    """Where one is asked about. A list is of those that opened then."""
+    row = {
+        **PORTS.models.get("incidents", f"incident#{CHECKOUT[0]}"),
+        "opened_at": "2026-11-24T12:00:00.000000Z",
+        "resolved_at": "2026-11-26T12:00:00.000000Z",
+    }
+    for text, number in (
+        ("why did checkout fail on wednesday", 1),
+        ("why did checkout fail on friday", 0),
+        ("why did checkout fail on monday", 0),
+        ("incidents of checkout on wednesday", 0),
+        ("incidents of checkout on tuesday", 1),
+    ):
+        assert len(chosen(parse(text, NOW, KNOWN), [row])) == number, text
+    is_open = {**row, "status": "OPEN", "resolved_at": None}
+    assert chosen(parse("why did checkout fail on friday", NOW, KNOWN), [is_open])
+
+
+def test_a_service_that_is_called_like_a_small_word_is_not_seen_everywhere() -> None:
+    question = parse("what changed before checkout failed", NOW, Vocabulary(frozenset({"what", "checkout"})))
+    assert question.services == ("checkout",)
+
+
+def test_an_event_that_could_not_be_read_is_no_line_of_its_type() -> None:
+    lines = [{"type": "DiagnosisReached.v1", "version": 6}, {"type": "DiagnosisReached.v9", "version": 7}]
+    record = Record({"unknown_events": ["DiagnosisReached.v9"]}, lines)
+    assert record.entries("DiagnosisReached") == lines[:1]
+
+
+def test_evidence_of_a_later_round_is_cited_in_that_rounds_event() -> None:
+    """Both rounds recorded a change and both were judged."""
+    own, log = lived("release", "payments-api", 1)
+    again = world_of("release", "payments-api", 1).gathered(2)
+    events = [event.event for event in log[:3]]
+    events += [again, diagnose(fold(own, log[:3]), again)]
+    logs = {own: renamed(own, events, 0)}
+    ports = ports_over(logs)
+    why, changed = ask(f"why {own}", ports), ask(f"what changed {own}", ports)
+    assert {(c["version"], c["evidence_id"]) for c in why["citations"]} >= {(5, None), (4, "r2.change.1")}
+    assert {(c["version"], c["evidence_id"]) for c in changed["citations"]} == {(2, "r1.change.1"), (4, "r2.change.1")}
+    assert_resolves(why, logs)
+    assert_resolves(changed, logs)
+
+
+def test_an_incident_is_found_by_its_id_however_old_it_is() -> None:
+    number = answering.PAGE * answering.PAGES + 1
+    ports = many(number)
+    told = ask(f"status {CATALOGUE[0][:20]}{number - 1:06d}", ports)
+    assert (told["found"], "It is not over" in told["text"]) == ("answered", True)
+
+
+def test_no_more_pages_are_read_than_the_time_asked_about_needs() -> None:
+    ports = many(answering.PAGE * answering.PAGES + 1)
+    assert isinstance(ports.models, Paged)
+    ask("how many incidents since 2026-11-27?", ports)
+    assert ports.models.asked == 2, "the newest, and those until then"
+    few = many(answering.PAGE)
+    assert isinstance(few.models, Paged)
+    ask("how many incidents?", few)
+    assert few.models.asked == 1
 
 
 def test_the_same_question_gets_the_same_answer() -> None:
