@@ -11,12 +11,12 @@ from typing import Any
 
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.event import Value, format_time
-from resilibot.contracts.evidence import EvidenceGap, SimilarIncidentContent
+from resilibot.contracts.evidence import EvidenceGap, EvidenceKind, SimilarIncidentContent
 from resilibot.contracts.similar import LEAST_SCORE, Past, likeness_of, past_of, similar
 from resilibot.observe.itemise import Found
 from resilibot.observe.ports import IncidentSource
 
-KIND = "similar_incident"
+KIND: EvidenceKind = "similar_incident"
 MOST = 100  # earlier incidents that one is compared with
 
 

@@ -18,5 +18,4 @@ class EarlierIncidents:
         try:
             return self._published.before(moment, limit)
         except PublishedUnavailable as error:
-            reason = "no_permission" if error.is_denied else "error"
-            raise SourceFailed(reason, str(error)[:1000]) from error
+            raise SourceFailed("no_permission" if error.is_denied else "error", str(error)[:1000]) from error
