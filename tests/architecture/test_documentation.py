@@ -42,7 +42,7 @@ def test_every_setting_is_documented_with_its_meaning(folder: str, model: type[B
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_every_page_tells_what_the_map_says(service: Service) -> None:
     page = (ROOT / "services" / {"plan": "reason"}.get(service.name, service.name) / "README.md").read_text()
-    for word in (*service.needs, *service.routes):
+    for word in (*service.needs, *service.reads, *service.routes):
         assert f"`{word}`" in page, f"{word} is missing in the page of {service.name}"
     heard = set(service.subscribes())
     assert _told(page, "Consumes").count(heard) == 1, f"the page of {service.name} hears something else"

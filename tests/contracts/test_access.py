@@ -38,6 +38,7 @@ MATRIX = {
     "GET /incidents/{incident_id}/timeline": Access.VIEWER,
     "GET /incidents/{incident_id}/events": Access.VIEWER,
     "GET /incidents/{incident_id}/evidence/{evidence_id}": Access.VIEWER,
+    "GET /ask": Access.VIEWER,
     "GET /signals/{fingerprint}": Access.VIEWER,
     "GET /targets": Access.VIEWER,
     "GET /silences": Access.VIEWER,

@@ -6,6 +6,7 @@ import typer
 
 from resilibot.local.commands import (
     archiving,
+    asking,
     auditing,
     evaluating,
     letters,
@@ -39,6 +40,7 @@ app.command("archive")(archiving.archive)
 app.command("restore")(archiving.restore)
 app.command("rebuild")(rebuilding.rebuild)
 app.command("status")(status.status)
+app.command("ask")(asking.ask)
 app.command("signal")(looking.signal)
 app.command("target")(looking.target)
 incident_app.command("timeline")(looking.timeline)

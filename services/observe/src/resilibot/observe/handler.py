@@ -7,6 +7,7 @@ from typing import Any
 from resilibot.observe.adapters.cloudwatch_logs import CloudWatchLogs
 from resilibot.observe.adapters.cloudwatch_metrics import CloudWatchMetrics
 from resilibot.observe.adapters.minilm_encoder import MiniLmEncoder
+from resilibot.observe.adapters.published_incidents import EarlierIncidents
 from resilibot.observe.adapters.s3_runbooks import S3Runbooks
 from resilibot.observe.adapters.s3_vectors import S3Vectors
 from resilibot.observe.adapters.ssm_hosts import SsmHosts
@@ -16,6 +17,7 @@ from resilibot.observe.service import SERVICE
 from resilibot.observe.settings import ObserveSettings
 from resilibot.observe.sources import change_sources, resource_change_sources, state_sources, topology_source
 from resilibot.runtime.environment import Runtime, client
+from resilibot.runtime.published import PublishedIncidents
 
 
 @cache
@@ -37,6 +39,7 @@ def _consumer() -> Any:
         states=state_sources(s),
         resource_changes=resource_change_sources(s),
         neighbour_changes=neighbour_changes,
+        incidents=EarlierIncidents(PublishedIncidents(client("dynamodb"), runtime.tables.cursors)),
     )
     return runtime.consumer(SERVICE, ports)
 

@@ -20,6 +20,7 @@ __all__ = [
     "ChangeRead",
     "ChangeSource",
     "HostSource",
+    "IncidentSource",
     "LogLine",
     "LogRead",
     "LogSource",
@@ -175,6 +176,14 @@ class ResourceChangeSource(Protocol):
     def changes_of(self, subject: Subject, start: datetime, end: datetime) -> list[ChangeRead]: ...
 
 
+class IncidentSource(Protocol):
+    name: str
+
+    def before(self, moment: datetime, limit: int) -> Sequence[dict[str, Any]]:
+        """At most `limit` rows of the incidents' read model, opened before that moment, newest first."""
+        ...
+
+
 class TopologySource(Protocol):
     name: str
 
@@ -198,3 +207,4 @@ class Ports:
     states: tuple[StateSource, ...] = ()
     resource_changes: tuple[ResourceChangeSource, ...] = ()
     neighbour_changes: tuple[ChangeSource, ...] = ()  # those of `changes` that also tell of what the service calls
+    incidents: IncidentSource | None = None  # None: no record of earlier incidents is at hand

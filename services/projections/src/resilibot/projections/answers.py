@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from resilibot.contracts.case import IncidentCase, Status
 from resilibot.contracts.envelope import Actor, Envelope
 from resilibot.contracts.signal import Severity
+from resilibot.projections.lexicon import Kind
 
 
 class Answer(BaseModel):
@@ -159,6 +160,27 @@ class Feed(Answer):
 
     entries: list[FeedEntry]
     last: int
+
+
+class EventCitation(Answer):
+    """An event of an incident's stream, and the evidence in it that is meant, if one is."""
+
+    incident_id: str
+    version: int
+    event_id: str
+    evidence_id: str | None
+
+
+class Reply(Answer):
+    """`understood`: how the question was read, with what was not. `bound`: what was not looked at; null: nothing."""
+
+    question: str
+    found: Literal["answered", "not_in_record", "not_understood"]
+    kind: Kind | None
+    understood: str
+    text: str
+    citations: list[EventCitation]
+    bound: str | None
 
 
 class Fault(Answer):

@@ -72,6 +72,7 @@ SERVICE = Service(
         "GET /incidents/{incident_id}/timeline": Access.VIEWER,
         "GET /incidents/{incident_id}/events": Access.VIEWER,
         "GET /incidents/{incident_id}/evidence/{evidence_id}": Access.VIEWER,
+        "GET /ask": Access.VIEWER,
         "GET /signals/{fingerprint}": Access.VIEWER,
         "GET /targets": Access.VIEWER,
         "GET /silences": Access.VIEWER,

@@ -12,6 +12,7 @@ from resilibot.contracts.case import IncidentCase, empty_case, evolve
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import format_time
 from resilibot.contracts.narrate import narrate_recorded
+from resilibot.contracts.similar import remembered
 from resilibot.projections.controls import ControlView
 
 
@@ -162,7 +163,7 @@ def entry(recorded: RecordedEvent) -> dict[str, Any]:
 
 
 def row(case: IncidentCase) -> dict[str, Any]:
-    """The incident in a list."""
+    """The incident in a list, and what later incidents may know of it (`remembered`, which no list shows)."""
     return {
         "incident_id": case.incident_id,
         "version": case.version,
@@ -183,6 +184,7 @@ def row(case: IncidentCase) -> dict[str, Any]:
         "updated_at": format_time(case.updated_at) if case.updated_at else None,
         "resolved_at": format_time(case.resolved_at) if case.resolved_at else None,
         "duration_s": duration_s(case),
+        "remembered": remembered(case).model_dump(mode="json"),
     }
 
 
