@@ -184,3 +184,11 @@ def test_the_obedient_model_is_able_to_be_heard() -> None:
     assert advised.diagnosis.reasoner.fell_back is None
     assert [f.text for f in advised.diagnosis.findings] == ["the model: it does not answer"]
     assert advised.strictness == 0
+
+
+def test_a_cited_doubt_turns_an_automatic_step_into_a_question_to_a_person() -> None:
+    told = Told(act_world.opened(), WORLDS["hung"].gathered())
+    doubting = in_a_tag(told, ORDER + json.dumps(says(view("overload", "orders", claim("too many requests", SEEN)))))
+    alone, advised = outcome(doubting, None), outcome(doubting, ports(ScriptedModel([obedient])))
+    assert (alone.strictness, advised.strictness) == (0, 1)
+    assert advised.steps == alone.steps
