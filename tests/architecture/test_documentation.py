@@ -14,6 +14,7 @@ from resilibot.ingest.settings import IngestSettings
 from resilibot.local.roster import SERVICES
 from resilibot.notify.settings import NotifySettings
 from resilibot.observe.settings import ObserveSettings
+from resilibot.reason.settings import ReasonSettings
 from resilibot.runtime.audit.settings import AuditSettings
 from resilibot.runtime.environment import RuntimeSettings
 from resilibot.runtime.http import HttpSettings
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS: list[tuple[str, type[BaseSettings]]] = [
     ("services/ingest", IngestSettings),
     ("services/observe", ObserveSettings),
+    ("services/reason", ReasonSettings),
     ("services/act", ActSettings),
     ("services/notify", NotifySettings),
     ("infra/runtime", RuntimeSettings),

@@ -129,7 +129,9 @@ def _(event: e.EvidenceGatheredV1) -> str:
 
 @narrate.register
 def _(event: e.DiagnosisReachedV1) -> str:
-    return f"Diagnosis ({event.outcome}, confidence {event.confidence:.2f}): {event.summary}"
+    told = f"Diagnosis ({event.outcome}, confidence {event.confidence:.2f}): {event.summary}"
+    asked = event.reasoner
+    return f"{told} (by rules alone, though {asked.wanted} was wanted: {asked.fell_back})" if asked.fell_back else told
 
 
 @narrate.register

@@ -98,11 +98,15 @@ def signals(case: Mapping[str, Any]) -> None:
 def diagnosis(diagnosis: Mapping[str, Any], case: Mapping[str, Any]) -> None:
     out.print(f"\n[bold]diagnosis[/bold] {diagnosis['outcome']}, confidence {diagnosis['confidence']:.2f}")
     out.print(f"  {safe(diagnosis['summary'])}")
+    if diagnosis["reasoner"]["fell_back"]:
+        asked = diagnosis["reasoner"]
+        out.print(f"  [yellow]by rules alone, though {asked['wanted']} was wanted:[/yellow] {safe(asked['fell_back'])}")
     findings(diagnosis["findings"], case)
     for hypothesis in diagnosis["hypotheses"]:
+        by = ", written by the model" if hypothesis["by"] == "model" else ""
         out.print(
             f"  [bold]{hypothesis['verdict']:<9}[/bold] {safe(hypothesis['statement'])}"
-            f" [dim]({hypothesis['cause']}, {hypothesis['confidence']:.2f})[/dim]"
+            f" [dim]({hypothesis['cause']}, {hypothesis['confidence']:.2f}{by})[/dim]"
         )
         findings(hypothesis["support"], case, "    [green]+[/green]")
         findings(hypothesis["refutation"], case, "    [red]-[/red]")
