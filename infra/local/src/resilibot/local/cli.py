@@ -7,6 +7,7 @@ import typer
 from resilibot.local.commands import (
     archiving,
     auditing,
+    confirming,
     evaluating,
     letters,
     looking,
@@ -45,6 +46,7 @@ incident_app.command("timeline")(looking.timeline)
 incident_app.command("merge")(regrouping.merge)
 incident_app.command("unmerge")(regrouping.unmerge)
 incident_app.command("split")(regrouping.split)
+incident_app.command("confirm")(confirming.confirm)
 
 
 @incident_app.command("list")
