@@ -42,6 +42,8 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.feature(22)
+@pytest.mark.feature(136)
 def test_make_eval_holds_the_own_cases_to_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limits are read from the Makefile, so that there is one place for them."""
     makefile = (ROOT / "Makefile").read_text()
@@ -57,6 +59,7 @@ def test_make_eval_holds_the_own_cases_to_its_limits(monkeypatch: pytest.MonkeyP
     assert sum(one["cases"] for one in told["reliability"]) == told["cases"]
 
 
+@pytest.mark.feature(135)
 def test_a_quarter_are_healthy_controls_and_others_hold_red_herrings() -> None:
     told = truths()
     assert sum(t["healthy"] for t in told) >= len(told) / 4

@@ -15,6 +15,7 @@ from resilibot.local.commands import (
     rebuilding,
     regrouping,
     render,
+    rerunning,
     running,
     silencing,
     status,
@@ -36,6 +37,7 @@ app.command("up")(running.up)
 app.command("demo")(running.demo)
 app.command("drill")(running.drill)
 app.command("replay")(auditing.replay)
+app.command("rerun")(rerunning.rerun_incident)
 app.command("archive")(archiving.archive)
 app.command("restore")(archiving.restore)
 app.command("rebuild")(rebuilding.rebuild)
