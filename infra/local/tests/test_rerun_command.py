@@ -31,6 +31,7 @@ from resilibot.runtime.testing import NOON
 from tests.simulation.house import ACT
 from tests.simulation.run import Run
 from tests.support.ledger import KEY
+from tests.support.recorded_rows import rows
 
 RULES = GateRules(ACT)
 
@@ -51,14 +52,6 @@ def healed() -> tuple[Run, str]:
 def events() -> tuple[RecordedEvent, ...]:
     run, stream = healed()
     return run.events(stream)
-
-
-def rows(recorded: Sequence[RecordedEvent]) -> list[dict[str, Any]]:
-    """As `resilibot replay ID --json` prints them."""
-    return [
-        {"envelope": json.loads(one.body), "body": one.body.decode(), "prev_hash": one.prev_hash, "hash": one.hash}
-        for one in recorded
-    ]
 
 
 def changed(change: Callable[[DomainEvent], DomainEvent]) -> list[RecordedEvent]:

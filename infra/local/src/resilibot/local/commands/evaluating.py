@@ -8,6 +8,7 @@ import typer
 
 from resilibot.local.commands.context import BAD_USE, fail
 from resilibot.local.commands.figures import Limits, hold, tell
+from resilibot.local.commands.grading import grade_log
 from resilibot.local.commands.retrieving import retrieve
 from resilibot.local.diagnosis_eval import CasesInvalid, answer, matched, read_truth, said, stable
 from resilibot.local.incident_folder import FolderInvalid, IncidentFolder
@@ -16,6 +17,7 @@ from resilibot.local.scoring import score
 
 app = typer.Typer(no_args_is_help=True, help="Run the product's own code over a folder of input.")
 app.command("retrieve")(retrieve)
+app.command("log")(grade_log)
 
 
 @app.command("ingest")

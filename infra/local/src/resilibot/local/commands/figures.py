@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import typer
 
@@ -41,7 +42,8 @@ def hold(figures: Figures, limits: Limits, others: Sequence[str], as_json: bool)
         raise fail("; ".join(missed), "score_missed", as_json)
 
 
-def tell(figures: Figures, as_json: bool, more: Mapping[str, int]) -> None:
+def tell(figures: Figures, as_json: bool, more: Mapping[str, Any]) -> None:
+    """As JSON with all of `more`; in words with what `more` says of stability."""
     if as_json:
         typer.echo(json.dumps({**figures.told(), **more}))
         return
