@@ -128,6 +128,23 @@ def test_a_policy_that_nobody_knows_any_more_is_said_and_not_guessed() -> None:
     assert first.policy == ("p9", None)
 
 
+def test_a_target_that_was_busy_then_is_no_other_decision() -> None:
+    """Only the target's own log knows of it; another reason that is missing now is another decision."""
+
+    def blocked(event: DomainEvent, reasons: Callable[[list[str]], list[str]]) -> DomainEvent:
+        if not isinstance(event, e.PlanGatedV1):
+            return event
+        gates = [g.model_copy(update={"decision": "blocked", "reasons": reasons(g.reasons)}) for g in event.gates]
+        return event.model_copy(update={"gates": gates})
+
+    busy = changed(lambda event: blocked(event, lambda said: [*said, "host/a: action b is open"]))
+    first = rerun(of_answer(rows(busy), CarriedBlobs()), judge, RULES)[0]
+    assert first.differs == []
+    assert "the target was busy" in first.notes[0]
+    other = changed(lambda event: blocked(event, lambda said: ["rule freeze fits", "host/a: action b is open"]))
+    assert rerun(of_answer(rows(other), CarriedBlobs()), judge, RULES)[0].differs == ["gate"]
+
+
 @pytest.mark.feature(202)
 def test_another_verdict_is_told_with_the_claims_that_came_and_went(
     file: Path, monkeypatch: pytest.MonkeyPatch
