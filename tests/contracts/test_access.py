@@ -43,6 +43,7 @@ MATRIX = {
     "GET /targets": Access.VIEWER,
     "GET /silences": Access.VIEWER,
     "GET /policies": Access.VIEWER,
+    "POST /incidents/{incident_id}/root-cause": Access.RESPONDER,
     "POST /incidents/{incident_id}/merge": Access.RESPONDER,
     "POST /incidents/{incident_id}/unmerge": Access.RESPONDER,
     "POST /incidents/{incident_id}/split": Access.RESPONDER,

@@ -235,6 +235,13 @@ INCIDENT_EVENTS: list[DomainEvent] = [
     e.IncidentMergedV1(into=OTHER, comment="the same trouble"),
     e.IncidentUnmergedV1(out_of=OTHER, comment="it was not"),
     e.IncidentClosedV1(why="quiet_period"),
+    e.RootCauseConfirmedV1(
+        component="orders",
+        cause="bad_release",
+        fault_class="error-deploy",
+        fault_category="code_defect",
+        comment="release 8 dropped a column that invoices read",
+    ),
 ]
 SIGNAL_EVENTS: list[DomainEvent] = [
     e.SignalReceivedV1(signal=signal(), disposition="opened", incident_id=INCIDENT, occurrence=1),

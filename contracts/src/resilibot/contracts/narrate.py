@@ -106,6 +106,13 @@ def _(event: e.IncidentClosedV1) -> str:
 
 
 @narrate.register
+def _(event: e.RootCauseConfirmedV1) -> str:
+    told = ", ".join(filter(None, (event.fault_class, event.fault_category)))
+    kind = f" ({told})" if told else ""
+    return f"Root cause confirmed by a person: {event.cause} at {event.component}{kind}{_because(event.comment)}"
+
+
+@narrate.register
 def _(event: e.SignalReceivedV1) -> str:
     why = f": {event.reason}" if event.held_by else ""
     return f"Signal {event.signal.name} ({event.signal.state}) was received and {event.disposition}{why}"

@@ -8,6 +8,7 @@ from resilibot.local.commands import (
     archiving,
     asking,
     auditing,
+    confirming,
     evaluating,
     letters,
     looking,
@@ -15,6 +16,7 @@ from resilibot.local.commands import (
     rebuilding,
     regrouping,
     render,
+    rerunning,
     running,
     silencing,
     status,
@@ -36,6 +38,7 @@ app.command("up")(running.up)
 app.command("demo")(running.demo)
 app.command("drill")(running.drill)
 app.command("replay")(auditing.replay)
+app.command("rerun")(rerunning.rerun_incident)
 app.command("archive")(archiving.archive)
 app.command("restore")(archiving.restore)
 app.command("rebuild")(rebuilding.rebuild)
@@ -47,6 +50,7 @@ incident_app.command("timeline")(looking.timeline)
 incident_app.command("merge")(regrouping.merge)
 incident_app.command("unmerge")(regrouping.unmerge)
 incident_app.command("split")(regrouping.split)
+incident_app.command("confirm")(confirming.confirm)
 
 
 @incident_app.command("list")

@@ -15,6 +15,7 @@ SERVICE = Service(
             e.SignalClearedV1,
             e.IncidentReopenedV1,
             e.IncidentClosedV1,
+            e.RootCauseConfirmedV1,
             e.SignalIgnoredV1,
             e.IncidentMergedV1,
             e.IncidentUnmergedV1,
@@ -56,6 +57,7 @@ SERVICE = Service(
     routes={
         "POST /incidents": Access.RESPONDER,
         "POST /incidents/{incident_id}/close": Access.RESPONDER,
+        "POST /incidents/{incident_id}/root-cause": Access.RESPONDER,
         "POST /incidents/{incident_id}/merge": Access.RESPONDER,
         "POST /incidents/{incident_id}/unmerge": Access.RESPONDER,
         "POST /incidents/{incident_id}/split": Access.RESPONDER,

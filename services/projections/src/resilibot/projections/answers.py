@@ -37,6 +37,7 @@ class IncidentRow(Answer):
     flapping: list[str]  # names of alarms
     outcome: str | None
     diagnosis: str | None
+    root_cause: str | None  # as a person confirmed it
     fingerprint: str
     merged_into: str | None
     children: list[str]

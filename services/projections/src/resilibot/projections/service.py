@@ -17,6 +17,7 @@ SERVICE = Service(
             e.IncidentUnmergedV1,
             e.IncidentReopenedV1,
             e.IncidentClosedV1,
+            e.RootCauseConfirmedV1,
             e.SignalIgnoredV1,
             e.SignalReceivedV1,
             e.SignalReleasedV1,

@@ -177,6 +177,7 @@ def row(case: IncidentCase) -> dict[str, Any]:
         "flapping": list(case.flapping),
         "outcome": case.diagnosis.outcome if case.diagnosis else None,
         "diagnosis": case.diagnosis.summary if case.diagnosis else None,
+        "root_cause": _root_cause(case),
         "fingerprint": case.fingerprint,
         "merged_into": case.merged_into,
         "children": case.children,
@@ -199,6 +200,12 @@ def case_state(case: IncidentCase) -> dict[str, Any]:
         "investigation_state": case.investigation_state,
     }
     return {**told, **derived}
+
+
+def _root_cause(case: IncidentCase) -> str | None:
+    """What a person said last that it was."""
+    verdict = case.root_cause
+    return f"{verdict.confirmed.cause} at {verdict.confirmed.component}" if verdict else None
 
 
 def duration_s(case: IncidentCase) -> float | None:

@@ -58,6 +58,8 @@ def case(case: Mapping[str, Any]) -> None:
         out.print(f"[dim]round {earlier['round']}: {earlier['outcome']}: {safe(earlier['summary'])}[/dim]")
     if case["diagnoses"]:
         diagnosis(case["diagnoses"][-1], case)
+    for verdict in case["confirmed_causes"]:
+        confirmed_cause(verdict)
     for given in case["approvals"].values():
         if given["state"] == "pending":
             approval(given["request"])
@@ -77,6 +79,16 @@ def case(case: Mapping[str, Any]) -> None:
     if case["resolution"]:
         out.print("\n[bold green]recovery[/bold green] " + safe(case["resolution"]["summary"]))
         findings(case["resolution"]["findings"], case)
+
+
+def confirmed_cause(verdict: Mapping[str, Any]) -> None:
+    """What a person said that it was, with both dates: the diagnosis that stood by then, and the verdict."""
+    told, diagnosed = verdict["confirmed"], verdict["diagnosed_at"] or "never"
+    said = f": {safe(told['comment'])}" if told["comment"] else ""
+    out.print(
+        f"\n[bold]root cause[/bold] {safe(told['cause'])} at {safe(told['component'])}, confirmed by "
+        f"{safe(verdict['by'])} at {verdict['at']} (diagnosed: {diagnosed}){said}"
+    )
 
 
 def signals(case: Mapping[str, Any]) -> None:
