@@ -3,6 +3,8 @@
 import re
 from enum import StrEnum
 
+MAD_TO_SIGMA = 1.4826  # a median absolute deviation as a standard deviation, of normal noise
+
 
 class Quantity(StrEnum):
     ERRORS = "errors"

@@ -64,6 +64,7 @@ from resilibot.contracts.events.signalled import (
     SignalUnsilencedV1,
 )
 from resilibot.contracts.events.targeted import TargetClaimedV1, TargetReleasedV1
+from resilibot.contracts.events.watched import FindingEndedV1, FindingRaisedV1, Forecast, Watched, WatchesActivatedV1
 
 __all__ = [
     "ActionDispatchedV1",
@@ -79,8 +80,11 @@ __all__ = [
     "Basis",
     "DiagnosisReachedV1",
     "EvidenceGatheredV1",
+    "FindingEndedV1",
+    "FindingRaisedV1",
     "FlappingDetectedV1",
     "FlappingEndedV1",
+    "Forecast",
     "GatePolicyActivatedV1",
     "Hypothesis",
     "IncidentClosedV1",
@@ -128,4 +132,6 @@ __all__ = [
     "SummaryClosedV1",
     "TargetClaimedV1",
     "TargetReleasedV1",
+    "Watched",
+    "WatchesActivatedV1",
 ]

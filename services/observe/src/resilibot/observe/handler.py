@@ -1,4 +1,4 @@
-"""Lambda entry of observe. Composition only."""
+"""Lambda entries of observe. Composition only."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -17,6 +17,8 @@ from resilibot.observe.ports import ChangeSource, Ports
 from resilibot.observe.runbook_library import RunbookLibrary
 from resilibot.observe.service import SERVICE
 from resilibot.observe.settings import ObserveSettings
+from resilibot.observe.watch_round import WatchRound
+from resilibot.observe.watches import read_watches
 from resilibot.runtime.environment import Runtime, client
 
 
@@ -39,3 +41,19 @@ def _consumer() -> Any:
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     answer: dict[str, Any] = _consumer().handle(event)
     return answer
+
+
+@cache
+def _round() -> WatchRound | None:
+    """None where nothing is watched. Raises WatchesInvalid."""
+    s = ObserveSettings()
+    if not s.watch_file:
+        return None
+    metrics = CloudWatchMetrics(client("cloudwatch"))
+    return WatchRound(read_watches(s.watch_file), s.watch_file, metrics, Runtime.from_env().writer(SERVICE))
+
+
+def watch_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """On a schedule, each RESILIBOT_WATCH_EVERY_S: one round of the declared watches."""
+    watching = _round()
+    return {"written": len(watching.run()) if watching else 0}

@@ -29,6 +29,8 @@ class ObserveSettings(BaseSettings):
     runbook_encode_s: float = Field(default=8, description="Time of one round for encoding new runbooks")
     cloudtrail: bool = Field(default=True, description="Ask CloudTrail for changes")
     topology_file: str = Field(default="", description="TOML file that says which service calls which")
+    watch_file: str = Field(default="", description="TOML file of what is watched between alarms; empty: nothing")
+    watch_every_s: float = Field(default=300, gt=0, description="Time between two rounds of the watches")
     max_neighbour_metrics: int = Field(
         default=60, description="Metrics read per round of what the alarm's service calls, at most"
     )
