@@ -8,7 +8,8 @@ That interval takes the points for independent, which a metric's are not, so thr
 the interval is on one side of zero; the rise over the window stands out of the points' spread around it; and both
 halves of the window rise, at least by a third of the whole's rate: a step, or a rise that has ended, is no trend.
 
-Level: the median of the points' residuals, at the newest point. Time to the limit = (limit - level) / rate; earliest
+Level: the line through the newest points, by the median of their residuals: a disk that was cleaned, or a certificate
+that was renewed, begins anew from there, long before the rate has heard of it. Time to the limit = (limit - level) / rate; earliest
 with the highest rate and a level one spread nearer, latest with the lowest rate and a level one spread further.
 """
 
@@ -27,6 +28,7 @@ MOST = (
     96  # points fitted; of more, medians of as many equal parts: neighbours say the same, and pairs grow by the square
 )
 HALF_RATE = 1 / 3
+NEWEST = 5  # points that tell where the line stands now
 LONGEST_S = 10 * 366 * 86400.0  # a time further away than ten years is none
 
 
@@ -64,15 +66,15 @@ def rising(points: Points) -> Trend | None:
     rate = median(slopes)
     low, high = _interval(slopes, len(ordered))
     residuals = [y - rate * x for x, y in zip(xs, ys, strict=True)]
-    level = median(residuals)
-    spread = MAD_TO_SIGMA * median(abs(residual - level) for residual in residuals)
+    middle_residual = median(residuals)
+    spread = MAD_TO_SIGMA * median(abs(residual - middle_residual) for residual in residuals)
     if low <= 0 or rate * (xs[-1] - xs[0]) < DEVIATES * spread:
         return None
     middle = len(xs) // 2
     for part in (slice(None, middle), slice(middle, None)):
         if median(_slopes(xs[part], ys[part]) or [0.0]) < HALF_RATE * rate:
             return None
-    return Trend(at, level, rate, low, high, spread, len(ordered))
+    return Trend(at, median(residuals[-NEWEST:]), rate, low, high, spread, len(ordered))
 
 
 def mirrored(points: Points) -> list[tuple[datetime, float]]:

@@ -163,7 +163,8 @@ class Watches(Value):
         twice = sorted(name for name, count in Counter(watch.id for watch in self.watches).items() if count > 1)
         if twice:
             raise ValueError(f"id: {twice[0]} is there twice")
-        points = sum(self.lookback.total_seconds() / watch.period_s for watch in self.watches)
+        furthest_s = self.lookback.total_seconds()
+        points = sum(furthest_s / watch.period_s for watch in self.watches)
         if points > MAX_POINTS:
             raise ValueError(
                 f"a round would read {points:.0f} points, CloudWatch gives {MAX_POINTS} at once: "
@@ -178,7 +179,7 @@ class Watches(Value):
     @property
     def lookback(self) -> timedelta:
         """Of the watch that looks back furthest: all are read in one request."""
-        return max(watch.lookback for watch in self.watches)
+        return max((watch.lookback for watch in self.watches), default=timedelta())
 
     def declared(self) -> dict[str, Any]:
         """By id, as it stands on the log."""
