@@ -53,6 +53,7 @@ eval: $(UV) ## intake and runbook search over the project's own samples, held ag
 	$(RUN) resilibot eval ingest $(or $(EVENTS),tests/samples/ingest --expect tests/samples/ingest/expected.jsonl) $(EVAL_ARGS)
 	$(RUN) resilibot eval retrieve --corpus tests/samples/runbooks/books --queries tests/samples/runbooks/queries.jsonl \
 		--qrels tests/samples/runbooks/qrels.tsv --at-least 0.80 --out /dev/null
+	$(RUN) resilibot eval watch tests/samples/watch --truth tests/samples/watch/truth.jsonl --at-least 0.85 --out /dev/null
 
 simulate: $(UV) ## all services under a seeded adversary, every property after each run (SEEDS=10000 FIRST=0)
 	$(RUN) python -m tests.simulation run --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(SIMULATE_ARGS)

@@ -338,7 +338,7 @@ _TREND = e.Forecast(
     earliest=at(5.5 * 3600),
     latest=at(6.5 * 3600),
 )
-_FOUND = {"points": [(at(-300), 80.9), (at(0), 81.0)], "baseline": None, "forecast": _TREND}
+_FOUND = {"points": [(at(-300), 80.9), (at(0), 81.0)], "usual": None, "forecast": _TREND}
 _FINDING = e.FindingRaisedV1.model_validate(
     {
         "watched": WATCHED,

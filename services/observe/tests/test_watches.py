@@ -54,7 +54,7 @@ def _toml(value: Any) -> str:
 def test_a_file_of_both_kinds_is_read(tmp_path: Path) -> None:
     watches = read(tmp_path, WHOLE)
     latency, disk = watches.watches
-    assert (latency.kind, latency.severity, latency.needed, latency.of) == ("anomaly", Severity.LOW, 3, 5)
+    assert (latency.kind, latency.severity, latency.needed, latency.of) == ("anomaly", Severity.LOW, 2, 3)
     assert latency.history_s == 7 * 86400
     assert isinstance(latency, AnomalyWatch)
     assert latency.season_s == 86400
@@ -86,8 +86,8 @@ def test_nothing_is_watched_by_an_empty_file(tmp_path: Path) -> None:
         ({"direction": "left"}, "watch w.direction: "),
         ({"severity": "URGENT"}, "watch w.severity: "),
         ({"period_s": 45}, "watch w.period_s: Value error, CloudWatch knows"),
-        ({"needed": 2}, "watch w: Value error, needed: more than half of the 5"),
-        ({"needed": 6}, "watch w: Value error, needed: more than half of the 5"),
+        ({"needed": 1}, "watch w: Value error, needed: more than half of the 3"),
+        ({"needed": 4}, "watch w: Value error, needed: more than half of the 3"),
         ({"history_h": 48}, "watch w: Value error, history_h: 3 daily seasons do not fit"),
         ({"season": "none", "history_h": 0.5}, "watch w: Value error, history_h: 12 points of 300 s"),
         ({"arn": "i-0a1b"}, "watch w.arn: String should match"),

@@ -20,6 +20,7 @@ MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 STEP = timedelta(seconds=300)
 DAY = 288  # points
 HOUR = 12
+OF_FIVE = {"needed": 3, "of": 5}
 Series = list[tuple[datetime, float]]
 
 
@@ -34,7 +35,7 @@ def after(points: Series, step: timedelta = STEP) -> datetime:
 
 def anomaly(**more: Any) -> AnomalyWatch:
     return AnomalyWatch.model_validate(
-        {"id": "w", "kind": "anomaly", "namespace": "Shop", "metric": "Latency", "service": "orders", **more}
+        {"id": "w", "kind": "anomaly", "namespace": "Shop", "metric": "Latency", "service": "orders", **OF_FIVE, **more}
     )
 
 
@@ -47,6 +48,7 @@ def disk(**more: Any) -> ExhaustionWatch:
             "metric": "disk_used_percent",
             "service": "orders",
             "limit": 90,
+            **OF_FIVE,
             **more,
         }
     )
@@ -88,8 +90,8 @@ class TestAnomalies:
         raised = found(anomaly(), night)
         assert raised is not None
         assert (raised.side, raised.found, raised.of, raised.value) == ("above", 5, 5, 480.0)
-        assert raised.baseline is not None
-        assert 90 < raised.baseline.median < 115 < raised.bound < 200
+        assert raised.usual is not None
+        assert 90 < raised.usual.median < 115 < raised.bound < 200
         assert raised.is_intact()
         assert not raised.model_copy(update={"points": raised.points[1:]}).is_intact()
         assert "Latency of orders is 480, above the usual" in raised.summary
@@ -132,8 +134,8 @@ class TestAnomalies:
 
     def test_too_little_history_says_nothing(self) -> None:
         assert found(anomaly(), series(2 * DAY, lambda i: 900.0 if i >= 2 * DAY - 5 else 100.0)) is None
-        assert found(anomaly(season="none"), series(9, lambda i: 900.0 if i >= 4 else 100.0)) is None
-        assert found(anomaly(season="none"), series(10, lambda i: 900.0 if i >= 5 else 100.0)) is not None
+        assert found(anomaly(season="none"), series(16, lambda i: 900.0 if i >= 11 else 100.0)) is None
+        assert found(anomaly(season="none"), series(17, lambda i: 900.0 if i >= 12 else 100.0)) is not None
 
     def test_a_smallest_change_is_asked_for_where_a_metric_is_idle_at_zero(self) -> None:
         idle = series(8 * DAY, lambda i: 1.0 if i >= 8 * DAY - 4 else 0.0)

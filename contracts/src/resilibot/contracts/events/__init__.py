@@ -64,7 +64,14 @@ from resilibot.contracts.events.signalled import (
     SignalUnsilencedV1,
 )
 from resilibot.contracts.events.targeted import TargetClaimedV1, TargetReleasedV1
-from resilibot.contracts.events.watched import FindingEndedV1, FindingRaisedV1, Forecast, Watched, WatchesActivatedV1
+from resilibot.contracts.events.watched import (
+    FindingEndedV1,
+    FindingRaisedV1,
+    Forecast,
+    Usual,
+    Watched,
+    WatchesActivatedV1,
+)
 
 __all__ = [
     "ActionDispatchedV1",
@@ -132,6 +139,7 @@ __all__ = [
     "SummaryClosedV1",
     "TargetClaimedV1",
     "TargetReleasedV1",
+    "Usual",
     "Watched",
     "WatchesActivatedV1",
 ]

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.event import Category, DomainEvent, EmitterName, UtcTime, Value
-from resilibot.contracts.evidence import Baseline, Window
+from resilibot.contracts.evidence import Window
 from resilibot.contracts.signal import MetricRef, Severity
 
 WatchKind = Literal["anomaly", "exhaustion"]
@@ -26,6 +26,20 @@ class Watched(Value):
     account: str = ""
     region: str = ""
     severity: Severity = Severity.LOW
+
+
+class Usual(Value):
+    """What is usual for a metric at one time: what lies outside of `low` to `high` is not. From `count` points.
+
+    The spreads are as standard deviations, of each side by itself.
+    """
+
+    median: float
+    spread_below: float
+    spread_above: float
+    low: float
+    high: float
+    count: int
 
 
 class Forecast(Value):
@@ -60,7 +74,7 @@ class FindingRaisedV1(DomainEvent):
     """A watch found something: `found` of the `of` newest points say so. One finding of a watch is open at a time.
 
     `bound`: what was crossed: the edge of the healthy range, or the limit that the trend leads to (or has reached:
-    then there is no forecast). `content_hash` covers points, baseline and forecast; `query` asks for the points again.
+    then there is no forecast). `content_hash` covers points, usual and forecast; `query` asks for the points again.
     """
 
     emitter: ClassVar[EmitterName] = "observe"
@@ -75,13 +89,13 @@ class FindingRaisedV1(DomainEvent):
     points: list[tuple[UtcTime, float]]  # those judged, oldest first
     window: Window  # all that was read
     query: dict[str, Any]
-    baseline: Baseline | None = None  # anomaly: what is healthy at the newest point's time
+    usual: Usual | None = None  # anomaly: at the newest point's time
     forecast: Forecast | None = None
     content_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
 
     def content(self) -> dict[str, Any]:
         """What the hash covers."""
-        return self.model_dump(mode="json", include={"points", "baseline", "forecast"})
+        return self.model_dump(mode="json", include={"points", "usual", "forecast"})
 
     def is_intact(self) -> bool:
         """True if the content still has the recorded hash."""

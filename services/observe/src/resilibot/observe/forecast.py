@@ -9,14 +9,16 @@ the interval is on one side of zero; the rise over the window stands out of the 
 halves of the window rise, at least by a third of the whole's rate: a step, or a rise that has ended, is no trend.
 
 Level: the line through the newest points, by the median of their residuals: a disk that was cleaned, or a certificate
-that was renewed, begins anew from there, long before the rate has heard of it. Time to the limit = (limit - level) / rate; earliest
-with the highest rate and a level one spread nearer, latest with the lowest rate and a level one spread further.
+that was renewed, begins anew from there, long before the rate has heard of it. Time to
+the limit = (limit - level) / rate; earliest with the highest rate and a level one spread nearer, latest with the lowest
+rate and a level one spread further.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from statistics import median
 
 from resilibot.contracts.quantity import MAD_TO_SIGMA
@@ -24,9 +26,7 @@ from resilibot.observe.baseline import DEVIATES, Points
 
 Z = 2.576  # two-sided 99 %
 MIN_POINTS = 12
-MOST = (
-    96  # points fitted; of more, medians of as many equal parts: neighbours say the same, and pairs grow by the square
-)
+MOST = 48  # points fitted; of more, medians of as many equal parts: neighbours say the same, and pairs are many
 HALF_RATE = 1 / 3
 NEWEST = 5  # points that tell where the line stands now
 LONGEST_S = 10 * 366 * 86400.0  # a time further away than ten years is none
@@ -54,10 +54,15 @@ class Trend:
 
 def rising(points: Points) -> Trend | None:
     """The upward trend of these points (mirrored values for a downward one); None where there is none."""
-    ordered = _thinned(sorted(points))
+    return _rising(tuple(sorted(points)))
+
+
+@lru_cache(maxsize=512)  # a round judges several ends of a series, all but the newest for another time
+def _rising(points: tuple[tuple[datetime, float], ...]) -> Trend | None:
+    ordered = _thinned(points)
     if len(ordered) < MIN_POINTS:
         return None
-    at = max(when for when, _ in points)
+    at = points[-1][0]
     xs = [(when - at).total_seconds() for when, _ in ordered]
     ys = [value for _, value in ordered]
     slopes = _slopes(xs, ys)

@@ -68,8 +68,8 @@ class _Watch(Value):
     service: str = Field(min_length=1, max_length=128)
     arn: str | None = Field(default=None, max_length=1024, pattern=r"^arn:")
     severity: Severity = Severity.LOW
-    needed: int = Field(default=3, ge=1, le=100)
-    of: int = Field(default=5, ge=1, le=100)
+    needed: int = Field(default=2, ge=1, le=100)
+    of: int = Field(default=3, ge=1, le=100)
     history_h: float | None = Field(default=None, gt=0, le=455 * DAY_H)  # None: by kind and season
 
     @field_validator("period_s")

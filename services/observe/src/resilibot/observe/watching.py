@@ -13,8 +13,8 @@ from typing import Any, Literal
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import DomainEvent
-from resilibot.contracts.events import FindingEndedV1, FindingRaisedV1, Forecast, Watched
-from resilibot.contracts.evidence import Baseline, Window
+from resilibot.contracts.events import FindingEndedV1, FindingRaisedV1, Forecast, Usual, Watched
+from resilibot.contracts.evidence import Window
 from resilibot.observe import forecast, seasonal
 from resilibot.observe.baseline import Points
 from resilibot.observe.watches import MIN_POINTS, AnomalyWatch, ExhaustionWatch, Watch
@@ -33,7 +33,7 @@ class Look:
     bad: tuple[Side | None, ...]
     back: Mapping[Side, tuple[bool, ...]]
     bounds: Mapping[Side, float]
-    usual: Baseline | None = None
+    usual: Usual | None = None
     forecasts: tuple[Forecast | None, ...] = field(default=())
 
     @property
@@ -104,12 +104,12 @@ def _anomaly(watch: AnomalyWatch, complete: Points, judged: Points) -> Look | No
     began = judged[0][0]
     since = began - timedelta(seconds=watch.history_s)
     history = [(at, value) for at, value in complete if since <= at < began]
-    usuals: list[Baseline] = []
+    usuals: list[Usual] = []
     for at, _ in judged:
         if usuals and watch.season_s is None:
             usuals.append(usuals[0])
             continue
-        usual = seasonal.usual_at(history, at, watch.season_s, watch.period_s)
+        usual = seasonal.usual_at(history, at, watch.season_s, watch.period_s, watch.metric)
         if usual is None:
             return None
         usuals.append(usual)
@@ -122,7 +122,7 @@ def _anomaly(watch: AnomalyWatch, complete: Points, judged: Points) -> Look | No
         for side in SIDES
     }
     bad = tuple(next((side for side in SIDES if side == one and side in allowed), None) for one in sides)
-    bounds: dict[Side, float] = {side: seasonal.edge(usuals[-1], side) for side in SIDES}
+    bounds: dict[Side, float] = {"above": usuals[-1].high, "below": usuals[-1].low}
     return Look(tuple(judged), bad, back, bounds, usual=usuals[-1])
 
 
@@ -169,7 +169,7 @@ def _raised(
 ) -> FindingRaisedV1:
     found = seen.bad.count(side)
     told = _newest_forecast(seen)
-    content = {"points": list(seen.points), "baseline": seen.usual, "forecast": told}
+    content = {"points": list(seen.points), "usual": seen.usual, "forecast": told}
     raised = FindingRaisedV1.model_validate(
         {
             "watched": watched,

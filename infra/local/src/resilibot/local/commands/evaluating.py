@@ -8,12 +8,14 @@ import typer
 
 from resilibot.local.commands.context import BAD_USE, fail
 from resilibot.local.commands.retrieving import retrieve
+from resilibot.local.commands.watching import watch
 from resilibot.local.diagnosis_eval import answer
 from resilibot.local.incident_folder import FolderInvalid, IncidentFolder
 from resilibot.local.ingest_eval import INDEX_FILES, judge
 
 app = typer.Typer(no_args_is_help=True, help="Run the product's own code over a folder of input.")
 app.command("retrieve")(retrieve)
+app.command("watch")(watch)
 
 
 @app.command("ingest")
