@@ -49,8 +49,9 @@ def _round() -> WatchRound | None:
     s = ObserveSettings()
     if not s.watch_file:
         return None
+    watches = read_watches(s.watch_file)
     metrics = CloudWatchMetrics(client("cloudwatch"))
-    return WatchRound(read_watches(s.watch_file), s.watch_file, metrics, Runtime.from_env().writer(SERVICE))
+    return WatchRound(watches, s.watch_file, metrics, Runtime.from_env().writer(SERVICE))
 
 
 def watch_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
