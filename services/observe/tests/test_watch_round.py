@@ -22,7 +22,7 @@ from resilibot.observe.watches import Watches
 from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
-from resilibot.runtime.event_store.port import Append, Timer
+from resilibot.runtime.event_store.port import Append, Stream, Timer
 from resilibot.runtime.service import On, Service
 from resilibot.runtime.testing import NOON
 from resilibot.runtime.writer import Origin
@@ -168,6 +168,20 @@ def test_a_round_is_one_request_whatever_is_watched() -> None:
     assert house.events(e.FindingRaisedV1) == []
     assert len(house.events(e.WatchesActivatedV1)) == 1
     assert house.cases() == []
+
+
+def test_a_quiet_round_reads_the_streams_of_its_watches_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = a_home().watching(DISK, metrics=Metrics({"disk_used_percent": lambda h: 40.0}))
+    house.rounds(0.25)
+    load, asked = house.store.load, list[str]()
+
+    def counted(stream: str, **more: Any) -> Stream:
+        asked.append(stream)
+        return load(stream, **more)
+
+    monkeypatch.setattr(house.store, "load", counted)
+    house.round.run()
+    assert asked == ["watch#orders-disk"]
 
 
 def test_nothing_is_asked_for_an_empty_file() -> None:

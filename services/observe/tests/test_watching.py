@@ -142,6 +142,11 @@ class TestAnomalies:
         assert found(anomaly(), idle) is not None
         assert found(anomaly(smallest_change=2), idle) is None
 
+    def test_a_small_move_of_an_availability_is_a_large_one(self) -> None:
+        points = series(8 * DAY, lambda i: 98.0 if i >= 8 * DAY - 4 else 100.0)
+        assert found(anomaly(metric="Availability"), points) is not None
+        assert found(anomaly(metric="Latency"), points) is None
+
     @pytest.mark.parametrize("value", [0.0, 1.0, 1e-12, 7e11, -3.0])
     def test_a_constant_series_has_no_finding(self, value: float) -> None:
         points = series(8 * DAY, lambda i: value)
@@ -272,6 +277,7 @@ class TestForecasts:
             ("a step", lambda i: 50.0 if i < 40 else 80.0),
             ("an early step", lambda i: 50.0 if i < 15 else 80.0),
             ("a rise that has ended", lambda i: min(50.0 + i, 80.0)),
+            ("a rise that has just ended", lambda i: min(50 + 0.5 * i, 78.0)),
             ("a sawtooth", lambda i: 40.0 + 6 * (i % 8)),
             ("a falling disk", lambda i: 85.0 - 0.2 * i),
             ("a rise within the noise", lambda i: 60 + 0.01 * i + 9 * math.sin(i * 2.4)),
@@ -284,6 +290,11 @@ class TestForecasts:
         for seed in range(300):
             noise = noisy(seed, 3)
             assert forecast.rising(series(6 * HOUR, lambda i, noise=noise: 70 + noise(i))) is None
+
+    def test_a_rise_that_the_noise_hides_gives_none_however_significant(self) -> None:
+        for seed in range(20):
+            noise = noisy(seed, 5)
+            assert forecast.rising(series(6 * HOUR, lambda i, noise=noise: 60 + 0.1 * i + noise(i))) is None
 
     def test_a_single_outlier_and_missing_points_move_it_little(self) -> None:
         clean = series(6 * HOUR, lambda i: 50 + i / HOUR)
