@@ -56,6 +56,7 @@ eval: $(UV) ## intake, runbook search and diagnosis over the project's own sampl
 		--qrels tests/samples/runbooks/qrels.tsv --at-least 0.80 --out /dev/null
 	$(RUN) resilibot eval diagnose tests/samples/diagnosis --truth tests/samples/diagnosis/truth.jsonl --repeat 7 \
 		$(foreach limit,$(DIAGNOSIS_AT_LEAST),--at-least $(limit)) --at-most brier=0.06
+	$(RUN) resilibot eval watch tests/samples/watch --truth tests/samples/watch/truth.jsonl --at-least 0.85 --out /dev/null
 
 simulate: $(UV) ## all services under a seeded adversary, every property after each run (SEEDS=10000 FIRST=0)
 	$(RUN) python -m tests.simulation run --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(SIMULATE_ARGS)

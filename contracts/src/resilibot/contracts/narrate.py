@@ -325,5 +325,20 @@ def _(event: e.SummaryClosedV1) -> str:
     return f"A summary of {event.incidents} incidents is sent from {event.incident_id}"
 
 
+@narrate.register
+def _(event: e.WatchesActivatedV1) -> str:
+    return f"{len(event.watches)} watches are in force ({event.origin}, version {event.version})"
+
+
+@narrate.register
+def _(event: e.FindingRaisedV1) -> str:
+    return f"Watch {event.watched.watch_id}: {event.summary}"
+
+
+@narrate.register
+def _(event: e.FindingEndedV1) -> str:
+    return f"Watch {event.watched.watch_id}: {event.summary}"
+
+
 def _because(comment: str) -> str:
     return f": {comment}" if comment else ""

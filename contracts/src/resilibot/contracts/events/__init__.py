@@ -65,6 +65,14 @@ from resilibot.contracts.events.signalled import (
     SignalUnsilencedV1,
 )
 from resilibot.contracts.events.targeted import TargetClaimedV1, TargetReleasedV1
+from resilibot.contracts.events.watched import (
+    FindingEndedV1,
+    FindingRaisedV1,
+    Forecast,
+    Usual,
+    Watched,
+    WatchesActivatedV1,
+)
 
 __all__ = [
     "ActionDispatchedV1",
@@ -80,8 +88,11 @@ __all__ = [
     "Basis",
     "DiagnosisReachedV1",
     "EvidenceGatheredV1",
+    "FindingEndedV1",
+    "FindingRaisedV1",
     "FlappingDetectedV1",
     "FlappingEndedV1",
+    "Forecast",
     "GatePolicyActivatedV1",
     "Hypothesis",
     "IncidentClosedV1",
@@ -130,4 +141,7 @@ __all__ = [
     "SummaryClosedV1",
     "TargetClaimedV1",
     "TargetReleasedV1",
+    "Usual",
+    "Watched",
+    "WatchesActivatedV1",
 ]

@@ -1,7 +1,7 @@
 """ingest: the only door in. The map of the service."""
 
 from resilibot.contracts import events as e
-from resilibot.ingest import reconsider, silences
+from resilibot.ingest import reconsider, silences, watched
 from resilibot.ingest.release import close_after_quiet, quiet_timer, release_signals, signal_streams
 from resilibot.runtime.access import Access
 from resilibot.runtime.service import Reaction, Service
@@ -42,6 +42,8 @@ SERVICE = Service(
         e.IncidentMergedV1: Reaction(release_signals, joins=signal_streams),
         e.SilenceEndedV1: Reaction(silences.lift, joins=silences.lift_joins),
         e.SilenceLiftedV1: Reaction(silences.lift, joins=silences.lift_joins),
+        e.FindingRaisedV1: Reaction(watched.admit, watched.gather, joins_by_facts=watched.joins),
+        e.FindingEndedV1: Reaction(watched.admit, watched.gather, joins_by_facts=watched.joins),
         e.SignalUnsilencedV1: Reaction(reconsider.unsilenced, reconsider.gather, joins_by_facts=reconsider.joins),
     },
     timers={

@@ -9,7 +9,7 @@ LOOK = Reaction(decide, gather)
 
 SERVICE = Service(
     name="observe",
-    emits=frozenset({e.EvidenceGatheredV1}),
+    emits=frozenset({e.EvidenceGatheredV1, e.WatchesActivatedV1, e.FindingRaisedV1, e.FindingEndedV1}),
     reactions={
         e.IncidentOpenedV1: LOOK,
         e.IncidentReopenedV1: LOOK,

@@ -64,6 +64,9 @@ SERVICE = Service(
             e.NotificationDeferredV1,
             e.OpeningCountedV1,
             e.SummaryClosedV1,
+            e.WatchesActivatedV1,
+            e.FindingRaisedV1,
+            e.FindingEndedV1,
         }
     ),
     routes={

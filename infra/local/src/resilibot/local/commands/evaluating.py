@@ -10,6 +10,7 @@ from resilibot.local.commands.context import BAD_USE, fail
 from resilibot.local.commands.figures import Limits, hold, tell
 from resilibot.local.commands.grading import grade_log
 from resilibot.local.commands.retrieving import retrieve
+from resilibot.local.commands.watching import watch
 from resilibot.local.diagnosis_eval import CasesInvalid, answer, matched, read_truth, said, stable
 from resilibot.local.incident_folder import FolderInvalid, IncidentFolder
 from resilibot.local.ingest_eval import INDEX_FILES, judge
@@ -18,6 +19,7 @@ from resilibot.local.scoring import score
 app = typer.Typer(no_args_is_help=True, help="Run the product's own code over a folder of input.")
 app.command("retrieve")(retrieve)
 app.command("log")(grade_log)
+app.command("watch")(watch)
 
 
 @app.command("ingest")
