@@ -14,10 +14,10 @@ from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.evidence import EvidenceItem
 from resilibot.reason.hypotheses import CAUSES
-from resilibot.reason.plain import fitted, visible
 from resilibot.reason.scene import items_of
 from resilibot.reason.settings import ReasonSettings
 from resilibot.reason.signatures import SIGNATURES
+from resilibot.runtime.models.plain import fitted, visible
 
 OTHER = "other"
 VOCABULARY = (*dict.fromkeys((*CAUSES, *(signature.cause for signature in SIGNATURES))), OTHER)
