@@ -34,6 +34,7 @@ class Question:
     is_newest: bool = False
     corrected: tuple[tuple[str, str], ...] = ()
     unplaced: tuple[str, ...] = ()
+    left_to_model: tuple[str, ...] = ()  # what the rules did not place, where a model read it
     is_too_long: bool = False
 
     @property
@@ -57,6 +58,7 @@ class Question:
         parts += [self.span.say()] if self.span else []
         parts += ["the newest only"] if self.is_newest else []
         parts += [f"{said} read as {read}" for said, read in self.corrected]
+        parts += [f"left to the model: {', '.join(self.left_to_model)}"] if self.left_to_model else []
         parts += [f"not understood: {', '.join(self.unplaced)}"] if self.unplaced else []
         return "; ".join(parts)
 
@@ -85,6 +87,11 @@ def words_of(row: Mapping[str, Any]) -> set[str]:
     texts = [row["title"], row["service"], kept.get("cause"), kept.get("component")]
     texts += [text for kind in ("signals", "resource") for text in likeness.get(kind, ())]
     return {word for text in texts if text for word in _words(text.lower())}
+
+
+def tokens_of(text: str) -> list[str]:
+    """The words of a question, as they are compared."""
+    return _TOKEN.findall(text.lower())
 
 
 def parse(text: str, now: datetime, known: Vocabulary) -> Question:
