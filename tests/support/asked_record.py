@@ -1,7 +1,7 @@
 """Asked record: five lived incidents as read models, and questions put to them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from resilibot.contracts.case import fold
@@ -65,3 +65,27 @@ def assert_resolves(told: Mapping[str, Any], logs: Mapping[str, Sequence[Recorde
         if cited["evidence_id"]:
             case = fold(cited["incident_id"], [event])
             assert cited["evidence_id"] in case.evidence()
+
+
+class Paged(MemoryReadModels):
+    """Rows in pages, as the real one gives them."""
+
+    asked = 0
+
+    def newest_incidents(
+        self, limit: int, cursor: str | None, opened_by: datetime | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        self.asked += 1
+        rows, _ = super().newest_incidents(10**6, None, opened_by)
+        start = int(cursor or 0)
+        return rows[start : start + limit], str(start + limit) if start + limit < len(rows) else None
+
+
+def many(number: int) -> Ports:
+    models, (own, log) = Paged(Database()), CATALOGUE
+    states = fold_view(f"incident#{own}", log).states()
+    for n in range(number):
+        opened = (NOW - timedelta(hours=n)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        row = {**states["incidents"], "incident_id": f"{own[:20]}{n:06d}", "opened_at": opened}
+        models.save(f"incident#{row['incident_id']}", {**states, "incidents": row}, 1)
+    return Ports(InMemoryEventStore(), models, clock=ManualClock(NOW))

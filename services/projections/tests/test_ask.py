@@ -1,7 +1,6 @@
 """Questions in plain words: read as a kind with filters, answered from the record with events that resolve."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -12,12 +11,8 @@ from resilibot.projections import answering
 from resilibot.projections.ask import MAX_CHARS, Vocabulary, chosen, parse
 from resilibot.projections.lexicon import EXAMPLES, KEY_WORDS, LEXICON, Kind
 from resilibot.projections.moments import find_span
-from resilibot.projections.ports import Ports
-from resilibot.projections.project import fold_view
 from resilibot.projections.reply import Record
 from resilibot.reason.diagnose import diagnose
-from resilibot.runtime.clock import ManualClock
-from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.personal import InMemorySubjectKeys, Personal
 from tests.support.asked_record import (
     CATALOGUE,
@@ -27,13 +22,14 @@ from tests.support.asked_record import (
     NAMES,
     NOW,
     PORTS,
+    Paged,
     about,
     ask,
     assert_resolves,
+    many,
     ports_over,
 )
 from tests.support.past_incidents import lived, renamed, world_of
-from tests.support.read_models import Database, MemoryReadModels
 from tests.support.story import INCIDENT, INCIDENT_EVENTS, recorded
 
 pytestmark = pytest.mark.feature(72)
@@ -295,30 +291,6 @@ def test_names_are_revealed_as_in_other_routes_and_stay_erased() -> None:
     ports = ports_over({INCIDENT: log}, reveal=personal.reveal)
     assert "Approved by kim@example.org" in ask("who approved orders", ports)["text"]
     assert sealed not in ask("who approved orders", ports)["text"]
-
-
-class Paged(MemoryReadModels):
-    """Rows in pages, as the real one gives them."""
-
-    asked = 0
-
-    def newest_incidents(
-        self, limit: int, cursor: str | None, opened_by: datetime | None = None
-    ) -> tuple[list[dict[str, Any]], str | None]:
-        self.asked += 1
-        rows, _ = super().newest_incidents(10**6, None, opened_by)
-        start = int(cursor or 0)
-        return rows[start : start + limit], str(start + limit) if start + limit < len(rows) else None
-
-
-def many(number: int) -> Ports:
-    models, (own, log) = Paged(Database()), CATALOGUE
-    states = fold_view(f"incident#{own}", log).states()
-    for n in range(number):
-        opened = (NOW - timedelta(hours=n)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        row = {**states["incidents"], "incident_id": f"{own[:20]}{n:06d}", "opened_at": opened}
-        models.save(f"incident#{row['incident_id']}", {**states, "incidents": row}, 1)
-    return Ports(InMemoryEventStore(), models, clock=ManualClock(NOW))
 
 
 def test_what_was_not_looked_at_is_said() -> None:
