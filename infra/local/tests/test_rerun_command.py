@@ -23,6 +23,9 @@ from resilibot.local.cli import app
 from resilibot.local.no_network import NetworkRefused, no_network
 from resilibot.local.recorded_log import CarriedBlobs, RecordedLog, of_answer
 from resilibot.local.rerun import GateRules, rerun
+from resilibot.local.rerun_told import told as told_in
+from resilibot.local.second_reader import SecondReader
+from resilibot.reason.ports import ModelDenied
 from resilibot.reason.recover import judge
 from resilibot.runtime.audit.bundle import build
 from resilibot.runtime.audit.checkpoints import InMemoryCheckpoints, open_all, take
@@ -31,6 +34,7 @@ from resilibot.runtime.testing import NOON
 from tests.simulation.house import ACT
 from tests.simulation.run import Run
 from tests.support.ledger import KEY
+from tests.support.model_answers import ScriptedModel, ports, reply, says
 from tests.support.recorded_rows import rows
 
 RULES = GateRules(ACT)
@@ -359,3 +363,63 @@ def test_bad_use_has_its_own_exit_code(file: Path, more: Sequence[str]) -> None:
 
 def test_without_incident_or_file_it_says_so() -> None:
     assert run().exit_code == 2
+
+
+def doubting(*replies: Any) -> tuple[SecondReader, ScriptedModel]:
+    model = ScriptedModel(list(replies))
+    return SecondReader(ports(model)), model
+
+
+def test_a_model_is_asked_about_each_judged_round_before_the_network_is_cut_and_heard_after() -> None:
+    guards: list[bool] = []
+
+    def answering(user: str, schema: dict[str, Any]) -> Any:
+        try:
+            socket.getaddrinfo("127.0.0.1", 1)
+        except NetworkRefused:
+            guards.append(True)
+        else:
+            guards.append(False)
+        return reply(says(verdict="unclear"))
+
+    reader, model = doubting(answering, answering, answering)
+    rounds = rerun(of_answer(rows(events()), CarriedBlobs()), reader, RULES)
+    diagnosed = [one for one in rounds if isinstance(one.verdict[1], e.DiagnosisReachedV1)]
+    assert len(model.asked) == len(diagnosed) >= 1
+    assert guards == [False] * len(model.asked)
+    now = diagnosed[0].verdict[1]
+    assert isinstance(now, e.DiagnosisReachedV1)
+    assert (now.reasoner.name, now.reasoner.model, now.reasoner.tokens_in) == ("bedrock", "some.model-v1", 1000)
+    assert told_in("i1", "bedrock", rounds)["cost_usd"]["rerun"] != "0"
+
+
+def test_a_model_that_fails_leaves_the_rules_word_and_says_so() -> None:
+    reader, _ = doubting(ModelDenied("no"))
+    first = rerun(of_answer(rows(events()), CarriedBlobs()), reader, RULES)[0]
+    then, now = first.verdict
+    assert isinstance(then, e.DiagnosisReachedV1)
+    assert isinstance(now, e.DiagnosisReachedV1)
+    assert now.reasoner.fell_back == "access_denied: no"
+    assert now.model_copy(update={"reasoner": then.reasoner}) == then
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--reasoner", "oracle"), "'oracle' is none of deterministic, bedrock, openai"),
+        (("--model", "m"), "--model is for bedrock, openai"),
+    ],
+)
+def test_a_reasoner_that_is_not_there_is_bad_use(file: Path, arguments: tuple[str, ...], said: str) -> None:
+    result = run("--from", file, *arguments)
+    assert (result.exit_code, said in " ".join(result.stderr.split())) == (2, True)
+
+
+def test_settings_of_a_model_that_cannot_be_used_are_named_and_a_key_is_not_told(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESILIBOT_REASONER_URL", "ftp://secret@example.com")
+    result = run("--from", file, "--reasoner", "openai", "--model", "m")
+    assert result.exit_code == 2
+    assert "reasoner_url" in result.stderr
+    assert "secret" not in result.stderr
