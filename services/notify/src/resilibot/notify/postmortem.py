@@ -1,7 +1,7 @@
 """postmortem: the incident as a document in which every sentence names the events it rests on. Pure.
 
-Names stay sealed in it, so that a person who is forgotten is so in the documents too: whoever shows it reveals them
-with escape(), since what a person wrote is no Markdown.
+Secrets that the log may still hold are redacted in it. Names stay sealed, so that a person who is forgotten is so in
+the documents too: whoever shows it reveals them with escape(), since what a person wrote is no Markdown.
 Same log, same bytes. check() refuses a sentence without an event of this log, and one with a figure that the events
 it names do not hold.
 """
@@ -17,10 +17,12 @@ from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.narrate import narrate_recorded
 from resilibot.contracts.personal import TOKEN
+from resilibot.runtime.redact import Redactor
 
 CITED = re.compile(r"\[((?:[0-9A-HJKMNP-TV-Z]{26})(?:, [0-9A-HJKMNP-TV-Z]{26})*)\]$")
 FIGURE = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w])")
 TEXT_CHARS = 400
+SECRETS = Redactor(emails=False)
 # told elsewhere or of no use to a reader afterwards
 SILENT = (e.NotificationStartedV1, e.NotificationSentV1, e.NotificationFailedV1, e.PostmortemWrittenV1)
 
@@ -176,7 +178,7 @@ def escape(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    plain = _plain(text).strip()
+    plain = _plain(SECRETS.text(text)).strip()
     if len(TOKEN.sub("", plain)) > TEXT_CHARS:  # cut between words: half a figure would be another figure
         plain = plain[:TEXT_CHARS].rpartition(" ")[0] + " …"
     return plain.rstrip(".")

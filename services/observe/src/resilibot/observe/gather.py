@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ from resilibot.runtime.service import Decision, Trigger
 log = logging.getLogger(__name__)
 
 POINTS = {True: 120, False: 30}  # points kept of the alarm's own metric, and of any other
+LINE_CHARS = 20_000  # of a log line that are read; what is kept of it is far shorter
 RUN_UP_S = 60  # log lines before the onset, to compare with
 
 
@@ -86,6 +87,7 @@ class _Round:
         self._service = signal.resource.service or ""
         self._troubled: list[tuple[datetime, datetime]] = []
         self._below = Below(ports.topology, signal.resource)
+        self._redactor = ports.redactor(case.fingerprint)
 
     def run(self) -> Gathered:
         self._deadline = time.monotonic() + self._settings.source_deadline_s  # one for all: they are asked at once
@@ -103,7 +105,7 @@ class _Round:
         start = self._look.since or onset
         for gap in self._below.gaps:
             self._gap(*gap)
-        items, gaps = itemise(found, self._gaps, self._look.round, self._ports.blobs)
+        items, gaps = itemise(found, self._gaps, self._look.round, self._ports.blobs, self._redactor)
         return Gathered(
             look=self._look,
             onset=onset,
@@ -219,7 +221,8 @@ class _Round:
         fresh = self._look.since or onset
         start = fresh - timedelta(seconds=RUN_UP_S)
         read = self._ports.logs.read(group, start, self._look.now, self._settings.log_lines)
-        content = mine(read, group, fresh, start, self._look.now)
+        lines = tuple(replace(line, message=self._redactor.text(line.message[:LINE_CHARS])) for line in read.lines)
+        content = mine(replace(read, lines=lines), group, fresh, start, self._look.now)
         errors = sum(p.count for p in content.patterns if p.level == "ERROR")
         summary = (
             f"{group}: {content.lines} lines, {len(content.patterns)} new or surging patterns, {errors} errors in them"

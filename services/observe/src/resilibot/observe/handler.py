@@ -32,7 +32,9 @@ def _consumer() -> Any:
     vectors = S3Vectors(client("s3"), runtime.settings.blob_bucket)
     library = RunbookLibrary(MiniLmEncoder() if s.runbook_encoder else None, vectors, s.runbook_encode_s)
     identity = runtime.personal.identity
-    ports = Ports(s, metrics, logs, hosts, tuple(changes), runbooks, runtime.blobs, library, identity, topology)
+    ports = Ports(
+        s, metrics, logs, hosts, tuple(changes), runbooks, runtime.blobs, library, identity, runtime.redactor, topology
+    )
     return runtime.consumer(SERVICE, ports)
 
 

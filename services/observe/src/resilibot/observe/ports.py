@@ -14,6 +14,7 @@ from resilibot.observe.runbook_library import RunbookLibrary
 from resilibot.observe.runbook_ports import Runbook, RunbookSource
 from resilibot.observe.settings import ObserveSettings
 from resilibot.runtime.blobs import BlobStore
+from resilibot.runtime.redact import Redactor
 
 __all__ = [
     "ChangeRead",
@@ -148,4 +149,5 @@ class Ports:
     blobs: BlobStore
     library: RunbookLibrary = field(default_factory=RunbookLibrary)  # finds among what `runbooks` gives
     identity: Callable[[str], str] = lambda name: name  # seals who made a change; raises KeysUnavailable
+    redactor: Callable[[str], Redactor] = lambda scope: Redactor()  # of the incident about this fingerprint
     topology: TopologySource | None = None  # None: no call graph is declared
