@@ -21,6 +21,7 @@ from resilibot.runtime.redact import Redactor
 
 CITED = re.compile(r"\[((?:[0-9A-HJKMNP-TV-Z]{26})(?:, [0-9A-HJKMNP-TV-Z]{26})*)\]$")
 FIGURE = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w])")
+BARE_LINK = re.compile(r"(?i)\b(?:(https?|ftp)(:)(?=//)|(www)(\.))")  # what renderers make a link without being asked
 TEXT_CHARS = 400
 SECRETS = Redactor(emails=False)
 # told elsewhere or of no use to a reader afterwards
@@ -173,8 +174,9 @@ def _line(sentence: str, events: Sequence[RecordedEvent]) -> str:
 
 
 def escape(text: str) -> str:
-    """One line of plain Markdown text: no markup, no links, no control characters."""
-    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", _plain(text))
+    """One line of plain Markdown text: no markup, no links (bare addresses included), no control characters."""
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|!@])", r"\\\1", _plain(text))
+    return BARE_LINK.sub(lambda m: f"{m[1] or m[3]}\\{m[2] or m[4]}", escaped)
 
 
 def _short(text: str) -> str:

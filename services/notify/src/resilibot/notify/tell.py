@@ -1,5 +1,7 @@
 """tell: who is told what, and what follows when it did not arrive. Pure decisions, one effect."""
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -25,6 +27,7 @@ KINDS: Mapping[type[DomainEvent], NotificationKind] = {
     e.IncidentResolvedV1: "resolved",
 }
 TEXT_CHARS = 2000
+LINK = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{0,20})://")
 SECRETS = Redactor(emails=False)
 
 
@@ -127,13 +130,21 @@ def recover(case: IncidentCase, recorded: RecordedEvent, ports: Ports, now: date
 
 
 def message(case: IncidentCase, started: e.NotificationStartedV1, ports: Ports) -> dict[str, Any]:
-    """What the receiver gets. Text from outside stays text: the receiver escapes it for its medium.
+    """What the receiver gets. Text from outside stays text: the receiver escapes it for its medium. What cannot be seen
+    is left out of it, and no address in it is a link.
 
     Redacted once more, with what the store may still hold. People are shown by name, so that comes after; their words
     are searched for secrets all the same.
     """
     told = ports.redactor.value(_told(case, started, ports))
-    return {**told, "text": SECRETS.text(ports.reveal(told["text"]))[:TEXT_CHARS]}
+    text = SECRETS.text(ports.reveal(told["text"]))
+    return {**told, "title": harmless(told["title"]), "text": harmless(text)[:TEXT_CHARS]}
+
+
+def harmless(text: str) -> str:
+    """Without control, direction and invisible characters; https[:]//... as people write what must not be clicked."""
+    seen = "".join(c if c == "\n" or unicodedata.category(c)[0] != "C" else " " for c in text)
+    return LINK.sub(r"\1[:]//", seen)
 
 
 def _told(case: IncidentCase, started: e.NotificationStartedV1, ports: Ports) -> dict[str, Any]:
