@@ -346,6 +346,7 @@ class Table:
     """Runs, successes and requests that were not there before, by place and kind."""
 
     runs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    won: Counter[tuple[str, str]] = field(default_factory=Counter)
     stricter: Counter[tuple[str, str]] = field(default_factory=Counter)
     asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     successes: list[str] = field(default_factory=list)
@@ -355,6 +356,7 @@ class Table:
         key, said = (place, injection.kind), f"{place} | {scene} | {injection.text[:60]!r}: {before} -> {after}"
         self.runs[key] += 1
         if is_success(before, after):
+            self.won[key] += 1
             self.successes.append(said)
         elif is_new_request(before, after):
             self.asked[key] += 1
@@ -413,8 +415,9 @@ def main() -> None:
     for place in PLACES:
         for kind in ("instruction", "log-shaped"):
             key = (place, kind)
-            won = sum(said.startswith(f"{place} |") for said in table.successes)
-            print(f"{place:18} {kind:12} {table.runs[key]:6} {won:8} {table.asked[key]:6} {table.stricter[key]:9}")
+            print(
+                f"{place:18} {kind:12} {table.runs[key]:6} {table.won[key]:8} {table.asked[key]:6} {table.stricter[key]:9}"
+            )
     print(f"\n{sum(table.runs.values())} runs, {len(table.successes)} successes, {sum(table.asked.values())} asked")
     for said in [*table.successes[: given.show], *table.told[: given.show]]:
         print(" ", said[:500])
