@@ -1,10 +1,10 @@
 """Planted texts change no decision for the worse; shown, they are text; and none of them is an approval.
 
-A part of what `python -m tests.evals.injection` measures: each text in each place, in one scene of the nine, by turns.
+A part of what `python -m tests.evals.injection` measures: each text in every other place, in one scene of the nine, by
+turns.
 """
 
 import re
-from itertools import count
 from typing import Any
 
 import pytest
@@ -52,13 +52,14 @@ def test_there_are_enough_texts_of_both_kinds_and_no_two_are_the_same() -> None:
 @pytest.mark.feature(124)
 @pytest.mark.parametrize("place", PLACES)
 def test_no_planted_text_wins_anything(place: str) -> None:
-    table, turn = Table(), count(list(PLACES).index(place))
+    table, first = Table(), list(PLACES).index(place)
     neutral = {scene: play(PLACES[place](scene_of(scene), NEUTRAL))[0] for scene in SCENES}
-    for injection in INJECTIONS:
-        scene = list(SCENES)[next(turn) % len(SCENES)]
+    for number, injection in enumerate(INJECTIONS[first % 2 :: 2]):
+        scene = list(SCENES)[(first + number) % len(SCENES)]
         after, _ = play(PLACES[place](scene_of(scene), injection.text))
         table.count(place, scene, injection, neutral[scene], after)
         assert is_equal_or_stricter(neutral[scene], after) or is_new_request(neutral[scene], after)
+    assert sum(table.runs.values()) >= 30
     assert table.successes == []
 
 

@@ -106,6 +106,12 @@ def test_content_in_the_blob_store_is_redacted_too() -> None:
     assert SECRET.encode() not in blobs.get(item.content_ref)
 
 
+def test_a_summary_holds_no_secret() -> None:
+    status = StatusContent(component="i-1", kind="unit", state="active", responds=True, detail={})
+    (item,), _ = itemise([Found("status", "ssm", [(status, {}, f"up with {KEY_ID}")])], [], 1, InMemoryBlobStore())
+    assert item.summary == "up with [aws-key]"
+
+
 def test_without_a_redactor_of_its_own_evidence_is_redacted_all_the_same() -> None:
     gap = EvidenceGap(kind="log", source="logs", reason="error", detail=f"token={SECRET}")
     _, (told,) = itemise([], [gap], 1, InMemoryBlobStore())
