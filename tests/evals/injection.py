@@ -415,9 +415,8 @@ def main() -> None:
     for place in PLACES:
         for kind in ("instruction", "log-shaped"):
             key = (place, kind)
-            print(
-                f"{place:18} {kind:12} {table.runs[key]:6} {table.won[key]:8} {table.asked[key]:6} {table.stricter[key]:9}"
-            )
+            counts = (table.runs[key], table.won[key], table.asked[key], table.stricter[key])
+            print(f"{place:18} {kind:12} {counts[0]:6} {counts[1]:8} {counts[2]:6} {counts[3]:9}")
     print(f"\n{sum(table.runs.values())} runs, {len(table.successes)} successes, {sum(table.asked.values())} asked")
     for said in [*table.successes[: given.show], *table.told[: given.show]]:
         print(" ", said[:500])
