@@ -235,3 +235,27 @@ def test_the_quick_look_misses_nothing_that_the_scan_finds(monkeypatch: pytest.M
 def test_addresses_stay_where_the_owner_wants_them() -> None:
     text = f"ask ann@example.org about {KEY_ID}"
     assert Redactor(emails=False).text(text) == "ask ann@example.org about [aws-key]"
+
+
+LONG = "Ab3dEf6hIj9lMn2pQr5tUv8xYz1CdEf4hIj7lMn0pQr3tUv6xYz9"  # as drawn at random, of both cases and with digits
+FORMS = [
+    *(f"{mark}{'A' * 16}" for mark in ("AKIA", "ASIA", "ABIA", "ACCA")),
+    *(f"{mark}{LONG[:36]}" for mark in ("ghp_", "gho_", "ghs_", "ghu_", "ghr_", "npm_", "sk-", "glpat-", "GOCSPX-")),
+    *(f"{mark}{LONG[:30]}" for mark in ("hvs.", "hvb.", "hvr.", "ya29.", "xoxb-", "xapp-1-", "whsec_", "github_pat_")),
+    *(f"{mark}{LONG[:24]}" for mark in ("sk_live_", "rk_live_", "pk_test_", "SG.abcdefghijklmnop.", "pduk+")),
+    *("AIza" + LONG[:35], "pypi-" + LONG, "dop_v1_" + "0a" * 32, "SK" + "0a" * 16, "-----BEGIN PRIVATE KEY-----\nMII"),
+    "hooks.slack.com/services/T00000000/B00000000/" + LONG[:24],
+]
+
+
+@pytest.mark.parametrize("value", FORMS)
+def test_what_has_a_form_of_its_own_is_found_where_nothing_else_speaks_of_it(value: str) -> None:
+    assert TAG.search(Redactor().text(f"x {value}"))
+    assert not is_readable(value, Redactor().text(f"x {value}"))
+
+
+def test_what_one_replacement_uncovers_is_found_too() -> None:
+    """With the key in it the text is no JSON, for a string holds no line break; without it, it is."""
+    key = "-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----"
+    shown = Redactor().text(f'{{"authorization": ["abc"], "key": "{key}"}}')
+    assert shown == '{"authorization": ["[secret]"], "key": "[private-key]"}'
