@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from resilibot.local.home import HomePlan
-from tests.bench import appends, fold, imports, latency, library, requests, time_travel
+from tests.bench import appends, diagnosis, fold, imports, latency, library, requests, time_travel
 from tests.support.house import living_in
 
 FOLDED = 100_000  # python -m tests.bench.fold folds a million
@@ -20,6 +20,8 @@ def say(name: str, figures: Any) -> None:
 def main(emulator: Any, incidents: int) -> None:
     if emulator == "ministack":
         say("import CPU", imports.ratios())
+        say("one diagnosis, by nodes of the call graph", diagnosis.figures())
+        say("one search for a runbook", diagnosis.retrieval())
         say("fold, against the eventsourcing library's in memory", library.ratio())
         with tempfile.TemporaryDirectory() as folder:
             say("?at= over HTTP", time_travel.figures(Path(folder)))
@@ -31,7 +33,7 @@ def main(emulator: Any, incidents: int) -> None:
             say("AWS requests, webhook told", requests.of_drill(house, drill))
     with tempfile.TemporaryDirectory() as folder, living_in(HomePlan(Path(folder), emulator), is_told=False) as house:
         say("append, 1 thread", appends.ratio(house, 1))
-        say("append, 8 threads", appends.ratio(house, 8, each=20))
+        say("append, 8 threads", appends.ratio(house, 8, each=60))
         for drill in ("hung-worker", "bad-deploy"):
             say("AWS requests, no channel", requests.of_drill(house, drill))
         say("alarm to recovery, one alarm and a hundred", latency.repeated(house, 100))

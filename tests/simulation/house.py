@@ -145,7 +145,7 @@ class House:
                 Metrics(world, adversary, "metrics"),
                 Logs(world, adversary, "logs"),
                 Hosts(world, adversary, "hosts"),
-                (Releases(world, adversary, "releases"),),
+                (Releases(world, adversary, "parameter-store"),),
                 Runbooks(world, adversary, "runbooks"),
                 self.blobs,
             ),

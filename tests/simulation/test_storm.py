@@ -41,7 +41,7 @@ def test_two_hundred_incidents_at_once_all_reach_a_plan_and_five_at_a_time_are_l
         Metrics(world, adversary, "metrics"),
         Logs(world, adversary, "logs"),
         Hosts(world, adversary, "hosts"),
-        (Releases(world, adversary, "releases"),),
+        (Releases(world, adversary, "parameter-store"),),
         Runbooks(world, adversary, "runbooks"),
         InMemoryBlobStore(),
     )

@@ -71,6 +71,12 @@ class House:
     def warm_up(self) -> None:
         until(lambda: time.monotonic() - self.started >= AGE_S, AGE_S + 1, "some history")
         until(lambda: self.world.state()["healthy_for_s"] >= HEALTHY_S, 60, "a healthy world")
+        until(lambda: not self.firing(), 120, "no alarm that still fires")
+
+    def firing(self) -> list[str]:
+        """Alarms that the emulator holds to be in ALARM. Injected before they are over, a fault would raise none."""
+        answer = self.client("cloudwatch").describe_alarms(StateValue="ALARM")
+        return [alarm["AlarmName"] for alarm in answer["MetricAlarms"]]
 
     def drill(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from resilibot.contracts import events as e
 from resilibot.contracts.canonical import content_hash
+from resilibot.contracts.event import Value
 from resilibot.contracts.evidence import (
     Baseline,
     ChangeContent,
@@ -22,6 +23,22 @@ from resilibot.contracts.evidence import (
 from resilibot.runtime.testing import NOON
 
 FRESH = 8  # points since the onset
+
+
+def item(kind: str, number: int, content: Value, *, source: str = "test", round_number: int = 1) -> EvidenceItem:
+    """The `number`th item of its kind in a round, intact."""
+    plain = content.model_dump(mode="json")
+    return EvidenceItem.model_validate(
+        {
+            "id": f"r{round_number}.{kind}.{number}",
+            "kind": kind,
+            "summary": kind,
+            "source": source,
+            "query": {},
+            "content": plain,
+            "content_hash": content_hash(plain),
+        }
+    )
 
 
 @dataclass
@@ -49,21 +66,8 @@ class World:
         gaps: list[EvidenceGap] = []
 
         def add(kind: str, content: Any, source: str) -> None:
-            number = sum(item.kind == kind for item in items) + 1
-            plain = content.model_dump(mode="json")
-            items.append(
-                EvidenceItem.model_validate(
-                    {
-                        "id": f"r{round_number}.{kind}.{number}",
-                        "kind": kind,
-                        "summary": kind,
-                        "source": source,
-                        "query": {},
-                        "content": plain,
-                        "content_hash": content_hash(plain),
-                    }
-                )
-            )
+            number = sum(one.kind == kind for one in items) + 1
+            items.append(item(kind, number, content, source=source, round_number=round_number))
 
         if self.has_metrics:
             for metric in self._metrics(rng, fresh):

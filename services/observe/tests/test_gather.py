@@ -13,7 +13,7 @@ from resilibot.contracts.canonical import canonical
 from resilibot.contracts.evidence import ChangeContent, MetricContent, StatusContent
 from resilibot.contracts.personal import pseudonym_of
 from resilibot.contracts.signal import MetricRef
-from resilibot.observe.gather import _alarmed, _neighbours
+from resilibot.observe.metric_evidence import alarmed, neighbours
 from resilibot.observe.ports import (
     ChangeRead,
     LogLine,
@@ -336,8 +336,8 @@ def test_a_neighbours_alarm_is_watched_under_its_own_name_and_does_not_take_the_
     assert focus is not None
     assert focus.resource.service == opened().signal.resource.service
     assert metric_signal(told.case) == focus
-    assert list(_neighbours(told.case).values()) == ["checkout"]
-    assert len(_alarmed(told.case, focus, 60)) == 2
+    assert list(neighbours(told.case).values()) == ["checkout"]
+    assert len(alarmed(told.case, focus, 60)) == 2
 
 
 @pytest.mark.feature(102)

@@ -122,7 +122,6 @@ def test_a_cold_start_imports_nothing_of_the_encoder() -> None:
 
 
 def test_a_file_that_is_not_the_one_measured_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("onnxruntime")
     files = dict.fromkeys(minilm_encoder.FILES, "0" * 64)
     monkeypatch.setattr(minilm_encoder, "FILES", files)
     with pytest.raises(EncoderUnavailable, match=r"model\.onnx"):
@@ -136,14 +135,12 @@ def test_without_its_packages_the_encoder_says_what_is_missing(monkeypatch: pyte
 
 
 def test_without_a_library_the_encoder_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("onnxruntime")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(EncoderUnavailable, match="onnxruntime"):
         MiniLmEncoder().similarities("x", [b"1234"])
 
 
 def test_meaning_is_near_and_a_vector_does_not_depend_on_its_neighbours() -> None:
-    pytest.importorskip("onnxruntime")
     encoder = MiniLmEncoder()
     near, far = "The volume has no space left.", "The certificate expires tomorrow and must be renewed by its owner."
     together, alone = encoder.embed([near, far]), encoder.embed([far])

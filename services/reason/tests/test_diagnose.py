@@ -220,6 +220,16 @@ def test_after_an_action_an_earlier_change_explains_nothing_any_more() -> None:
     assert leading(again) is None
 
 
+def test_a_record_of_changes_that_answered_with_none_is_no_gap_though_another_one_failed() -> None:
+    gathered = World(has_changes=False, errors={"orders": 50, A: 50, B: 50}).gathered()
+    assert any(gap.kind == "change" for gap in gathered.gaps)
+    blind = diagnose(story(SERVICE).given(opened()).case, gathered)
+    told = diagnose(story(SERVICE).given(opened()).case, gathered.model_copy(update={"answered": ["change"]}))
+    against = [f.text for h in told.hypotheses if h.cause == "bad_release" for f in h.refutation]
+    assert "no release within half an hour before the onset" in against
+    assert "no release within half an hour before the onset" not in str(blind.hypotheses)
+
+
 def test_an_old_round_is_not_judged_again() -> None:
     told = story(SERVICE).given(opened(), BAD_RELEASE.gathered(1), BAD_RELEASE.gathered(2))
     first_round = told.store.load(told.stream).events[1]

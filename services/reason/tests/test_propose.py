@@ -49,6 +49,32 @@ def test_a_bad_release_is_rolled_back_on_every_host() -> None:
     assert step.arguments == {"instance_ids": [A, B], "unit": "orders.service", "release": "7"}
 
 
+def with_deployment(world: World) -> e.EvidenceGatheredV1:
+    """The same deployment told once more, and later, by its own tool: in words of that tool."""
+    gathered = world.gathered(1)
+    release = next(item for item in gathered.items if item.kind == "change")
+    content = {**(release.content or {}), "what": "deployment of orders by CodeDeploy", "kind": "deploy"}
+    content |= {"at": "2026-11-24T12:00:00Z", "before": "s3://b/orders.zip 1", "after": "s3://b/orders.zip 2"}
+    told = {"id": "r1.change.2", "source": "codedeploy", "content": content, "content_hash": content_hash(content)}
+    return gathered.model_copy(update={"items": [*gathered.items, release.model_copy(update=told)]})
+
+
+def test_the_release_to_go_back_to_is_the_one_that_the_release_record_names() -> None:
+    gathered = with_deployment(BAD_RELEASE)
+    told = story(SERVICE).given(opened(), gathered)
+    reached = diagnose(told.case, gathered)
+    assert reached.hypotheses[0].cause == "bad_release"
+    assert the_plan(told.when(reached)).arguments["release"] == "7"
+
+
+def test_a_deployment_that_only_its_tool_tells_of_is_not_rolled_back_by_guessing() -> None:
+    gathered = with_deployment(BAD_RELEASE)
+    items = [item for item in gathered.items if item.source != "parameter-store"]
+    gathered = gathered.model_copy(update={"items": items})
+    told = story(SERVICE).given(opened(), gathered)
+    assert the_reason(told.when(diagnose(told.case, gathered))) == "not_in_catalogue"
+
+
 @pytest.mark.feature(24)
 def test_what_was_not_observed_is_not_acted_on() -> None:
     assert the_reason(planned(World(**{**BAD_RELEASE.__dict__, "has_status": False}))) == "not_in_catalogue"

@@ -1,6 +1,7 @@
 """What the call graph says becomes hypotheses with citations, for and against; without a graph nothing changes."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -109,6 +110,55 @@ def test_only_one_of_the_suspects_can_be_the_cause() -> None:
         found = [h for h in verdict(replace(FAULTY, seed=seed)).hypotheses if h.fault_class is not None]
         assert found[0].confidence + found[1].confidence <= 1.0001
         assert [h.confidence for h in found] == sorted((h.confidence for h in found), reverse=True)
+
+
+def changed(component: str | None, kind: str | None, *, before_s: float = 10, what: str = "a change") -> ChangeContent:
+    told = {"what": what, "at": NOON - timedelta(seconds=before_s), "by": None, "before": None, "after": None}
+    return ChangeContent.model_validate({**told, "component": component, "kind": kind})
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault_class"),
+    [
+        ([changed("n5", "deploy")], "latency-deploy"),
+        ([changed("n5", "config", what="deployment settings")], "latency-config"),
+        ([changed("n5", "deploy"), changed(ALARM_NODE, "config", before_s=1)], "latency-deploy"),
+        ([changed("n5", "config"), changed(ALARM_NODE, "deploy", before_s=1)], "latency-config"),
+        ([changed(ALARM_NODE, "deploy")], "latency-config"),
+        ([changed("n5", "deploy", before_s=7200)], "latency-config"),
+        ([changed("n5", "deploy", before_s=300), changed("n5", "config", before_s=10)], "latency-config"),
+        ([changed("n5", "deploy", before_s=15), changed("n5", "config", before_s=10)], "latency-deploy"),
+        ([changed(None, "deploy")], "latency-deploy"),
+    ],
+    ids=[
+        "its deployment",
+        "its setting, whatever it is called",
+        "its deployment, though its caller was set anew later",
+        "its setting, though its caller was deployed later",
+        "its caller's deployment is not its own",
+        "long ago",
+        "the last one",
+        "a deployment brings its settings along",
+        "a change that names nobody",
+    ],
+)
+def test_a_change_of_the_suspect_near_the_onset_decides(changes: list[ChangeContent], fault_class: str) -> None:
+    found = leading(verdict(FAULTY, *changes))
+    assert found is not None
+    assert found.fault_class == fault_class
+
+
+def test_the_change_that_decides_is_cited() -> None:
+    found = leading(verdict(FAULTY, changed(ALARM_NODE, "config"), changed("n5", "deploy")))
+    assert found is not None
+    cited = {c.evidence_id for finding in found.support for c in finding.citations}
+    assert {i for i in cited if ".change." in i} == {"r1.change.2"}
+    assert "a deployment of n5 came 10 s before the onset" in [finding.text for finding in found.support]
+
+
+def test_a_release_of_something_that_it_calls_is_no_release_of_the_service() -> None:
+    bad_release = next(h for h in verdict(FAULTY, changed("n5", "deploy")).hypotheses if h.cause == "bad_release")
+    assert "no release within half an hour before the onset" in [finding.text for finding in bad_release.refutation]
 
 
 @pytest.mark.parametrize(("what", "fault_class"), [("release of n5", "latency-deploy"), ("timeout", "latency-config")])

@@ -96,20 +96,25 @@ class LogContent(Value):
 
 
 class ChangeContent(Value):
-    """A recorded change: what, when, by whom, from which value to which."""
+    """A recorded change: what, when, by whom, from which value to which. Texts are untrusted."""
 
     what: str
     at: UtcTime
     by: str | None
     before: str | None
     after: str | None
+    component: str | None = None  # whose it is; None: not told
+    kind: Literal["deploy", "config"] | None = None  # None: only `what` can tell
 
 
 class StatusContent(Value):
-    """A resource's own word about itself. `responds` is False when it was asked and did not answer in time."""
+    """A resource's own word about itself. `responds` is False when it was asked and did not answer in time.
+
+    detail["reasons"]: what of it is not as it should be, in the API's words (untrusted); empty or absent: nothing is.
+    """
 
     component: str
-    kind: str  # managed-instance, unit
+    kind: str  # managed-instance, unit; task, ecs-service, database, function, instance ...
     state: str  # online, offline, active, failed ...
     responds: bool | None
     detail: dict[str, Any]

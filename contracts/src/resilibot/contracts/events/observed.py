@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from resilibot.contracts.event import DomainEvent, EmitterName, UtcTime
-from resilibot.contracts.evidence import EvidenceGap, EvidenceItem, Window
+from resilibot.contracts.evidence import EvidenceGap, EvidenceItem, EvidenceKind, Window
 
 
 class EvidenceGatheredV1(DomainEvent):
@@ -19,3 +19,4 @@ class EvidenceGatheredV1(DomainEvent):
     baseline: Window | None  # what was taken as healthy
     items: list[EvidenceItem]
     gaps: list[EvidenceGap]
+    answered: list[EvidenceKind] = Field(default_factory=list)  # kinds of which a source answered, be it with nothing

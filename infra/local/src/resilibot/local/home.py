@@ -161,6 +161,8 @@ LOCAL_SETTINGS: dict[str, str] = {
     "RESILIBOT_RUNBOOK_BUCKET": "resilibot-runbooks",
     "RESILIBOT_RUNBOOK_ENCODE_S": "2",
     "RESILIBOT_CLOUDTRAIL": "false",  # neither emulator answers LookupEvents
+    "RESILIBOT_CODEDEPLOY": "false",  # nor deploys anything by CodeDeploy
+    "RESILIBOT_XRAY": "false",  # the drill's service sends no traces
     "RESILIBOT_ENVIRONMENT": "drill",
     "RESILIBOT_ALLOWED_UNITS": '["checkout.service"]',
     "RESILIBOT_APPROVAL_EXPIRY_S": "300",

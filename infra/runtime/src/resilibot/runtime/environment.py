@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -61,6 +62,19 @@ def client(service: str, attempts: int = 3) -> Any:
     session: Any = boto3  # the typed overloads want a literal name
     retries: Any = {"total_max_attempts": attempts, "mode": "standard"}
     return session.client(service, config=Config(connect_timeout=1, read_timeout=5, retries=retries))
+
+
+_making = Lock()
+
+
+def lazily(service: str, attempts: int = 3) -> Callable[[], Any]:
+    """Makes the client when it is first asked for, from any thread: boto3's own session makes one at a time."""
+
+    def make() -> Any:
+        with _making:
+            return client(service, attempts)
+
+    return make
 
 
 @dataclass(frozen=True)

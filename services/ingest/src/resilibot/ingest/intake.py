@@ -34,6 +34,7 @@ from resilibot.runtime.writer import Origin, Writer
 
 log = logging.getLogger(__name__)
 NOT_KEPT = frozenset({"http", "slack", "sns"})  # ignored, and may hold what lets one in: a token, a cookie, a header
+KEPT_EVENTS = 2_000  # of incidents, and of groups: some 10 MB each; the streams of a storm are few
 AT_ONCE = 25  # signals in one commit: an item of the store holds some hundred kilobytes
 
 
@@ -66,8 +67,8 @@ class Intake:
         self._writer = writer
         self._ignored: dict[str, Noted] = {}  # by source, the stream of its hour as last seen: saves reading it again
         self._signals = SignalMemory(writer.store)
-        self._incidents = Recall(writer.store)
-        self._groups = Recall(writer.store)
+        self._incidents = Recall(writer.store, KEPT_EVENTS)
+        self._groups = Recall(writer.store, KEPT_EVENTS)
         self._folds = Folds()
         self._members = Groups()
 

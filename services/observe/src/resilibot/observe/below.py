@@ -1,6 +1,6 @@
 """below: what the alarm's service calls, and which metrics tell how that fares. Failures are told as gaps."""
 
-from dataclasses import dataclass, field
+from threading import Lock
 
 from resilibot.contracts.evidence import EvidenceKind
 from resilibot.contracts.signal import MetricRef, ResourceRef
@@ -9,31 +9,43 @@ from resilibot.observe.neighbours import comparable
 from resilibot.observe.ports import MetricSource, Reason, SourceFailed, TopologyRead, TopologySource
 
 
-@dataclass
 class Below:
-    """The call graph below one resource. `read` None: nothing is declared about it."""
+    """The call graph below one resource, asked for once, by whoever needs it first; the others wait for it."""
 
-    source: TopologySource | None
-    resource: ResourceRef
-    read: TopologyRead | None = None
-    gaps: list[tuple[EvidenceKind, str, Reason, str]] = field(default_factory=list)  # kind, source, reason, detail
+    def __init__(self, source: TopologySource | None, resource: ResourceRef) -> None:
+        self._source = source
+        self._resource = resource
+        self._lock = Lock()
+        self._is_asked = False
+        self._read: TopologyRead | None = None
+        self.gaps: list[tuple[EvidenceKind, str, Reason, str]] = []  # kind, source, reason, detail
 
-    def __post_init__(self) -> None:
-        if self.source is None:
-            return
-        try:
-            self.read = self.source.below(self.resource)
-        except SourceFailed as failed:
-            self.gaps.append(("topology", self.source.name, failed.reason, failed.detail))
+    def read(self) -> TopologyRead | None:
+        """None: nothing is known about it, and if something should be, a gap says why not."""
+        with self._lock:
+            if self._source is not None and not self._is_asked:
+                self._is_asked = True
+                try:
+                    self._read = self._source.below(self._resource)
+                except SourceFailed as failed:
+                    self.gaps.append(("topology", self._source.name, failed.reason, failed.detail))
+            return self._read
+
+    @property
+    def services(self) -> list[str]:
+        """What is called, the nearest first."""
+        read = self.read()
+        return [node.name for node in read.topology.nodes if node.name != read.topology.alarm_node] if read else []
 
     def metrics(self, alarm: MetricRef | None, source: MetricSource, most: int) -> list[tuple[str, MetricRef]]:
         """Node and metric, the nearest nodes first: at most two metrics a node, and `most` in all."""
-        if self.read is None or alarm is None:
+        read = self.read()
+        if read is None or alarm is None:
             return []
         found: dict[str, list[MetricRef]] = {}
-        for number, watch in enumerate(self.read.watches):
+        for number, watch in enumerate(read.watches):
             if watch.node not in found and 2 * (len(found) + 1) > most:
-                left = len({other.node for other in self.read.watches[number:]})
+                left = len({other.node for other in read.watches[number:]})
                 detail = f"{left} of the services below are not read, at most {most} metrics are"
                 self.gaps.append(("metric", source.name, "not_supported", detail))
                 break
@@ -43,9 +55,13 @@ class Below:
                 self.gaps.append(("metric", source.name, failed.reason, f"{watch.node}: {failed.detail}"))
         return [(node, ref) for node, refs in found.items() for ref in comparable(alarm, refs)]
 
-    def evidence(self) -> list[Found]:
-        if self.read is None or self.source is None:
-            return []
-        graph = self.read.topology
-        summary = f"{graph.alarm_node} calls {len(graph.nodes) - 1} services, directly or not"
-        return [Found("topology", self.source.name, [(graph, self.read.query, summary)])]
+    def evidence(self) -> Found:
+        """The graph as evidence; nothing in it when there is none."""
+        read = self.read()
+        found = Found("topology", self._source.name if self._source else "", is_answer=read is not None)
+        if read is not None:
+            found.source = read.source or found.source
+            graph = read.topology
+            summary = f"{graph.alarm_node} calls {len(graph.nodes) - 1} services, directly or not"
+            found.contents.append((graph, read.query, summary))
+        return found

@@ -28,6 +28,7 @@ class Found:
     source: str
     contents: list[tuple[Value, dict[str, Any], str]] = field(default_factory=list)
     window: Window | None = None
+    is_answer: bool = True  # False: nobody was asked, or nobody answered
 
 
 def itemise(

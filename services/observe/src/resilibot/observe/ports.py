@@ -13,6 +13,7 @@ from resilibot.contracts.signal import MetricRef, ResourceRef
 from resilibot.observe.runbook_library import RunbookLibrary
 from resilibot.observe.runbook_ports import Runbook, RunbookSource
 from resilibot.observe.settings import ObserveSettings
+from resilibot.observe.subjects import Subject
 from resilibot.runtime.blobs import BlobStore
 from resilibot.runtime.redact import Redactor
 
@@ -26,10 +27,14 @@ __all__ = [
     "MetricSource",
     "Ports",
     "Reason",
+    "ResourceChangeSource",
     "Runbook",
     "RunbookSource",
     "Series",
     "SourceFailed",
+    "StateEvent",
+    "StateRead",
+    "StateSource",
     "StatusRead",
 ]
 
@@ -77,6 +82,25 @@ class StatusRead:
 
 
 @dataclass(frozen=True)
+class StateEvent:
+    """What a resource's own record tells: "DB instance ran out of storage space"."""
+
+    at: datetime
+    message: str
+    component: str
+    query: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StateRead:
+    """What an AWS API says of one resource. `gaps`: parts of the answer that failed while others came."""
+
+    states: tuple[StatusRead, ...]
+    events: tuple[StateEvent, ...] = ()
+    gaps: tuple[SourceFailed, ...] = ()
+
+
+@dataclass(frozen=True)
 class ChangeRead:
     change: ChangeContent
     query: dict[str, Any]
@@ -93,11 +117,13 @@ class Watch:
 
 @dataclass(frozen=True)
 class TopologyRead:
-    """`watches`: of the alarm's node and of all that it calls, the nearest first."""
+    """`watches`: of the alarm's node and of all that it calls, the nearest first. `source`: which one answered."""
 
     topology: TopologyContent
     watches: tuple[Watch, ...]
     query: dict[str, Any]
+    resources: tuple[str, ...] = ()  # ARNs, or namespace and dimensions, that the alarm's node consists of
+    source: str = ""
 
 
 class MetricSource(Protocol):
@@ -124,10 +150,30 @@ class HostSource(Protocol):
     def status(self, service: str, unit: str) -> list[StatusRead]: ...
 
 
+class StateSource(Protocol):
+    """An AWS service that describes its own resources. Asked about subjects of these kinds only."""
+
+    name: str
+    kinds: frozenset[str]
+
+    def state(self, subject: Subject, start: datetime, end: datetime) -> StateRead:
+        """What the resource is now, and its own record from start to end."""
+        ...
+
+
 class ChangeSource(Protocol):
     name: str
 
     def changes(self, service: str, start: datetime, end: datetime) -> list[ChangeRead]: ...
+
+
+class ResourceChangeSource(Protocol):
+    """Like StateSource: asked about subjects of these kinds only."""
+
+    name: str
+    kinds: frozenset[str]
+
+    def changes_of(self, subject: Subject, start: datetime, end: datetime) -> list[ChangeRead]: ...
 
 
 class TopologySource(Protocol):
@@ -149,5 +195,8 @@ class Ports:
     blobs: BlobStore
     library: RunbookLibrary = field(default_factory=RunbookLibrary)  # finds among what `runbooks` gives
     identity: Callable[[str], str] = lambda name: name  # seals who made a change; raises KeysUnavailable
+    topology: TopologySource | None = None  # None: nothing tells a call graph
+    states: tuple[StateSource, ...] = ()
+    resource_changes: tuple[ResourceChangeSource, ...] = ()
     redactor: Callable[[str], Redactor] = lambda scope: Redactor()  # of the incident about this fingerprint
-    topology: TopologySource | None = None  # None: no call graph is declared
+    neighbour_changes: tuple[ChangeSource, ...] = ()  # those of `changes` that also tell of what the service calls

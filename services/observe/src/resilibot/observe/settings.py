@@ -28,6 +28,12 @@ class ObserveSettings(BaseSettings):
     runbook_encoder: bool = Field(default=True, description="Find runbooks by meaning too (extra `dense`)")
     runbook_encode_s: float = Field(default=8, description="Time of one round for encoding new runbooks")
     cloudtrail: bool = Field(default=True, description="Ask CloudTrail for changes")
+    codedeploy: bool = Field(default=True, description="Ask CodeDeploy for deployments of the service")
+    config_history: bool = Field(default=True, description="Ask AWS Config how the signal's resource was configured")
+    aws_health: bool = Field(default=True, description="Ask AWS Health about the signal's resource (a support plan)")
+    xray: bool = Field(default=True, description="Ask X-Ray which service calls which, where no file says it")
+    xray_window_s: int = Field(default=3600, le=21600, description="How far back X-Ray's calls are looked at")
+    max_neighbour_changes: int = Field(default=10, description="Services below whose changes are read, at most")
     topology_file: str = Field(default="", description="TOML file that says which service calls which")
     max_neighbour_metrics: int = Field(
         default=60, description="Metrics read per round of what the alarm's service calls, at most"

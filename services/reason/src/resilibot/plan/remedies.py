@@ -7,6 +7,7 @@ from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.evidence import ChangeContent, Citation, EvidenceItem, StatusContent
 
 UNIT = "{service}.service"
+RELEASE_RECORD = "parameter-store"  # the source of evidence whose values are releases
 
 
 def restart(case: IncidentCase, hypothesis: e.Hypothesis) -> e.PlanStep | None:
@@ -66,10 +67,12 @@ def _hosts(case: IncidentCase) -> dict[str, EvidenceItem]:
 
 
 def _release_before(case: IncidentCase, hypothesis: e.Hypothesis) -> str | None:
-    """The value before the last change that the hypothesis cites."""
+    """The value before the last release that the hypothesis cites. Other records of a deployment (images, revisions)
+    name nothing that the rollback document could install."""
     evidence = case.evidence()
     cited = [evidence[c.evidence_id] for f in hypothesis.support for c in f.citations if c.evidence_id in evidence]
-    changes = [ChangeContent.model_validate(i.content) for i in cited if i.kind == "change" and i.content is not None]
+    releases = [i for i in cited if i.kind == "change" and i.source == RELEASE_RECORD]
+    changes = [ChangeContent.model_validate(i.content) for i in releases if i.content is not None]
     return max(changes, key=lambda change: change.at).before if changes else None
 
 

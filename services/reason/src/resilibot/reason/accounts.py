@@ -63,7 +63,7 @@ def ruled_out(now: Now, cause: str) -> list[Clue]:
 
 def well(now: Now) -> list[Clue]:
     """What the word healthy rests on; empty when anything speaks against it, or nothing was seen."""
-    if now.unready or now.alerting or any(said.level == "ERROR" for said in now.current):
+    if now.unready or now.alerting or now.scene.ailing or any(said.level == "ERROR" for said in now.current):
         return []
     if any((d.status.detail.get("unavailable") or 0) > 0 for d in now.of_kind("deployment")):
         return []

@@ -66,7 +66,8 @@ def diagnose(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> e.DiagnosisR
 
 
 def is_healthy(scene: Scene) -> bool:
-    """What the alarms watch could be judged and is well, and nothing else speaks against health.
+    """What the alarms watch could be judged and is well, and nothing else speaks against health: no metric, host or
+    log, and no resource of the service by its own word.
 
     An alarm that watches no single metric (composite, metric maths) is judged by its own word that it is over, and by
     the service's other metrics.
@@ -75,7 +76,8 @@ def is_healthy(scene: Scene) -> bool:
         is_judged = all(m.is_judged for m in scene.alarmed)
     else:
         is_judged = scene.all_clear and any(m.is_judged for m in scene.measured)
-    return is_judged and not scene.deviating and not scene.silent and not scene.errors and culprit(scene) is None
+    is_calm = not scene.deviating and not scene.silent and not scene.errors and not scene.ailing
+    return is_judged and is_calm and culprit(scene) is None
 
 
 def healthy_findings(scene: Scene) -> list[Finding]:

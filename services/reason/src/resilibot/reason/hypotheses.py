@@ -7,6 +7,7 @@ one place, and change only with a measurement.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from resilibot.contracts.evidence import Citation, Finding
 from resilibot.contracts.quantity import Quantity
@@ -126,15 +127,14 @@ def _component_fault(scene: Scene) -> list[Candidate]:
 def _bad_release(scene: Scene) -> list[Candidate]:
     """A release came shortly before the onset, and what runs it fails."""
     candidate = Candidate("bad_release", scene.service, f"a new release broke {scene.service}")
-    near = [changed for changed in scene.changed if is_release(changed) and is_near(changed)]
+    near = [changed for changed in scene.own_changes if is_release(changed) and is_near(changed)]
     if near:
-        last = near[-1]
+        last = max(near, key=_tells_both)  # several records may tell the same release; the one with its values speaks
         change = last.change
         candidate.statement = f"release {change.after} broke {scene.service} (before: {change.before})"
         nearness = 1 - 0.4 * max(last.lead_s, 0) / RECENT_CHANGE_S
-        candidate.pro(
-            0.4 * nearness, f"{change.what} went from {change.before} to {change.after} {_when(last)}", [last.cite]
-        )
+        text = f"{change.what} went from {change.before} to {change.after} {when(last)}"
+        candidate.pro(0.4 * nearness, text, [last.cite, *(changed.cite for changed in near)])
         named = [entry for entry in scene.errors if change.after and change.after in entry.pattern.sample]
         if named:
             candidate.pro(0.1, f"the new errors name release {change.after}", [entry.cite for entry in named])
@@ -180,9 +180,9 @@ def _dependency_failure(scene: Scene) -> list[Candidate]:
     elif scene.logs_seen:
         candidate.con(0.3, "no new log line names a failing call", scene.logs_seen)
     _widespread(candidate, scene, 0.25, 0.4)
-    near = [changed for changed in scene.changed if is_near(changed)]
+    near = [changed for changed in scene.own_changes if is_near(changed)]
     if near:
-        candidate.con(0.25, f"{near[-1].change.what} changed {_when(near[-1])}", [near[-1].cite])
+        candidate.con(0.25, f"{near[-1].change.what} changed {when(near[-1])}", [near[-1].cite])
     if scene.silent:
         candidate.con(0.2, f"{', '.join(scene.silent)} does not answer its own health check", _silent_cites(scene))
     return [candidate]
@@ -190,13 +190,13 @@ def _dependency_failure(scene: Scene) -> list[Candidate]:
 
 def _config_change(scene: Scene) -> list[Candidate]:
     """A change other than a release came shortly before the onset."""
-    near = [changed for changed in scene.changed if not is_release(changed) and is_near(changed)]
+    near = [changed for changed in scene.own_changes if not is_release(changed) and is_near(changed)]
     if not near:
         return []
     last = near[-1]
     candidate = Candidate("config_change", scene.service, f"the change {last.change.what} broke {scene.service}")
     nearness = 1 - 0.4 * max(last.lead_s, 0) / RECENT_CHANGE_S
-    candidate.pro(0.35 * nearness, f"{last.change.what} by {last.change.by} {_when(last)}", [last.cite])
+    candidate.pro(0.35 * nearness, f"{last.change.what} by {last.change.by} {when(last)}", [last.cite])
     _widespread(candidate, scene, 0.3, 0.3)
     return [candidate]
 
@@ -238,6 +238,8 @@ def _widespread(candidate: Candidate, scene: Scene, pro: float, con: float) -> N
 
 
 def is_release(changed: Changed) -> bool:
+    if changed.change.kind is not None:
+        return changed.change.kind == "deploy"
     return "release" in changed.change.what.lower() or "deploy" in changed.change.what.lower()
 
 
@@ -245,7 +247,11 @@ def is_near(changed: Changed) -> bool:
     return -AFTER_ONSET_S <= changed.lead_s <= RECENT_CHANGE_S
 
 
-def _when(changed: Changed) -> str:
+def _tells_both(changed: Changed) -> tuple[bool, datetime]:
+    return changed.change.before is not None and changed.change.after is not None, changed.change.at
+
+
+def when(changed: Changed) -> str:
     seconds = abs(changed.lead_s)
     return f"{seconds:.0f} s {'before' if changed.lead_s >= 0 else 'after'} the onset"
 

@@ -5,9 +5,9 @@ untrusted and are only matched, never followed.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from statistics import median
 from typing import Any
@@ -25,6 +25,8 @@ RECOVERED = re.compile(
     re.IGNORECASE,
 )
 _HURTS = re.compile(r"latency|lag|queue|swap")
+KILLED = (137, 143)  # SIGKILL, SIGTERM
+ORDERLY = ("ServiceSchedulerInitiated", "UserInitiated")  # stop codes of ECS
 ALERTING = ("alert", "alarm", "triggered")
 
 
@@ -52,7 +54,9 @@ class Now:
             for log in self.scene.logged
         ]
         pods = [said for pod in self.of_kind("pod") for said in _of_pod(pod)]
-        return (*told, *pods, *(said for node in self.of_kind("node") for said in _of_node(node)))
+        tasks = [said for task in self.of_kind("task") for said in _of_task(task, self.scene.onset)]
+        nodes = [said for node in self.of_kind("node") for said in _of_node(node)]
+        return (*told, *pods, *tasks, *nodes, *(said for state in self.scene.states for said in _of_itself(state)))
 
     @property
     def current(self) -> tuple[Said, ...]:
@@ -162,6 +166,45 @@ def _of_pod(pod: Reported) -> Iterator[Said]:
         words += [f"exit code {told['exit_code']}"] if told.get("exit_code") is not None else []
         if words:
             yield Said(": ".join(words), "STATE", pod.cite, pod.status.component, is_leaving(pod))
+
+
+def _of_task(task: Reported, onset: datetime) -> Iterator[Said]:
+    """Why a task of ECS stopped. One that its scheduler stopped in good order, or long before the onset, is past.
+
+    A bare exit code 137 or 143 is not told: every container gets it that outlives its task by the stop timeout.
+    """
+    detail = task.status.detail
+    is_past = _stopped_in_order(detail) or _stopped_at(detail, onset) < onset - RUN_UP
+    if message := detail.get("message"):
+        yield Said(str(message), "STATE", task.cite, task.status.component, is_past)
+    for container in containers(task):
+        state = container.get("state") or {}
+        reason, code = state.get("reason"), state.get("exit_code")
+        words = [str(reason)] if reason else []
+        words += [f"exit code {code}"] if code is not None and (reason or code not in KILLED) else []
+        if words:
+            yield Said(": ".join(words), "STATE", task.cite, task.status.component, is_past)
+
+
+def _stopped_in_order(detail: Mapping[str, Any]) -> bool:
+    """By a deployment, by scaling in or by a person; not for failing its health checks."""
+    message = str(detail.get("message") or "")
+    return detail.get("stop_code") in ORDERLY and "failed" not in message.lower()
+
+
+def _stopped_at(detail: Mapping[str, Any], otherwise: datetime) -> datetime:
+    try:
+        at = datetime.fromisoformat(str(detail.get("stopped_at")))
+    except ValueError:
+        return otherwise
+    return at if at.tzinfo else otherwise
+
+
+def _of_itself(state: Reported) -> Iterator[Said]:
+    """What a resource says is not as it should be."""
+    reasons = state.status.detail.get("reasons")
+    for reason in reasons if isinstance(reasons, list) else ():
+        yield Said(str(reason), "STATE", state.cite, state.status.component, False)
 
 
 def _of_node(node: Reported) -> Iterator[Said]:

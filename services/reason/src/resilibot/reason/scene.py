@@ -21,6 +21,7 @@ from resilibot.contracts.quantity import Quantity, quantity_of
 from resilibot.reason.localise import Localised, localise
 from resilibot.reason.quantities import DEVIATES, badness, fresh_value
 
+PROVIDER_ISSUE = "provider-issue"  # kind of status: AWS has a problem somewhere in the region
 ANSWERING = ("unit", "managed-instance")  # kinds of status that come from asking the resource itself
 
 
@@ -94,8 +95,19 @@ class Scene:
     changed: tuple[Changed, ...]
     gaps: tuple[EvidenceGap, ...]
     kinds_seen: frozenset[str]
+    kinds_answered: frozenset[str]
     all_clear: bool  # every alarm of the incident has said that it is over
     located: Located | None = None  # None: no call graph, or nothing on it to compare the alarm's metric with
+
+    @property
+    def own_changes(self) -> tuple[Changed, ...]:
+        """Those of the service itself; one that names nobody is taken for its own."""
+        return tuple(c for c in self.changed if c.change.component in (None, self.service))
+
+    @property
+    def ailing(self) -> tuple[Reported, ...]:
+        """Resources of the service that say themselves what is not as it should be. An issue of AWS may miss it."""
+        return tuple(r for r in self.states if r.status.kind != PROVIDER_ISSUE and r.status.detail.get("reasons"))
 
     @property
     def alarmed(self) -> tuple[Measured, ...]:
@@ -135,7 +147,7 @@ class Scene:
 
     def answered(self, kind: str) -> bool:
         """True if at least one source of that kind could be read (an empty answer is an answer)."""
-        return kind in self.kinds_seen or not any(gap.kind == kind for gap in self.gaps)
+        return kind in self.kinds_seen or kind in self.kinds_answered or not any(gap.kind == kind for gap in self.gaps)
 
 
 def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
@@ -169,6 +181,7 @@ def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
         ),
         gaps=(*gathered.gaps, *unread, *unlocated),
         kinds_seen=frozenset(item.kind for item in readable),
+        kinds_answered=frozenset(gathered.answered),
         all_clear=not any(summary.is_firing for summary in case.signals.values()),
         located=located,
     )

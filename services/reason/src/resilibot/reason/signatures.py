@@ -22,7 +22,7 @@ MOST = 0.95
 
 @dataclass(frozen=True)
 class Signature:
-    """`mechanism` may name {object}: what the pattern's group `object` found, else who said it."""
+    """`mechanism` may name {object}: what the pattern's group `object` found, {who}: who said it."""
 
     cause: str
     category: str
@@ -31,6 +31,7 @@ class Signature:
     mechanism: str
     metrics: Callable[[Now], list[Measured]] = lambda now: []  # those that agree
     told_by: str = ""  # the metric that suffices without any text
+    of_states: bool = False  # only a resource's own word counts: a log line may quote anything
 
 
 def _says(text: str) -> re.Pattern[str]:
@@ -58,7 +59,10 @@ SIGNATURES: tuple[Signature, ...] = (
         "storage_full",
         "resource_exhaustion",
         CAUSE + 0.1,
-        _says(r"out of storage|storage (?:space )?is (?:critically )?low|insufficient storage|no space left|disk full"),
+        _says(
+            r"out of storage|storage[- ]full|storage (?:space )?is (?:critically )?low|insufficient storage"
+            r"|no space left|disk full"
+        ),
         "storage is full: {object} ran out of storage space, free storage is used up and writes are blocked",
         _when(("FreeStorageSpace", _gone), ("WriteIOPS", _gone), ("WriteLatency", _grown)),
     ),
@@ -117,6 +121,85 @@ SIGNATURES: tuple[Signature, ...] = (
         " or access is denied), so pods of the new ReplicaSet cannot start",
     ),
     Signature(
+        "image_pull",
+        "configuration_error",
+        CAUSE,
+        _says(r"CannotPull\w*Error(?:.{0,120}?(?P<object>[\w-]+(?:\.[\w-]+)+/[\w./:@-]{1,200}))?"),
+        "the image of {service} cannot be pulled ({object}): its tag is unknown or access is denied, so that"
+        " no new task starts",
+    ),
+    Signature(
+        "task_resources",
+        "configuration_error",
+        CAUSE,
+        _says(r"ResourceInitializationError|Cannot(?:CreateContainer|StartContainer)Error"),
+        "tasks of {service} cannot start: what their definition names (secrets, registry, logs, volumes, command) is"
+        " not to be had",
+        of_states=True,
+    ),
+    Signature(
+        "no_capacity",
+        "resource_exhaustion",
+        CAUSE,
+        _says(r"unable to place a task|do not have sufficient \S+ capacity|capacity is unavailable"),
+        "there is no capacity for {service}: its new tasks or instances cannot be placed",
+    ),
+    Signature(
+        "quota_exceeded",
+        "resource_exhaustion",
+        CAUSE,
+        _says(r"VcpuLimitExceeded|InstanceLimitExceeded|more (?:vCPU capacity|instances) .{0,80}current .{0,40}limit"),
+        "a quota of the account is used up: no further instances of {service} are started",
+    ),
+    Signature(
+        "instance_down",
+        "infrastructure",
+        CAUSE,
+        _says(r"the instance is (?:stopp|terminat|shutting)\w*|(?:system|instance) status check is impaired"),
+        "the instance {who} does not run, or fails AWS's status checks",
+        of_states=True,
+    ),
+    Signature(
+        "database_down",
+        "infrastructure",
+        CAUSE,
+        _says(r"DB instance status (?:stopp\w+|failed|rebooting|restore-error)"),
+        "the database {who} is not available by its own status",
+        of_states=True,
+    ),
+    Signature(
+        "database_configuration",
+        "configuration_error",
+        CAUSE,
+        _says(r"DB instance status (?:incompatible|inaccessible)[\w-]*"),
+        "the database {who} cannot run with what it is configured to use (parameters, options, network or key)",
+        of_states=True,
+    ),
+    Signature(
+        "function_throttled",
+        "configuration_error",
+        CAUSE,
+        _says(r"reserved concurrency is 0"),
+        "every invocation of {who} is throttled: its reserved concurrency is 0",
+        of_states=True,
+    ),
+    Signature(
+        "function_unusable",
+        "configuration_error",
+        CAUSE,
+        _says(r"the function is Failed|its last update failed"),
+        "the function {who} cannot be invoked as it is meant to: its state or its last update has failed",
+        of_states=True,
+    ),
+    Signature(
+        "provider_issue",
+        "infrastructure",
+        CONSEQUENCE,
+        _says(r"AWS_\w+_ISSUE\b"),
+        "AWS has an open issue in {who}, which {service} may suffer from",
+        of_states=True,
+    ),
+    Signature(
         "liveness_probe",
         "configuration_error",
         CAUSE,
@@ -135,7 +218,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "out_of_memory",
         "resource_exhaustion",
         CAUSE,
-        _says(r"oomkill|out of memory|exit code 137|memory limit"),
+        _says(r"oomkill|out ?of ?memory|exit code 137|memory limit"),
         "OOMKilled: the container of {pod} exceeds its memory limit (exit code 137) and is restarted",
     ),
     Signature(
@@ -221,6 +304,22 @@ SIGNATURES: tuple[Signature, ...] = (
         "the deployment's rollout is stuck: the new ReplicaSet has no available replica",
     ),
     Signature(
+        "failed_deployment",
+        "configuration_error",
+        CONSEQUENCE,
+        _says(r"deployment circuit breaker|\bdeployment \S+ is FAILED"),
+        "the deployment of {service} fails: its new tasks do not stay up",
+        of_states=True,
+    ),
+    Signature(
+        "health_check",
+        "code_defect",
+        CONSEQUENCE,
+        _says(r"failed (?:elb|container) health checks"),
+        "tasks of {service} are stopped because they fail their health checks",
+        of_states=True,
+    ),
+    Signature(
         "crash_loop",
         "code_defect",
         CONSEQUENCE,
@@ -239,7 +338,8 @@ def signatures(scene: Scene) -> list[Candidate]:
 
 
 def _candidate(signature: Signature, now: Now) -> Candidate | None:
-    said = [(s, match) for s in now.current if (match := signature.says.search(s.text))]
+    told = [s for s in now.current if s.level == "STATE" or not signature.of_states]
+    said = [(s, match) for s in told if (match := signature.says.search(s.text))]
     metrics = signature.metrics(now)
     if not said and not any(m.content.name == signature.told_by for m in metrics):
         return None
@@ -264,7 +364,9 @@ def _named(signature: Signature, now: Now, said: Sequence[tuple[Said, re.Match[s
     objects = [group for _, match in said for group in match.groupdict().values() if group]
     service = now.scene.service or "the resource"
     pods = [pod.status.component for pod in now.unready] or [pod.status.component for pod in now.pods]
-    return {"object": objects[0] if objects else service, "service": service, "pod": pods[0] if pods else service}
+    who = next((s.by for s, _ in said if s.by), service)
+    pod = pods[0] if pods else service
+    return {"object": objects[0] if objects else service, "service": service, "pod": pod, "who": who}
 
 
 def cites(said: Sequence[Said]) -> list[Citation]:

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 
 from resilibot.contracts.evidence import Citation
 from resilibot.contracts.quantity import Quantity, quantity_of
-from resilibot.reason.hypotheses import Candidate, is_near, is_release
+from resilibot.reason.hypotheses import Candidate, is_near, is_release, when
 from resilibot.reason.localise import ANOMALOUS, LEAST_SHARE, Suspect
-from resilibot.reason.scene import Located, Measured, Scene
+from resilibot.reason.scene import Changed, Located, Measured, Scene
 
 CONCLUSIVE = 0.6
 NAMED = 3  # suspects that become hypotheses
 ELSEWHERE = 0.4  # against a cause at the service itself, when the graph points elsewhere
+TOGETHER_S = 60.0  # changes recorded within this belong to one
 RISEN = 1.5  # times: calls of the suspect, over those of the alarm's node
 SYMPTOM = {Quantity.LATENCY: "latency", Quantity.AVAILABILITY: "error", Quantity.ERRORS: "error"}
 
@@ -53,6 +54,9 @@ def _candidate(scene: Scene, located: Located, suspect: Suspect, rank: int, prob
     candidate.rank, candidate.probability = rank, probability
     candidate.fault_class = fault_class(scene, located, suspect)
     cites = _cites(located, suspect)
+    if (changed := deciding_change(scene, node)) is not None:
+        what = "a deployment" if is_release(changed) else "a change of configuration"
+        candidate.pro(0.0, f"{what} of {node} came {when(changed)}", [changed.cite])
     if suspect.share >= LEAST_SHARE and suspect.is_anomalous:
         text = f"{min(suspect.share, 1):.0%} of what {alarm_node} suffers arises in {node} and in nothing it calls"
         candidate.pro(0.0, text, cites)
@@ -74,8 +78,21 @@ def fault_class(scene: Scene, located: Located, suspect: Suspect) -> str | None:
     symptom = SYMPTOM.get(quantity_of(suspect.metric.name))
     if symptom is None or _is_flooded(located, suspect.component):
         return symptom and "request-overload"
+    changed = deciding_change(scene, suspect.component)
+    return f"{symptom}-{'deploy' if changed is not None and is_release(changed) else 'config'}"
+
+
+def deciding_change(scene: Scene, node: str) -> Changed | None:
+    """The last change of the node near the onset, else the last that names nobody. Another's change decides nothing.
+
+    A deployment brings its configuration along: of changes recorded together it decides.
+    """
     near = [changed for changed in scene.changed if is_near(changed)]
-    return f"{symptom}-{'deploy' if near and is_release(near[-1]) else 'config'}"
+    own = [c for c in near if c.change.component == node] or [c for c in near if c.change.component is None]
+    if not own:
+        return None
+    together = [c for c in own if c.lead_s - own[-1].lead_s <= TOGETHER_S]
+    return next((c for c in reversed(together) if is_release(c)), own[-1])
 
 
 def _is_flooded(located: Located, node: str) -> bool:

@@ -5,8 +5,34 @@ from contextlib import contextmanager
 
 from resilibot.observe.ports import Reason, SourceFailed
 
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnrecognizedClientException"})
-ABSENT = frozenset({"ResourceNotFoundException", "ParameterNotFound", "NoSuchBucket", "NoSuchKey", "404"})
+DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "NotAuthorized",
+        "NotAuthorizedException",
+        "UnauthorizedOperation",
+        "UnrecognizedClientException",
+    }
+)
+ABSENT = frozenset(
+    {
+        "ResourceNotFoundException",
+        "ParameterNotFound",
+        "NoSuchBucket",
+        "NoSuchKey",
+        "404",
+        "ClusterNotFoundException",
+        "ServiceNotFoundException",
+        "DBInstanceNotFound",
+        "DBInstanceNotFoundFault",
+        "InvalidInstanceID.NotFound",
+        "ResourceNotDiscoveredException",
+    }
+)
+NOT_SET_UP = frozenset(
+    {"SubscriptionRequiredException", "NoAvailableConfigurationRecorderException"}
+)  # no support plan; not recorded
 UNSUPPORTED = frozenset({"InternalFailure", "NotImplemented", "501", "InvalidAction", "UnknownOperationException"})
 
 
@@ -37,4 +63,6 @@ def _reason(code: str) -> Reason:
         return "no_permission"
     if code in ABSENT:
         return "no_data"
+    if code in NOT_SET_UP:
+        return "not_configured"
     return "not_supported" if code in UNSUPPORTED else "error"

@@ -1,13 +1,15 @@
 """CloudTrail: write events that name the workload's resources."""
 
+import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from resilibot.contracts.evidence import ChangeContent
 from resilibot.observe.adapters.aws_errors import asking
 from resilibot.observe.ports import ChangeRead
 
 LIMIT = 20
+DEPLOYS = ("CreateDeployment", "UpdateFunctionCode", "PublishVersion", "UpdateAlias", "StartDeployment")
 
 
 class CloudTrailChanges:
@@ -31,9 +33,22 @@ class CloudTrailChanges:
                     by=event.get("Username"),
                     before=None,
                     after=None,
+                    kind=_kind(event),
                 ),
                 query,
             )
             for event in answer.get("Events", [])
             if event.get("ReadOnly") != "true"
         ]
+
+
+def _kind(event: dict[str, Any]) -> Literal["deploy", "config"]:
+    """A call that brings other code, or an ECS service to another task definition or new tasks, is a deployment."""
+    if str(event.get("EventName", "")).startswith(DEPLOYS):
+        return "deploy"
+    try:
+        asked = json.loads(event.get("CloudTrailEvent") or "{}").get("requestParameters") or {}
+    except (ValueError, AttributeError):
+        asked = {}
+    is_ecs = event.get("EventName") == "UpdateService" and isinstance(asked, dict)
+    return "deploy" if is_ecs and (asked.get("taskDefinition") or asked.get("forceNewDeployment")) else "config"

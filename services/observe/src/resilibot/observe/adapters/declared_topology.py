@@ -35,7 +35,7 @@ class DeclaredTopology:
             edges=[(each.name, callee) for each in nodes for callee in each.depends_on],
         )
         watches = tuple(watch for each in nodes for watch in self._watches(each))
-        return TopologyRead(content, watches, {"file": self._file, "node": node})
+        return TopologyRead(content, watches, {"file": self._file, "node": node}, nodes[0].resources)
 
     def _watches(self, node: Node) -> list[Watch]:
         """By the dimension that names the service, and by each resource declared as a namespace and dimensions."""

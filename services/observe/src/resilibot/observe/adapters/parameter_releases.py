@@ -32,6 +32,7 @@ class ParameterReleases:
                     by=entry.get("LastModifiedUser"),
                     before=before["Value"],
                     after=entry["Value"],
+                    kind="deploy",
                 )
                 reads.append(ChangeRead(change, query))
         return reads
