@@ -7,6 +7,7 @@ RUN := $(UV) run --frozen
 PACKAGES := contracts infra/runtime infra/local $(wildcard services/*)
 SOURCES := $(addsuffix /src,$(PACKAGES))
 PYTEST := $(RUN) pytest
+DIAGNOSIS_AT_LEAST := cases=32 top1=0.95 top3=0.95 specificity=0.95 category=0.95 grade=95
 export UV
 
 .DEFAULT_GOAL := help
@@ -49,10 +50,13 @@ check: $(UV) ## format, lint, types, import rules, frozen schemas, declared depe
 	$(RUN) bandit --quiet --recursive -ll --configfile pyproject.toml $(SOURCES)
 	@set -e; for package in $(PACKAGES); do $(RUN) python -m tests.architecture.isolated $$package; done
 
-eval: $(UV) ## intake and runbook search over the project's own samples, held against what is expected (EVENTS=folder: of others)
+eval: $(UV) ## intake, runbook search and diagnosis over the project's own samples, held against what is expected (EVENTS=folder: of others)
 	$(RUN) resilibot eval ingest $(or $(EVENTS),tests/samples/ingest --expect tests/samples/ingest/expected.jsonl) $(EVAL_ARGS)
 	$(RUN) resilibot eval retrieve --corpus tests/samples/runbooks/books --queries tests/samples/runbooks/queries.jsonl \
 		--qrels tests/samples/runbooks/qrels.tsv --at-least 0.80 --out /dev/null
+	$(RUN) resilibot eval diagnose tests/samples/diagnosis --truth tests/samples/diagnosis/truth.jsonl --repeat 7 \
+		$(foreach limit,$(DIAGNOSIS_AT_LEAST),--at-least $(limit)) --at-most brier=0.06
+	$(RUN) resilibot eval watch tests/samples/watch --truth tests/samples/watch/truth.jsonl --at-least 0.85 --out /dev/null
 
 simulate: $(UV) ## all services under a seeded adversary, every property after each run (SEEDS=10000 FIRST=0)
 	$(RUN) python -m tests.simulation run --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(SIMULATE_ARGS)

@@ -40,6 +40,8 @@ def test_the_arrows_hold(copy: Path) -> None:
         ("contracts/event.py", "import boto3"),
         ("runtime/writer.py", "import resilibot.ingest.service"),
         ("reason/diagnose.py", "import boto3"),
+        ("reason/merge.py", "import pydantic_ai"),
+        ("reason/diagnose.py", "import resilibot.reason.adapters.models"),
         ("act/gate.py", "import resilibot.runtime.environment"),
         ("plan/propose.py", "import resilibot.reason.diagnose"),
         ("notify/tell.py", "import httpx"),

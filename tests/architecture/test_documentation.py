@@ -14,6 +14,7 @@ from resilibot.ingest.settings import IngestSettings
 from resilibot.local.roster import SERVICES
 from resilibot.notify.settings import NotifySettings
 from resilibot.observe.settings import ObserveSettings
+from resilibot.reason.settings import ReasonSettings
 from resilibot.runtime.audit.settings import AuditSettings
 from resilibot.runtime.environment import RuntimeSettings
 from resilibot.runtime.http import HttpSettings
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS: list[tuple[str, type[BaseSettings]]] = [
     ("services/ingest", IngestSettings),
     ("services/observe", ObserveSettings),
+    ("services/reason", ReasonSettings),
     ("services/act", ActSettings),
     ("services/notify", NotifySettings),
     ("infra/runtime", RuntimeSettings),
@@ -42,7 +44,7 @@ def test_every_setting_is_documented_with_its_meaning(folder: str, model: type[B
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_every_page_tells_what_the_map_says(service: Service) -> None:
     page = (ROOT / "services" / {"plan": "reason"}.get(service.name, service.name) / "README.md").read_text()
-    for word in (*service.needs, *service.routes):
+    for word in (*service.needs, *service.reads, *service.routes):
         assert f"`{word}`" in page, f"{word} is missing in the page of {service.name}"
     heard = set(service.subscribes())
     assert _told(page, "Consumes").count(heard) == 1, f"the page of {service.name} hears something else"

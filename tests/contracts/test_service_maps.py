@@ -6,6 +6,7 @@ import resilibot.contracts.events  # noqa: F401  fills the registry
 from resilibot.contracts.event import REGISTRY, DomainEvent
 from resilibot.contracts.upcasts import UPCASTS
 from resilibot.local.roster import SERVICES
+from resilibot.projections.tables import FIRST
 from resilibot.runtime.bus.topology import Topology
 from resilibot.runtime.service import Service
 
@@ -56,7 +57,13 @@ def test_only_act_and_notify_have_effects(service: Service) -> None:
     assert not service.effects or service.name in ("act", "notify")
 
 
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_only_published_read_models_are_read_and_reading_them_is_permitted(service: Service) -> None:
+    assert set(service.reads) <= set(FIRST)
+    assert not service.reads or "dynamodb:Query" in service.needs
+
+
 @pytest.mark.feature(57)
-@pytest.mark.parametrize("name", ["reason", "plan"])
-def test_the_reasoner_needs_no_cloud_call(name: str) -> None:
-    assert BY_NAME[name].needs == ()
+def test_the_reasoner_may_ask_a_model_and_do_nothing_else() -> None:
+    assert set(BY_NAME["reason"].needs) == {"bedrock:InvokeModel", "secretsmanager:GetSecretValue"}
+    assert BY_NAME["plan"].needs == ()

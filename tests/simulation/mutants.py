@@ -22,8 +22,9 @@ from resilibot.ingest import service as ingest
 from resilibot.ingest.release import signal_streams
 from resilibot.notify import service as notify
 from resilibot.observe import rounds
+from resilibot.plan import remedies
 from resilibot.projections.project import Projector
-from resilibot.reason import citations, quantities, recover, scene
+from resilibot.reason import citations, diagnose, quantities, recover, scene
 from resilibot.reason import service as reason
 from resilibot.runtime import consumer, writer
 from resilibot.runtime.event_store import memory, verify
@@ -293,6 +294,28 @@ def invented_citations() -> Iterator[None]:
         yield
 
 
+def plan_cites_another_hash() -> AbstractContextManager[None]:
+    """The evidence is there, but not with that content."""
+
+    def cites(hypothesis: Any, *items: Any) -> Any:
+        return [cited.model_copy(update={"content_hash": "0" * 64}) for cited in original(hypothesis, *items)]
+
+    original = remedies._citations
+    return _swapped(remedies, "_citations", cites)
+
+
+@contextmanager
+def findings_cite_another_hash() -> Iterator[None]:
+    """What the words healthy and recovered rest on has another content than was recorded."""
+
+    def unchecked(found: Any, gathered: Any) -> Any:
+        wrong = [Citation(evidence_id=gathered.items[0].id, content_hash="0" * 64)] if gathered.items else []
+        return [finding.model_copy(update={"citations": wrong}) for finding in found if wrong], []
+
+    with _swapped(diagnose, "checked_findings", unchecked), _swapped(recover, "checked_findings", unchecked):
+        yield
+
+
 def decision_by_chance() -> AbstractContextManager[None]:
     original = recover.judge
     asked = iter(range(10**9))
@@ -375,6 +398,8 @@ MUTANTS: dict[str, Mutant] = {
         late_release_closes_the_door,
         resolved_by_success,
         invented_citations,
+        plan_cites_another_hash,
+        findings_cite_another_hash,
         decision_by_chance,
         audit_reads_no_bytes,
         looks_before_the_start,

@@ -100,6 +100,8 @@ FAST = (
     "lease_timer_lost",
     "source_id_forgotten",
     "invented_citations",
+    "plan_cites_another_hash",
+    "findings_cite_another_hash",
     "decision_by_chance",
     "audit_reads_no_bytes",
     "looks_before_the_start",

@@ -16,13 +16,13 @@ class Door:
     def __init__(self, router: Any) -> None:
         self._app = application(APIGatewayHttpResolver(enable_validation=True), [router])
 
-    def post(self, path: str, body: Mapping[str, Any], token: str) -> tuple[int, dict[str, Any]]:
+    def post(self, path: str, body: Mapping[str, Any], token: str, **headers: str) -> tuple[int, dict[str, Any]]:
         event = {
             "version": "2.0",
             "routeKey": "$default",
             "rawPath": path,
             "rawQueryString": "",
-            "headers": {"content-type": "application/json", "authorization": f"Bearer {token}"},
+            "headers": {"content-type": "application/json", "authorization": f"Bearer {token}", **headers},
             "requestContext": {"http": {"method": "POST", "path": path}, "stage": "$default"},
             "body": json.dumps(body),
             "isBase64Encoded": False,

@@ -235,6 +235,13 @@ INCIDENT_EVENTS: list[DomainEvent] = [
     e.IncidentMergedV1(into=OTHER, comment="the same trouble"),
     e.IncidentUnmergedV1(out_of=OTHER, comment="it was not"),
     e.IncidentClosedV1(why="quiet_period"),
+    e.RootCauseConfirmedV1(
+        component="orders",
+        cause="bad_release",
+        fault_class="error-deploy",
+        fault_category="code_defect",
+        comment="release 8 dropped a column that invoices read",
+    ),
 ]
 SIGNAL_EVENTS: list[DomainEvent] = [
     e.SignalReceivedV1(signal=signal(), disposition="opened", incident_id=INCIDENT, occurrence=1),
@@ -309,6 +316,52 @@ POLICY_EVENTS: list[DomainEvent] = [
     e.PolicyActivatedV1(version="d1", origin="built-in", policy={"rules": []}),
     e.GatePolicyActivatedV1(version="p1", origin="policy.json", policy={"rules": []}),
 ]
+WATCHED = e.Watched(
+    watch_id="orders-disk",
+    kind="exhaustion",
+    metric=MetricRef(
+        namespace="CWAgent",
+        name="disk_used_percent",
+        statistic="Average",
+        period_s=300,
+        dimensions={"InstanceId": "i-0a1b2c3d"},
+    ),
+    service="orders",
+    account="000000000000",
+    region="us-east-1",
+)
+WATCHES_EVENTS: list[DomainEvent] = [
+    e.WatchesActivatedV1(version="w1", origin="watches.toml", watches={"orders-disk": {"kind": "exhaustion"}})
+]
+_TREND = e.Forecast(
+    limit=90,
+    level=81,
+    rate_per_hour=1.5,
+    rate_low_per_hour=1.4,
+    rate_high_per_hour=1.6,
+    spread=0.1,
+    count=72,
+    eta=at(6 * 3600),
+    earliest=at(5.5 * 3600),
+    latest=at(6.5 * 3600),
+)
+_FOUND = {"points": [(at(-300), 80.9), (at(0), 81.0)], "usual": None, "forecast": _TREND}
+_FINDING = e.FindingRaisedV1.model_validate(
+    {
+        "watched": WATCHED,
+        "side": "above",
+        "summary": "disk_used_percent of orders is 81 and reaches 90 in about 6 h (between 5.5 and 6.5 h)",
+        "value": 81.0,
+        "bound": 90,
+        "found": 2,
+        "of": 2,
+        "window": Window(start=at(-6 * 3600), end=at(0)),
+        "query": {"operation": "GetMetricData", "MetricName": "disk_used_percent"},
+        "content_hash": "0" * 64,
+        **_FOUND,
+    }
+)
+FINDING = _FINDING.model_copy(update={"content_hash": content_hash(_FINDING.content())})
 BUDGET_EVENTS: list[DomainEvent] = [
     e.SlotRequestedV1(incident_id=INCIDENT, severity=Severity.HIGH, opened_at=at(1)),
     e.SlotGrantedV1(incident_id=INCIDENT, lease_s=900),
@@ -319,6 +372,15 @@ OPENINGS_EVENTS: list[DomainEvent] = [
         incident_id=INCIDENT, severity=Severity.HIGH, title="orders-failures is in ALARM", is_summarised=True
     ),
     e.SummaryClosedV1(incident_id=INCIDENT, incidents=1),
+]
+WATCH_EVENTS: list[DomainEvent] = [
+    FINDING,
+    e.FindingEndedV1(
+        watched=WATCHED,
+        why="back",
+        summary="disk_used_percent of orders is 61, and no longer on its way to 90",
+        points=[(at(3300), 62.0), (at(3600), 61.0)],
+    ),
 ]
 STREAMS: dict[str, list[DomainEvent]] = {
     f"incident#{INCIDENT}": INCIDENT_EVENTS,
@@ -333,8 +395,10 @@ STREAMS: dict[str, list[DomainEvent]] = {
     "control#policy": POLICY_EVENTS,
     "control#budget": BUDGET_EVENTS,
     "control#openings-20261124T120": OPENINGS_EVENTS,
+    "control#watches": WATCHES_EVENTS,
+    "watch#orders-disk": WATCH_EVENTS,
 }
-HIDDEN = ("group#",)  # nothing is shown of these
+HIDDEN = ("group#", "watch#")  # nothing is shown of these
 SHOWN = {stream: events for stream, events in STREAMS.items() if not stream.startswith(HIDDEN)}
 
 

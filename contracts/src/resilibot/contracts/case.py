@@ -73,6 +73,15 @@ class Escalation(Value):
     at: UtcTime
 
 
+class ConfirmedCause(Value):
+    """What a person said that it really was, and when. `diagnosed_at`: of the diagnosis that stood by then."""
+
+    confirmed: e.RootCauseConfirmedV1
+    by: str
+    at: UtcTime
+    diagnosed_at: UtcTime | None = None
+
+
 class IncidentCase(Value):
     """All that is known of one incident. Times are UTC; `version` is that of the last event folded."""
 
@@ -106,6 +115,8 @@ class IncidentCase(Value):
     rounds: list[e.EvidenceGatheredV1] = Field(default_factory=list)
     evidence_version: int = 0  # stream version of the last EvidenceGathered
     diagnoses: list[e.DiagnosisReachedV1] = Field(default_factory=list)
+    diagnosed_at: UtcTime | None = None  # when the last of them was reached
+    confirmed_causes: list[ConfirmedCause] = Field(default_factory=list)  # what people said it was, oldest first
     resolution: e.IncidentResolvedV1 | None = None
     plan: e.PlanProposedV1 | None = None
     gate: e.PlanGatedV1 | None = None
@@ -166,6 +177,11 @@ class IncidentCase(Value):
     @property
     def diagnosis(self) -> e.DiagnosisReachedV1 | None:
         return self.diagnoses[-1] if self.diagnoses else None
+
+    @property
+    def root_cause(self) -> ConfirmedCause | None:
+        """The latest verdict of a person: the one that counts."""
+        return self.confirmed_causes[-1] if self.confirmed_causes else None
 
     @property
     def status(self) -> Status:
@@ -353,13 +369,23 @@ def _(event: e.IncidentClosedV1, case: IncidentCase, recorded: RecordedEvent) ->
 
 
 @_apply.register
+def _(event: e.RootCauseConfirmedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
+    """It changes no status: a closed incident stays closed."""
+    envelope = recorded.envelope
+    verdict = ConfirmedCause(
+        confirmed=event, by=envelope.actor.id, at=envelope.recorded_at, diagnosed_at=case.diagnosed_at
+    )
+    return _with(case, confirmed_causes=[*case.confirmed_causes, verdict])
+
+
+@_apply.register
 def _(event: e.EvidenceGatheredV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
     return _with(case, rounds=[*case.rounds, event], evidence_version=recorded.version)
 
 
 @_apply.register
 def _(event: e.DiagnosisReachedV1, case: IncidentCase, recorded: RecordedEvent) -> IncidentCase:
-    return _with(case, diagnoses=[*case.diagnoses, event])
+    return _with(case, diagnoses=[*case.diagnoses, event], diagnosed_at=recorded.envelope.recorded_at)
 
 
 @_apply.register

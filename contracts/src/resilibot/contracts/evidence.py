@@ -144,6 +144,19 @@ class RunbookContent(Value):
     score: float
 
 
+class SimilarIncidentContent(Value):
+    """An earlier incident like this one. History is a hint, no proof: it says what was, not what is."""
+
+    incident_id: str
+    opened_at: UtcTime
+    cause: str | None
+    component: str | None
+    remedy: str | None
+    resolved: bool  # recovery was seen, after the remedy if there was one
+    alike: list[str]  # which evidence both have: "metrics: errorrate up". Untrusted text
+    score: float = Field(ge=0, le=1)
+
+
 CONTENT: dict[str, type[Value]] = {
     "metric": MetricContent,
     "log": LogContent,
@@ -151,6 +164,7 @@ CONTENT: dict[str, type[Value]] = {
     "status": StatusContent,
     "topology": TopologyContent,
     "runbook": RunbookContent,
+    "similar_incident": SimilarIncidentContent,
 }
 
 

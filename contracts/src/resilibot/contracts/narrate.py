@@ -106,6 +106,13 @@ def _(event: e.IncidentClosedV1) -> str:
 
 
 @narrate.register
+def _(event: e.RootCauseConfirmedV1) -> str:
+    told = ", ".join(filter(None, (event.fault_class, event.fault_category)))
+    kind = f" ({told})" if told else ""
+    return f"Root cause confirmed by a person: {event.cause} at {event.component}{kind}{_because(event.comment)}"
+
+
+@narrate.register
 def _(event: e.SignalReceivedV1) -> str:
     why = f": {event.reason}" if event.held_by else ""
     return f"Signal {event.signal.name} ({event.signal.state}) was received and {event.disposition}{why}"
@@ -129,7 +136,9 @@ def _(event: e.EvidenceGatheredV1) -> str:
 
 @narrate.register
 def _(event: e.DiagnosisReachedV1) -> str:
-    return f"Diagnosis ({event.outcome}, confidence {event.confidence:.2f}): {event.summary}"
+    told = f"Diagnosis ({event.outcome}, confidence {event.confidence:.2f}): {event.summary}"
+    asked = event.reasoner
+    return f"{told} (by rules alone, though {asked.wanted} was wanted: {asked.fell_back})" if asked.fell_back else told
 
 
 @narrate.register
@@ -314,6 +323,21 @@ def _(event: e.OpeningCountedV1) -> str:
 @narrate.register
 def _(event: e.SummaryClosedV1) -> str:
     return f"A summary of {event.incidents} incidents is sent from {event.incident_id}"
+
+
+@narrate.register
+def _(event: e.WatchesActivatedV1) -> str:
+    return f"{len(event.watches)} watches are in force ({event.origin}, version {event.version})"
+
+
+@narrate.register
+def _(event: e.FindingRaisedV1) -> str:
+    return f"Watch {event.watched.watch_id}: {event.summary}"
+
+
+@narrate.register
+def _(event: e.FindingEndedV1) -> str:
+    return f"Watch {event.watched.watch_id}: {event.summary}"
 
 
 def _because(comment: str) -> str:

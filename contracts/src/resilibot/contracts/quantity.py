@@ -3,6 +3,9 @@
 import re
 from enum import StrEnum
 
+MAD_TO_SIGMA = 1.4826  # a median absolute deviation as a standard deviation, of normal noise
+AVAILABILITY_FLOOR = 0.0005  # of the median: near 100 percent small moves are large ones
+
 
 class Quantity(StrEnum):
     ERRORS = "errors"

@@ -51,6 +51,7 @@ from resilibot.contracts.events.opened import (
     IncidentReopenedV1,
     IncidentUnmergedV1,
     Investigation,
+    RootCauseConfirmedV1,
     SignalAttachedV1,
     SignalClearedV1,
     SignalDetachedV1,
@@ -64,6 +65,14 @@ from resilibot.contracts.events.signalled import (
     SignalUnsilencedV1,
 )
 from resilibot.contracts.events.targeted import TargetClaimedV1, TargetReleasedV1
+from resilibot.contracts.events.watched import (
+    FindingEndedV1,
+    FindingRaisedV1,
+    Forecast,
+    Usual,
+    Watched,
+    WatchesActivatedV1,
+)
 
 __all__ = [
     "ActionDispatchedV1",
@@ -79,8 +88,11 @@ __all__ = [
     "Basis",
     "DiagnosisReachedV1",
     "EvidenceGatheredV1",
+    "FindingEndedV1",
+    "FindingRaisedV1",
     "FlappingDetectedV1",
     "FlappingEndedV1",
+    "Forecast",
     "GatePolicyActivatedV1",
     "Hypothesis",
     "IncidentClosedV1",
@@ -107,6 +119,7 @@ __all__ = [
     "Reasoner",
     "Relation",
     "RequestRefusedV1",
+    "RootCauseConfirmedV1",
     "SignalAttachedV1",
     "SignalClearedV1",
     "SignalDetachedV1",
@@ -128,4 +141,7 @@ __all__ = [
     "SummaryClosedV1",
     "TargetClaimedV1",
     "TargetReleasedV1",
+    "Usual",
+    "Watched",
+    "WatchesActivatedV1",
 ]

@@ -9,7 +9,10 @@ from resilibot.contracts.evidence import EvidenceGap, Finding
 
 
 class Reasoner(Value):
-    """Which reasoner judged. Cost is an exact decimal in US dollars; tokens are 0 without a model."""
+    """Which reasoner judged. Cost is an exact decimal in US dollars; tokens are 0 without a model.
+
+    A model that was asked in vain is named too: what it cost, and why the rules alone judged.
+    """
 
     name: str
     version: str
@@ -18,6 +21,10 @@ class Reasoner(Value):
     tokens_in: int = 0
     tokens_out: int = 0
     cost_usd: str = "0"
+    calls: int = 0  # of the model, for this diagnosis
+    unmetered: int = 0  # of these, calls whose tokens were never told (no answer came): not in tokens and cost
+    wanted: str | None = None  # the reasoner that the settings ask for; None: the rules alone
+    fell_back: str | None = None  # why it had no part in this diagnosis: `code: what happened`
 
 
 class Hypothesis(Value):
@@ -33,6 +40,7 @@ class Hypothesis(Value):
     verdict: Literal["leading", "possible", "rejected"]
     fault_class: str | None = None  # latency-config, error-deploy ...; None: not told by the evidence
     category: str | None = None  # configuration_error, resource_exhaustion ...; None: the cause has none of its own
+    by: Literal["rules", "model"] = "rules"  # who proposed it; a model's never leads
 
 
 class DiagnosisReachedV1(DomainEvent):

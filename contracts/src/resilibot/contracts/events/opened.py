@@ -109,6 +109,21 @@ class IncidentUnmergedV1(DomainEvent):
     comment: str = Field(default="", max_length=2000)
 
 
+class RootCauseConfirmedV1(DomainEvent):
+    """A person's verdict: what it really was. Also weeks later, also of a closed incident; the latest counts.
+
+    `cause`, `fault_class` and `fault_category` are of the reasoner's vocabulary where one of its words fits; then they
+    can be held against its diagnosis. Any other cause is told in the person's own words.
+    """
+
+    emitter: ClassVar[EmitterName] = "ingest"
+    component: str = Field(min_length=1, max_length=256)  # what was at fault: a host, a release, a service
+    cause: str = Field(min_length=1, max_length=256)  # bad_release, hung_process ..., or free words
+    fault_class: str | None = Field(default=None, max_length=64)  # latency-config, error-deploy ...
+    fault_category: str | None = Field(default=None, max_length=64)  # configuration_error, resource_exhaustion ...
+    comment: str = Field(default="", max_length=2000)
+
+
 class IncidentClosedV1(DomainEvent):
     """A person closed it, or it stayed quiet after being resolved."""
 

@@ -6,7 +6,9 @@ import typer
 
 from resilibot.local.commands import (
     archiving,
+    asking,
     auditing,
+    confirming,
     evaluating,
     letters,
     looking,
@@ -14,6 +16,7 @@ from resilibot.local.commands import (
     rebuilding,
     regrouping,
     render,
+    rerunning,
     running,
     silencing,
     status,
@@ -35,16 +38,19 @@ app.command("up")(running.up)
 app.command("demo")(running.demo)
 app.command("drill")(running.drill)
 app.command("replay")(auditing.replay)
+app.command("rerun")(rerunning.rerun_incident)
 app.command("archive")(archiving.archive)
 app.command("restore")(archiving.restore)
 app.command("rebuild")(rebuilding.rebuild)
 app.command("status")(status.status)
+app.command("ask")(asking.ask)
 app.command("signal")(looking.signal)
 app.command("target")(looking.target)
 incident_app.command("timeline")(looking.timeline)
 incident_app.command("merge")(regrouping.merge)
 incident_app.command("unmerge")(regrouping.unmerge)
 incident_app.command("split")(regrouping.split)
+incident_app.command("confirm")(confirming.confirm)
 
 
 @incident_app.command("list")

@@ -82,14 +82,14 @@ class IncidentFolder:
     def read(self) -> Iterator[RecordedIncident]:
         """In the order of their folders' names. Raises FolderInvalid."""
         for path in self.incidents:
-            told = _json(path / "incident.json")
+            told = read_json(path / "incident.json")
             try:
                 yield self._read(path, told)
             except (KeyError, TypeError, ValueError) as error:
                 raise FolderInvalid(f"{path / 'incident.json'}: {type(error).__name__} {error}") from error
 
     def _read(self, path: Path, told: dict[str, Any]) -> RecordedIncident:
-        series = _series(path / "metrics.csv")
+        series = read_series(path / "metrics.csv")
         alarm = told["alarm"]
         signal = _signal(str(told["id"]), alarm, int(told.get("period_s") or 60))
         times = [at for points in series.values() for at, _ in points]
@@ -144,7 +144,7 @@ class IncidentFolder:
 
     def _baseline(self, name: str) -> dict[SeriesKey, Baseline | None]:
         if name not in self._baselines:
-            points = _series(self._root / "baselines" / f"{Path(name).name}.csv")
+            points = read_series(self._root / "baselines" / f"{Path(name).name}.csv")
             self._baselines[name] = {key: summarise(values) for key, values in points.items()}
         return self._baselines[name]
 
@@ -155,7 +155,7 @@ def _recorded(folder: Path) -> tuple[list[Found], list[EvidenceGap]]:
     gaps: list[EvidenceGap] = []
     for file in sorted(folder.glob("*.json")):
         try:
-            contents = read_recorded(file.stem, _json(file))
+            contents = read_recorded(file.stem, read_json(file))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FolderInvalid(f"{file}: {type(error).__name__} {error}") from error
         if not contents:
@@ -208,7 +208,7 @@ def _case(signal: Signal) -> IncidentCase:
 
 
 def _topology(path: Path, alarm_node: str) -> TopologyContent:
-    told = _json(path)
+    told = read_json(path)
     try:
         return TopologyContent(
             alarm_node=alarm_node,
@@ -219,7 +219,7 @@ def _topology(path: Path, alarm_node: str) -> TopologyContent:
         raise FolderInvalid(f"{path}: {type(error).__name__} {error}") from error
 
 
-def _series(path: Path) -> Points:
+def read_series(path: Path) -> Points:
     """Points by series, oldest first; none if the file is absent. Plain, or gzipped beside it."""
     packed = path.with_name(f"{path.name}.gz")
     series: Points = {}
@@ -240,7 +240,7 @@ def _series(path: Path) -> Points:
     return {key: sorted(points) for key, points in series.items()}
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

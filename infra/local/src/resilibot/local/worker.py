@@ -219,7 +219,16 @@ def _loops(name: str, home: HomeFile) -> list[tuple[Callable[[], object], float]
     )
     pollers = [Poller(sqs, home.queues[feed.queue], feed, home.visibility_s) for feed in feeds(name)]
     pause_s = home.projection_linger_s if name == "projections" else 0
-    return [(poller.poll, pause_s) for poller in pollers]
+    return [*((poller.poll, pause_s) for poller in pollers), *(_watching() if name == "observe" else ())]
+
+
+def _watching() -> list[tuple[Callable[[], object], float]]:
+    """Stands where AWS has a schedule: the rounds of the declared watches, and no loop where none are declared."""
+    from resilibot.observe.handler import watch_handler
+    from resilibot.observe.settings import ObserveSettings
+
+    settings = ObserveSettings()
+    return [(lambda: watch_handler({}, None), settings.watch_every_s)] if settings.watch_file else []
 
 
 def _relaying(relay: Any, watch: Any, home: HomeFile) -> Callable[[], object]:

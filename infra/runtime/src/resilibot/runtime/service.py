@@ -108,6 +108,7 @@ class Service:
     due: Mapping[str, Reaction] = field(default_factory=dict)
     projects: frozenset[type[DomainEvent]] = frozenset()  # events a projection applies
     routes: Mapping[str, Access] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()  # read models that projections publish and this service may query, read only
     needs: tuple[str, ...] = ()
 
     def subscribes(self) -> list[str]:

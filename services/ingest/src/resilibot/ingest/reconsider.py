@@ -1,48 +1,23 @@
 """reconsider: what was held back is looked at again when what held it back is over. No new signal is needed. Pure."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, ClassVar, Literal
-
-from ulid import ULID
+from typing import Any, Literal
 
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
-from resilibot.contracts.door_policy import DoorPolicy
 from resilibot.contracts.envelope import RecordedEvent, stream_id
 from resilibot.contracts.signal import Signal
 from resilibot.ingest.admit import Door, fold_doorstep
 from resilibot.ingest.attach import DoorState, Related, fold_signals, on_incident, open_incident, quiet_for_s
 from resilibot.ingest.homes import home_of, relate
+from resilibot.ingest.joined import Held, Joined, MovedOn, incident_id_of
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.silences import SILENCES, fold_silences, silenced_stream
-from resilibot.ingest.topology import Topology
 from resilibot.runtime.event_store.loading import Loading
-from resilibot.runtime.event_store.port import Stream
 from resilibot.runtime.folds import Folds
 from resilibot.runtime.service import After, Decision, On, Trigger
 
 Why = Literal["silence_over", "flapping"]
-
-
-class MovedOn(Exception):
-    """What was gathered does not reach: something was opened, moved or closed this very moment. Gather anew."""
-
-    code: ClassVar[str] = "moved_on"
-    retryable: ClassVar[bool] = True
-
-
-@dataclass(frozen=True)
-class Held:
-    """The facts: the rules, and the streams from which the decision finds the home and the related incident."""
-
-    policy: DoorPolicy
-    quiet_period_s: float
-    topology: Topology
-    streams: tuple[str, ...]
-    new_incident_id: str
 
 
 def gather(case: IncidentCase, trigger: Trigger, ports: Ports) -> Held:
@@ -56,7 +31,7 @@ def gather(case: IncidentCase, trigger: Trigger, ports: Ports) -> Held:
         home_of(name.partition("#")[2], known, current, folds)
     for signal in fold_doorstep(events).waiting.values():
         relate(signal, trigger.now, current, ports.topology, folds)
-    return Held(ports.policy, ports.settings.quiet_period_s, ports.topology, tuple(current), _incident_id(trigger))
+    return Held(ports.policy, ports.settings.quiet_period_s, ports.topology, tuple(current), incident_id_of(trigger))
 
 
 def joins(case: IncidentCase, trigger: Trigger, facts: Held) -> list[str]:
@@ -113,19 +88,6 @@ def _after_window(again: "_Again") -> Decision:
     return decided
 
 
-class _Joined(dict[str, Stream]):
-    """The streams that were joined. To ask for another one is to ask for what nobody had seen yet."""
-
-    def __init__(self, joined: Mapping[str, tuple[RecordedEvent, ...]]) -> None:
-        super().__init__(
-            (name, Stream(name, events, events[-1].version, events[-1].hash) if events else Stream(name))
-            for name, events in joined.items()
-        )
-
-    def __missing__(self, name: str) -> Stream:
-        raise MovedOn(f"{name} was not gathered")
-
-
 class _Again:
     """The fingerprint as it stands now, folded from what was joined. Raises MovedOn, as do its methods."""
 
@@ -134,7 +96,7 @@ class _Again:
         history = fold_signals(events)
         self.trigger = trigger
         self.fingerprint = trigger.recorded.stream.partition("#")[2]
-        self._current, self._folds = _Joined(trigger.joined), Folds()
+        self._current, self._folds = Joined(trigger.joined), Folds()
         self._case = None
         if history.incident_id:
             self._case = home_of(self.fingerprint, history.incident_id, self._current, self._folds)
@@ -231,10 +193,3 @@ def newest_first(waiting: Mapping[str, Signal]) -> list[Signal]:
 
 def _silence_id(trigger: Trigger) -> str:
     return trigger.event.silence_id if isinstance(trigger.event, e.SignalUnsilencedV1) else "?"
-
-
-def _incident_id(trigger: Trigger) -> str:
-    """A ULID that repeats when the reaction is tried again: of the time it was due, and of the trigger."""
-    at: datetime = trigger.timer.due_at if trigger.timer else trigger.recorded.envelope.recorded_at
-    milliseconds = int(at.timestamp() * 1000)
-    return str(ULID.from_bytes(milliseconds.to_bytes(6, "big") + hashlib.sha256(trigger.id.encode()).digest()[:10]))

@@ -14,6 +14,7 @@ from resilibot.contracts.case import Status, fold
 from resilibot.contracts.envelope import stream_id
 from resilibot.contracts.personal import Words
 from resilibot.contracts.signal import ResourceRef, Severity, Signal
+from resilibot.ingest.confirm_routes import add_confirm_routes
 from resilibot.ingest.fingerprint import fingerprint
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
@@ -145,6 +146,7 @@ def routes(ports: Ports, writer: Writer) -> ApiRouter:
     take_from_senders(router, ports)
     add_silence_routes(router, writer)
     add_regroup_routes(router, ports, writer)
+    add_confirm_routes(router, writer)
     return router
 
 

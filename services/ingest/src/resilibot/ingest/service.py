@@ -1,7 +1,7 @@
 """ingest: the only door in. The map of the service."""
 
 from resilibot.contracts import events as e
-from resilibot.ingest import reconsider, silences
+from resilibot.ingest import reconsider, silences, watched
 from resilibot.ingest.release import close_after_quiet, quiet_timer, release_signals, signal_streams
 from resilibot.runtime.access import Access
 from resilibot.runtime.service import Reaction, Service
@@ -15,6 +15,7 @@ SERVICE = Service(
             e.SignalClearedV1,
             e.IncidentReopenedV1,
             e.IncidentClosedV1,
+            e.RootCauseConfirmedV1,
             e.SignalIgnoredV1,
             e.IncidentMergedV1,
             e.IncidentUnmergedV1,
@@ -41,6 +42,8 @@ SERVICE = Service(
         e.IncidentMergedV1: Reaction(release_signals, joins=signal_streams),
         e.SilenceEndedV1: Reaction(silences.lift, joins=silences.lift_joins),
         e.SilenceLiftedV1: Reaction(silences.lift, joins=silences.lift_joins),
+        e.FindingRaisedV1: Reaction(watched.admit, watched.gather, joins_by_facts=watched.joins),
+        e.FindingEndedV1: Reaction(watched.admit, watched.gather, joins_by_facts=watched.joins),
         e.SignalUnsilencedV1: Reaction(reconsider.unsilenced, reconsider.gather, joins_by_facts=reconsider.joins),
     },
     timers={
@@ -56,6 +59,7 @@ SERVICE = Service(
     routes={
         "POST /incidents": Access.RESPONDER,
         "POST /incidents/{incident_id}/close": Access.RESPONDER,
+        "POST /incidents/{incident_id}/root-cause": Access.RESPONDER,
         "POST /incidents/{incident_id}/merge": Access.RESPONDER,
         "POST /incidents/{incident_id}/unmerge": Access.RESPONDER,
         "POST /incidents/{incident_id}/split": Access.RESPONDER,

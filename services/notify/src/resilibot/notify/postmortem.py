@@ -92,6 +92,9 @@ def _duration(events: Sequence[RecordedEvent]) -> Iterable[str]:
 
 
 def _cause(events: Sequence[RecordedEvent]) -> Iterable[str]:
+    confirmed = _last(events, e.RootCauseConfirmedV1)
+    if confirmed:
+        yield _line(narrate_recorded(confirmed), [confirmed])
     diagnosed = [event for event in events if isinstance(event.readable, e.DiagnosisReachedV1)]
     if not diagnosed:
         yield from _absent(events, "No diagnosis was reached before the service recovered")

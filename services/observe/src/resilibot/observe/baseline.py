@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from resilibot.contracts.evidence import Baseline
+from resilibot.contracts.quantity import MAD_TO_SIGMA
 
 Points = Sequence[tuple[datetime, float]]
 
 MIN_POINTS = 5  # fewer tell nothing about what is healthy
-MAD_TO_SIGMA = 1.4826
 FLOOR_RATIO = 0.05  # of the median: smaller moves are never called deviations
 DEVIATES = 4.0  # scales
 EXCURSION = 3  # points

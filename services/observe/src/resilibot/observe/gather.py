@@ -17,6 +17,7 @@ from resilibot.observe.inquiry import Inquiry
 from resilibot.observe.itemise import Found, itemise
 from resilibot.observe.log_evidence import log_patterns
 from resilibot.observe.metric_evidence import MetricEvidence
+from resilibot.observe.past import compared, read_past
 from resilibot.observe.ports import Ports, SourceFailed
 from resilibot.observe.rounds import Look, metric_signal, next_look
 from resilibot.observe.runbook_evidence import runbook
@@ -89,6 +90,8 @@ class _Round:
             found += [f for kind, source, future in asked if (f := self._result(kind, source, future)) is not None]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a source past its deadline is not waited for
+        found, unread = compared(found, inquiry.case)
+        inquiry.gaps += unread
         for gap in inquiry.below.gaps:
             inquiry.gap(*gap)
         look = inquiry.look
@@ -115,7 +118,7 @@ class _Round:
 
 
 def _asks(inquiry: Inquiry) -> list[Ask]:
-    """What is asked beside metrics and logs. Changes and runbooks do not tell whether it works again."""
+    """What is asked beside metrics and logs. Changes, runbooks and the past do not tell whether it works again."""
     ports = inquiry.ports
     asks: list[Ask] = [("status", ports.hosts.name, partial(host_status, inquiry))]
     asks += [("status", source.name, partial(states, inquiry, source)) for source in ports.states]
@@ -125,4 +128,6 @@ def _asks(inquiry: Inquiry) -> list[Ask]:
         asks += [("change", source.name, partial(changes, inquiry, source)) for source in ports.changes]
         asks += [("change", s.name, partial(resource_changes, inquiry, s)) for s in ports.resource_changes]
         asks.append(("runbook", ports.runbooks.name, partial(runbook, inquiry)))
+        if ports.incidents is not None:
+            asks.append(("similar_incident", ports.incidents.name, partial(read_past, ports.incidents, inquiry.case)))
     return asks

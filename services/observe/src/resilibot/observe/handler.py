@@ -1,4 +1,4 @@
-"""Lambda entry of observe. Composition only."""
+"""Lambda entries of observe. Composition only."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -7,6 +7,7 @@ from typing import Any
 from resilibot.observe.adapters.cloudwatch_logs import CloudWatchLogs
 from resilibot.observe.adapters.cloudwatch_metrics import CloudWatchMetrics
 from resilibot.observe.adapters.minilm_encoder import MiniLmEncoder
+from resilibot.observe.adapters.published_incidents import EarlierIncidents
 from resilibot.observe.adapters.s3_runbooks import S3Runbooks
 from resilibot.observe.adapters.s3_vectors import S3Vectors
 from resilibot.observe.adapters.ssm_hosts import SsmHosts
@@ -15,7 +16,10 @@ from resilibot.observe.runbook_library import RunbookLibrary
 from resilibot.observe.service import SERVICE
 from resilibot.observe.settings import ObserveSettings
 from resilibot.observe.sources import change_sources, resource_change_sources, state_sources, topology_source
+from resilibot.observe.watch_round import WatchRound
+from resilibot.observe.watches import read_watches
 from resilibot.runtime.environment import Runtime, client
+from resilibot.runtime.published import PublishedIncidents
 
 
 @cache
@@ -38,6 +42,7 @@ def _consumer() -> Any:
         states=state_sources(s),
         resource_changes=resource_change_sources(s),
         neighbour_changes=neighbour_changes,
+        incidents=EarlierIncidents(PublishedIncidents(client("dynamodb"), runtime.tables.cursors)),
     )
     return runtime.consumer(SERVICE, ports)
 
@@ -45,3 +50,20 @@ def _consumer() -> Any:
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     answer: dict[str, Any] = _consumer().handle(event)
     return answer
+
+
+@cache
+def _round() -> WatchRound | None:
+    """None where nothing is watched. Raises WatchesInvalid."""
+    s = ObserveSettings()
+    if not s.watch_file:
+        return None
+    watches = read_watches(s.watch_file)
+    metrics = CloudWatchMetrics(client("cloudwatch"))
+    return WatchRound(watches, s.watch_file, metrics, Runtime.from_env().writer(SERVICE))
+
+
+def watch_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """On a schedule, each RESILIBOT_WATCH_EVERY_S: one round of the declared watches."""
+    watching = _round()
+    return {"written": len(watching.run()) if watching else 0}

@@ -17,7 +17,15 @@ from resilibot.runtime.redact import Redactor
 INLINE_BYTES = 64_000  # content of one item; what is larger goes into the blob store
 ROOM_BYTES = 250_000  # all items and gaps of a round: an event is one DynamoDB item, of 400 KB at most
 GAPS = 40  # gaps told one by one
-SHOWN: tuple[EvidenceKind, ...] = ("metric", "log", "status", "change", "topology", "runbook")
+SHOWN: tuple[EvidenceKind, ...] = (
+    "metric",
+    "log",
+    "status",
+    "change",
+    "topology",
+    "runbook",
+    "similar_incident",
+)
 
 
 @dataclass

@@ -21,6 +21,7 @@ __all__ = [
     "ChangeRead",
     "ChangeSource",
     "HostSource",
+    "IncidentSource",
     "LogLine",
     "LogRead",
     "LogSource",
@@ -176,6 +177,14 @@ class ResourceChangeSource(Protocol):
     def changes_of(self, subject: Subject, start: datetime, end: datetime) -> list[ChangeRead]: ...
 
 
+class IncidentSource(Protocol):
+    name: str
+
+    def before(self, moment: datetime, limit: int) -> Sequence[dict[str, Any]]:
+        """At most `limit` rows of the incidents' read model, opened before that moment, newest first."""
+        ...
+
+
 class TopologySource(Protocol):
     name: str
 
@@ -200,3 +209,4 @@ class Ports:
     resource_changes: tuple[ResourceChangeSource, ...] = ()
     redactor: Callable[[str], Redactor] = lambda scope: Redactor()  # of the incident about this fingerprint
     neighbour_changes: tuple[ChangeSource, ...] = ()  # those of `changes` that also tell of what the service calls
+    incidents: IncidentSource | None = None  # None: no record of earlier incidents is at hand

@@ -9,7 +9,7 @@ LOOK = Reaction(decide, gather)
 
 SERVICE = Service(
     name="observe",
-    emits=frozenset({e.EvidenceGatheredV1}),
+    emits=frozenset({e.EvidenceGatheredV1, e.WatchesActivatedV1, e.FindingRaisedV1, e.FindingEndedV1}),
     reactions={
         e.IncidentOpenedV1: LOOK,
         e.IncidentReopenedV1: LOOK,
@@ -26,6 +26,7 @@ SERVICE = Service(
         e.DiagnosisReachedV1: recheck,
     },
     due={"settle": LOOK, "recheck": LOOK},
+    reads=("incidents",),  # what was, to compare with
     needs=(
         "cloudwatch:ListMetrics",
         "cloudwatch:GetMetricData",
@@ -66,5 +67,7 @@ SERVICE = Service(
         "kms:GenerateDataKey",
         "kms:Decrypt",
         "kms:GenerateMac",
+        "dynamodb:GetItem",  # which table of a read model is live
+        "dynamodb:Query",  # the index of the read model that it reads
     ),
 )

@@ -35,6 +35,8 @@ class ObserveSettings(BaseSettings):
     xray_window_s: int = Field(default=3600, le=21600, description="How far back X-Ray's calls are looked at")
     max_neighbour_changes: int = Field(default=10, description="Services below whose changes are read, at most")
     topology_file: str = Field(default="", description="TOML file that says which service calls which")
+    watch_file: str = Field(default="", description="TOML file of what is watched between alarms; empty: nothing")
+    watch_every_s: float = Field(default=300, gt=0, description="Time between two rounds of the watches")
     max_neighbour_metrics: int = Field(
         default=60, description="Metrics read per round of what the alarm's service calls, at most"
     )

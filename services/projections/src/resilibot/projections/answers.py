@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from resilibot.contracts.case import IncidentCase, Status
 from resilibot.contracts.envelope import Actor, Envelope
 from resilibot.contracts.signal import Severity
+from resilibot.projections.lexicon import Kind
 
 
 class Answer(BaseModel):
@@ -36,6 +37,7 @@ class IncidentRow(Answer):
     flapping: list[str]  # names of alarms
     outcome: str | None
     diagnosis: str | None
+    root_cause: str | None  # as a person confirmed it
     fingerprint: str
     merged_into: str | None
     children: list[str]
@@ -159,6 +161,27 @@ class Feed(Answer):
 
     entries: list[FeedEntry]
     last: int
+
+
+class EventCitation(Answer):
+    """An event of an incident's stream, and the evidence in it that is meant, if one is."""
+
+    incident_id: str
+    version: int
+    event_id: str
+    evidence_id: str | None
+
+
+class Reply(Answer):
+    """`understood`: how the question was read, with what was not. `bound`: what was not looked at; null: nothing."""
+
+    question: str
+    found: Literal["answered", "not_in_record", "not_understood"]
+    kind: Kind | None
+    understood: str
+    text: str
+    citations: list[EventCitation]
+    bound: str | None
 
 
 class Fault(Answer):

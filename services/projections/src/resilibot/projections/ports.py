@@ -7,11 +7,12 @@ ReadModelError
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
+from resilibot.runtime.clock import Clock, SystemClock
 from resilibot.runtime.event_store.log_entries import Sequenced
 from resilibot.runtime.event_store.port import EventStore
 from resilibot.runtime.event_store.recall import History, Recall
@@ -130,6 +131,7 @@ class Ports:
     models: ReadModels
     reveal: Callable[[Any], Any] = lambda state: state  # names as people may read them; only for what is shown
     log: Log | None = None  # None: this home keeps no order over all streams
+    clock: Clock = field(default_factory=SystemClock)  # what "yesterday" is counted from
 
     @cached_property
     def history(self) -> History:

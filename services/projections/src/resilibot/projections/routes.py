@@ -13,7 +13,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from resilibot.contracts.case import Status, fold
 from resilibot.contracts.envelope import RecordedEvent, stream_id
 from resilibot.contracts.evidence import EvidenceItem
-from resilibot.projections import answers
+from resilibot.projections import answering, answers
+from resilibot.projections.ask import MAX_CHARS
 from resilibot.projections.controls import ControlView
 from resilibot.projections.ports import Ports
 from resilibot.projections.service import SERVICE
@@ -56,7 +57,7 @@ def routes(ports: Ports) -> ApiRouter:
             raise BadRequest(str(error)) from error
         if moment is not None:
             rows = [_row_at(ports, row, moment) for row in rows]
-        shown = ports.reveal([r for r in rows if status in (None, r["status"])])
+        shown = ports.reveal([_listed(r) for r in rows if status in (None, r["status"])])
         return {"incidents": shown, "cursor": after}
 
     @router.get("/incidents/<incident_id>", returns=answers.Case, refuses=(400, 404, 422))
@@ -105,6 +106,13 @@ def routes(ports: Ports) -> ApiRouter:
             raise NotFound(f"no evidence {evidence_id} in incident {incident_id}")
         shown: dict[str, Any] = ports.reveal(item.model_dump(mode="json"))
         return shown
+
+    @router.get("/ask", returns=answers.Reply, refuses=(422,))
+    def ask(
+        q: Annotated[str, Query(min_length=1, max_length=MAX_CHARS, description="A question in plain English; UTC")],
+    ) -> dict[str, Any]:
+        """A question of a known kind, answered from the record with the events it rests on; or why it is not."""
+        return answering.answer(ports, q)
 
     @router.get(
         "/signals/<fingerprint>",
@@ -198,6 +206,11 @@ def _row_at(ports: Ports, row: dict[str, Any], moment: datetime) -> dict[str, An
     assert states is not None  # noqa: S101  the list holds only incidents opened by then
     found: dict[str, Any] = states["incidents"]
     return found
+
+
+def _listed(row: dict[str, Any]) -> dict[str, Any]:
+    """The row as lists show it."""
+    return {name: value for name, value in row.items() if name != "remembered"}
 
 
 def _place(at: str) -> int | datetime:

@@ -17,6 +17,7 @@ SERVICE = Service(
             e.IncidentUnmergedV1,
             e.IncidentReopenedV1,
             e.IncidentClosedV1,
+            e.RootCauseConfirmedV1,
             e.SignalIgnoredV1,
             e.SignalReceivedV1,
             e.SignalReleasedV1,
@@ -63,6 +64,9 @@ SERVICE = Service(
             e.NotificationDeferredV1,
             e.OpeningCountedV1,
             e.SummaryClosedV1,
+            e.WatchesActivatedV1,
+            e.FindingRaisedV1,
+            e.FindingEndedV1,
         }
     ),
     routes={
@@ -72,6 +76,7 @@ SERVICE = Service(
         "GET /incidents/{incident_id}/timeline": Access.VIEWER,
         "GET /incidents/{incident_id}/events": Access.VIEWER,
         "GET /incidents/{incident_id}/evidence/{evidence_id}": Access.VIEWER,
+        "GET /ask": Access.VIEWER,
         "GET /signals/{fingerprint}": Access.VIEWER,
         "GET /targets": Access.VIEWER,
         "GET /silences": Access.VIEWER,

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from resilibot.runtime.published import BY_OPENED, PREFIX, table_name
+
 # live before any rebuild
 FIRST = {"incidents": 1, "cases": 1, "timelines": 1, "signals": 1, "targets": 1, "controls": 1}
 MODELS = {
@@ -11,12 +13,8 @@ MODELS = {
     "target": ("targets",),
     "control": ("controls",),
 }
-BY_OPENED = "by_opened"
-PREFIX = "resilibot-readmodel-"
 
-
-def table_name(model: str, version: int) -> str:
-    return f"{PREFIX}{model}-v{version}"
+__all__ = ["BY_OPENED", "FIRST", "MODELS", "PREFIX", "definitions", "parse_table_name", "table_name"]
 
 
 def parse_table_name(name: str) -> tuple[str, int] | None:

@@ -12,6 +12,7 @@ from resilibot.contracts.case import IncidentCase, empty_case, evolve
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import format_time
 from resilibot.contracts.narrate import narrate_recorded
+from resilibot.contracts.similar import remembered
 from resilibot.projections.controls import ControlView
 
 
@@ -162,7 +163,7 @@ def entry(recorded: RecordedEvent) -> dict[str, Any]:
 
 
 def row(case: IncidentCase) -> dict[str, Any]:
-    """The incident in a list."""
+    """The incident in a list, and what later incidents may know of it (`remembered`, which no list shows)."""
     return {
         "incident_id": case.incident_id,
         "version": case.version,
@@ -176,6 +177,7 @@ def row(case: IncidentCase) -> dict[str, Any]:
         "flapping": list(case.flapping),
         "outcome": case.diagnosis.outcome if case.diagnosis else None,
         "diagnosis": case.diagnosis.summary if case.diagnosis else None,
+        "root_cause": _root_cause(case),
         "fingerprint": case.fingerprint,
         "merged_into": case.merged_into,
         "children": case.children,
@@ -183,6 +185,7 @@ def row(case: IncidentCase) -> dict[str, Any]:
         "updated_at": format_time(case.updated_at) if case.updated_at else None,
         "resolved_at": format_time(case.resolved_at) if case.resolved_at else None,
         "duration_s": duration_s(case),
+        "remembered": remembered(case).model_dump(mode="json"),
     }
 
 
@@ -197,6 +200,12 @@ def case_state(case: IncidentCase) -> dict[str, Any]:
         "investigation_state": case.investigation_state,
     }
     return {**told, **derived}
+
+
+def _root_cause(case: IncidentCase) -> str | None:
+    """What a person said last that it was."""
+    verdict = case.root_cause
+    return f"{verdict.confirmed.cause} at {verdict.confirmed.component}" if verdict else None
 
 
 def duration_s(case: IncidentCase) -> float | None:

@@ -13,6 +13,7 @@ from resilibot.contracts.evidence import Finding
 from resilibot.reason.accounts import explain, well
 from resilibot.reason.citations import checked
 from resilibot.reason.hypotheses import Candidate, candidates, findings
+from resilibot.reason.memory import recall, with_past
 from resilibot.reason.now import Now
 from resilibot.reason.quantities import DEVIATES
 from resilibot.reason.scene import Scene, items_of, read_scene
@@ -36,6 +37,7 @@ def diagnose(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> e.DiagnosisR
     for candidate in described:
         explain(candidate, now)
     proposed += [*suspects(scene), *described]
+    recall(scene, proposed)
     ranked = sorted(proposed, key=lambda c: (-round(c.score, 6), c.rank, c.cause, c.component))
     hypotheses, dropped = checked(_hypotheses(ranked, scene), items_of(case, gathered))
     all_is_well = [] if any(c.score >= CONCLUSIVE for c in described) else findings(well(now))
@@ -108,6 +110,8 @@ def _hypotheses(ranked: Sequence[Candidate], scene: Scene) -> list[e.Hypothesis]
     )
     is_seen = bool(scene.deviating or scene.silent or scene.errors or culprit(scene) or scene.states)
     is_clear = best >= CONCLUSIVE and best - rival >= LEAD and is_seen
+    ordered = sorted(scored[is_clear:], key=_likest)  # what is clear stays first, whatever history says
+    scored = [*scored[:is_clear], *ordered]
     kept = []
     told = [*scored[:KEEP], *(one for one in scored[KEEP:] if one[0].probability is not None)]
     for number, (candidate, score) in enumerate(told, start=1):
@@ -119,8 +123,8 @@ def _hypotheses(ranked: Sequence[Candidate], scene: Scene) -> list[e.Hypothesis]
                     "cause": candidate.cause,
                     "component": candidate.component,
                     "statement": candidate.statement,
-                    "confidence": round(score, 4),
-                    "support": findings(candidate.support),
+                    "confidence": round(with_past(candidate, score), 4),
+                    "support": findings(candidate.told_for),
                     "refutation": findings(candidate.refutation),
                     "verdict": verdict,
                     "fault_class": candidate.fault_class,
@@ -129,6 +133,12 @@ def _hypotheses(ranked: Sequence[Candidate], scene: Scene) -> list[e.Hypothesis]
             )
         )
     return kept
+
+
+def _likest(scored: tuple[Candidate, float]) -> tuple[float, int, str, str]:
+    candidate, confidence = scored
+    gain = with_past(candidate, confidence) - confidence
+    return (-round(candidate.score + gain, 6), candidate.rank, candidate.cause, candidate.component)
 
 
 def _clamp(score: float) -> float:

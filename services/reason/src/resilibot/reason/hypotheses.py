@@ -15,7 +15,9 @@ from resilibot.reason.scene import Changed, Measured, Scene
 
 RECENT_CHANGE_S = 1800.0  # a change this long before the onset still counts; nearer counts more
 AFTER_ONSET_S = 15.0  # clocks and sampling: a change may be recorded this long after the onset seems to begin
+PAST = 0.05  # a like incident had this cause, and its remedy helped: what was is no proof of what is
 MOST = 0.6  # share of the components that is "most of them"
+CAUSES = ("hung_process", "component_fault", "bad_release", "overload", "dependency_failure", "config_change")
 
 _TIMEOUT = re.compile(r"time[d]?[ -]?out|no answer|unresponsive|deadlock|hang|stuck", re.IGNORECASE)
 _UPSTREAM = re.compile(
@@ -43,12 +45,19 @@ class Candidate:
     probability: float | None = None  # known by itself; else the clues are weighed
     fault_class: str | None = None
     category: str | None = None
+    past: Clue | None = None  # an earlier incident had this cause; no part of the score
 
     @property
     def score(self) -> float:
+        """By the evidence of this incident alone."""
         if self.probability is not None:
             return self.probability
         return sum(clue.weight for clue in self.support) - sum(clue.weight for clue in self.refutation)
+
+    @property
+    def told_for(self) -> list[Clue]:
+        """All that speaks for it, history last."""
+        return [*self.support, *([self.past] if self.past else [])]
 
     def pro(self, weight: float, text: str, cites: Iterable[Citation]) -> None:
         self._add(self.support, weight, text, cites)

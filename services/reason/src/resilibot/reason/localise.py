@@ -24,8 +24,7 @@ from datetime import datetime
 from statistics import median
 
 from resilibot.contracts.evidence import Baseline, MetricContent, TopologyContent
-from resilibot.contracts.quantity import Quantity, quantity_of
-from resilibot.reason.quantities import MAD_TO_SIGMA
+from resilibot.contracts.quantity import MAD_TO_SIGMA, Quantity, quantity_of
 
 ANOMALOUS = 4.0  # scales; the order is the same for 2 to 12 on known data
 FLOOR_RATIO = {Quantity.LATENCY: 0.03, Quantity.AVAILABILITY: 0.0005, Quantity.ERRORS: 0.05, Quantity.SATURATION: 0.1}

@@ -7,15 +7,14 @@ change either way without being a fault.
 from statistics import median
 
 from resilibot.contracts.evidence import Baseline, MetricContent
-from resilibot.contracts.quantity import Quantity, quantity_of
+from resilibot.contracts.quantity import AVAILABILITY_FLOOR, MAD_TO_SIGMA, Quantity, quantity_of
 
-MAD_TO_SIGMA = 1.4826
 DEVIATES = 4.0  # scales; the verdict is the same for 2 to 12 on known data
 MIN_FRESH = 2  # points after the onset: one tells nothing
 FLOOR_RATIO = {
     "errors": 0.05,
     "latency": 0.10,
-    "availability": 0.0005,
+    "availability": AVAILABILITY_FLOOR,
     "traffic": 0.15,
     "saturation": 0.10,
     "other": 0.10,

@@ -14,6 +14,7 @@ from resilibot.contracts.evidence import (
     LogContent,
     LogPattern,
     MetricContent,
+    SimilarIncidentContent,
     StatusContent,
     TopologyContent,
 )
@@ -72,6 +73,14 @@ class Changed:
 
 
 @dataclass(frozen=True)
+class Recalled:
+    """An earlier incident that observe found to be like this one."""
+
+    cite: Citation
+    past: SimilarIncidentContent
+
+
+@dataclass(frozen=True)
 class Located:
     """The suspects on the call graph, with the metrics and the graph that say so."""
 
@@ -97,6 +106,7 @@ class Scene:
     kinds_seen: frozenset[str]
     kinds_answered: frozenset[str]
     all_clear: bool  # every alarm of the incident has said that it is over
+    recalled: tuple[Recalled, ...] = ()
     located: Located | None = None  # None: no call graph, or nothing on it to compare the alarm's metric with
 
     @property
@@ -183,6 +193,11 @@ def read_scene(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> Scene:
         kinds_seen=frozenset(item.kind for item in readable),
         kinds_answered=frozenset(gathered.answered),
         all_clear=not any(summary.is_firing for summary in case.signals.values()),
+        recalled=tuple(
+            Recalled(_cite(i), SimilarIncidentContent.model_validate(i.content))
+            for i in readable
+            if i.kind == "similar_incident"
+        ),
         located=located,
     )
 

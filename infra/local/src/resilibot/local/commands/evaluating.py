@@ -7,13 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from resilibot.local.commands.context import BAD_USE, fail
+from resilibot.local.commands.figures import Limits, hold, tell
+from resilibot.local.commands.grading import grade_log
 from resilibot.local.commands.retrieving import retrieve
-from resilibot.local.diagnosis_eval import answer
+from resilibot.local.commands.watching import watch
+from resilibot.local.diagnosis_eval import CasesInvalid, answer, matched, read_truth, said, stable
 from resilibot.local.incident_folder import FolderInvalid, IncidentFolder
 from resilibot.local.ingest_eval import INDEX_FILES, judge
+from resilibot.local.scoring import score
 
 app = typer.Typer(no_args_is_help=True, help="Run the product's own code over a folder of input.")
 app.command("retrieve")(retrieve)
+app.command("log")(grade_log)
+app.command("watch")(watch)
 
 
 @app.command("ingest")
@@ -44,21 +50,42 @@ def diagnose(
     folder: Annotated[Path, typer.Argument(help="recorded incidents: incidents/<id>/, baselines/")],
     out: Annotated[Path | None, typer.Option(help="JSON lines; standard output if not given")] = None,
     abstain: Annotated[bool, typer.Option("--abstain", help="name nobody unless the diagnosis is conclusive")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="machine-readable errors")] = False,
+    truth: Annotated[Path | None, typer.Option(help="JSON lines of what it really was: score the answers")] = None,
+    at_least: Annotated[list[str] | None, typer.Option(help="with --truth: top1=0.95; below it is a failure")] = None,
+    at_most: Annotated[list[str] | None, typer.Option(help="with --truth: brier=0.1; above it is a failure")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="with --truth: answers per case, evidence in other orders")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="machine-readable figures and errors")] = False,
 ) -> None:
-    """One line per incident: what the reasoner makes of it. Exit code 1 without any incident, 2 for a bad folder."""
+    """One line per incident: what the reasoner makes of it; with --truth the figures instead (lines to --out).
+
+    Exit code 1 without any incident, when not all that are present ran, or a figure misses its limit; 2 for bad input.
+    """
     recorded = IncidentFolder(folder)
+    if truth is None and (at_least or at_most or repeat > 1):
+        raise fail("--at-least, --at-most and --repeat need --truth", "no_truth", as_json, BAD_USE)
     try:
+        limits = Limits.read(at_least or [], at_most or [])
+        truths = read_truth(truth) if truth else {}
         if not recorded.incidents:
             raise fail(f"{folder}: no incident in it, nothing was evaluated", "no_cases", as_json)
-        rows = [answer(incident, abstain=abstain) for incident in recorded.read()]
-    except FolderInvalid as error:
-        raise fail(str(error), error.code, as_json, BAD_USE) from error
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    if out is None:
-        typer.echo(lines, nl=False)
-    else:
+        incidents = list(recorded.read())
+    except (FolderInvalid, CasesInvalid, ValueError) as error:
+        raise fail(str(error), getattr(error, "code", "bad_limit"), as_json, BAD_USE) from error
+    lines = "".join(json.dumps(answer(i, abstain=abstain), ensure_ascii=False) + "\n" for i in incidents)
+    if out is not None:
         out.write_text(lines, encoding="utf-8")
+    elif truth is None:
+        typer.echo(lines, nl=False)
+    if truth is None:
+        return
+    try:
+        figures = score(matched({i.id: said(i) for i in incidents}, truths))
+    except CasesInvalid as error:
+        raise fail(str(error), error.code, as_json) from error
+    same = {i.id: stable(i, repeat) for i in incidents}
+    tell(figures, as_json, {"repeat": repeat, "stable": sum(n == repeat for n in same.values())})
+    unstable = [f"{i}: only {n} of {repeat} answers are the same" for i, n in same.items() if n != repeat]
+    hold(figures, limits, unstable, as_json)
 
 
 def _compare(rows: list[dict[str, Any]], expect: Path, as_json: bool) -> None:

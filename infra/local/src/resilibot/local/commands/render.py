@@ -58,6 +58,8 @@ def case(case: Mapping[str, Any]) -> None:
         out.print(f"[dim]round {earlier['round']}: {earlier['outcome']}: {safe(earlier['summary'])}[/dim]")
     if case["diagnoses"]:
         diagnosis(case["diagnoses"][-1], case)
+    for verdict in case["confirmed_causes"]:
+        confirmed_cause(verdict)
     for given in case["approvals"].values():
         if given["state"] == "pending":
             approval(given["request"])
@@ -79,6 +81,16 @@ def case(case: Mapping[str, Any]) -> None:
         findings(case["resolution"]["findings"], case)
 
 
+def confirmed_cause(verdict: Mapping[str, Any]) -> None:
+    """What a person said that it was, with both dates: the diagnosis that stood by then, and the verdict."""
+    told, diagnosed = verdict["confirmed"], verdict["diagnosed_at"] or "never"
+    said = f": {safe(told['comment'])}" if told["comment"] else ""
+    out.print(
+        f"\n[bold]root cause[/bold] {safe(told['cause'])} at {safe(told['component'])}, confirmed by "
+        f"{safe(verdict['by'])} at {verdict['at']} (diagnosed: {diagnosed}){said}"
+    )
+
+
 def signals(case: Mapping[str, Any]) -> None:
     """What else belongs to it and why, and where it went."""
     if case["merged_into"]:
@@ -98,11 +110,15 @@ def signals(case: Mapping[str, Any]) -> None:
 def diagnosis(diagnosis: Mapping[str, Any], case: Mapping[str, Any]) -> None:
     out.print(f"\n[bold]diagnosis[/bold] {diagnosis['outcome']}, confidence {diagnosis['confidence']:.2f}")
     out.print(f"  {safe(diagnosis['summary'])}")
+    if diagnosis["reasoner"]["fell_back"]:
+        asked = diagnosis["reasoner"]
+        out.print(f"  [yellow]by rules alone, though {asked['wanted']} was wanted:[/yellow] {safe(asked['fell_back'])}")
     findings(diagnosis["findings"], case)
     for hypothesis in diagnosis["hypotheses"]:
+        by = ", written by the model" if hypothesis["by"] == "model" else ""
         out.print(
             f"  [bold]{hypothesis['verdict']:<9}[/bold] {safe(hypothesis['statement'])}"
-            f" [dim]({hypothesis['cause']}, {hypothesis['confidence']:.2f})[/dim]"
+            f" [dim]({hypothesis['cause']}, {hypothesis['confidence']:.2f}{by})[/dim]"
         )
         findings(hypothesis["support"], case, "    [green]+[/green]")
         findings(hypothesis["refutation"], case, "    [red]-[/red]")

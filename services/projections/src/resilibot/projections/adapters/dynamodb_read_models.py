@@ -6,7 +6,6 @@ it must only never go back, and that is its condition. This is what lets a rebui
 
 import base64
 import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,9 +13,9 @@ from typing import Any
 from resilibot.contracts.canonical import canonical
 from resilibot.contracts.event import format_time
 from resilibot.projections.ports import ReadModelBehind, ReadModelUnavailable
-from resilibot.projections.tables import BY_OPENED, MODELS, table_name
+from resilibot.projections.tables import MODELS, table_name
+from resilibot.runtime.published import CATEGORY, newest_query, pack, unpack
 
-CATEGORY = "incident"
 KEYS = ("stream", "category", "opened_at")  # of the index that lists incidents
 BATCH_GET = 100
 ATTEMPTS = 5
@@ -70,29 +69,17 @@ class DynamoReadModels:
             answer = self._client.get_item(TableName=table, Key={"stream": {"S": stream}}, ConsistentRead=True)
         except (BotoCoreError, ClientError) as error:
             raise ReadModelUnavailable(f"{model} of {stream}: {error}") from error
-        return _unpack(answer["Item"]) if "Item" in answer else None
+        return unpack(answer["Item"]) if "Item" in answer else None
 
     def newest_incidents(
         self, limit: int, cursor: str | None, opened_by: datetime | None = None
     ) -> tuple[list[dict[str, Any]], str | None]:
         start: dict[str, Any] = {"ExclusiveStartKey": _read_cursor(cursor)} if cursor else {}
-        condition, names = "#category = :category", {"#category": "category"}
-        values = {":category": {"S": CATEGORY}}
-        if opened_by is not None:
-            condition, names["#opened_at"] = f"{condition} AND #opened_at < :after", "opened_at"
-            values[":after"] = {"S": f"{format_time(opened_by)}$"}  # "$" comes right after "#"
-        answer = self._client.query(
-            TableName=table_name("incidents", self._names()["incidents"]),
-            IndexName=BY_OPENED,
-            KeyConditionExpression=condition,
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=values,
-            ScanIndexForward=False,
-            Limit=limit,
-            **start,
-        )
+        before = None if opened_by is None else f"{format_time(opened_by)}$"  # "$" comes right after "#"
+        table = table_name("incidents", self._names()["incidents"])
+        answer = self._client.query(**newest_query(table, limit, before), **start)
         last = answer.get("LastEvaluatedKey")
-        return [_unpack(item) for item in answer["Items"]], _write_cursor(last) if last else None
+        return [unpack(item) for item in answer["Items"]], _write_cursor(last) if last else None
 
     def _batch_versions(
         self, names: Mapping[str, int], wanted: Sequence[tuple[str, str]]
@@ -132,7 +119,7 @@ def _put(table: str, model: str, stream: str, state: Any, version: int) -> dict[
     item: dict[str, Any] = {
         "stream": {"S": stream},
         "version": {"N": str(version)},
-        "state": {"B": zlib.compress(canonical(state))},
+        "state": {"B": pack(state)},
     }
     if model == "incidents":
         item |= {"category": {"S": CATEGORY}, "opened_at": {"S": f"{state['opened_at']}#{stream}"}}
@@ -143,10 +130,6 @@ def _put(table: str, model: str, stream: str, state: Any, version: int) -> dict[
         "ExpressionAttributeNames": {"#stream": "stream", "#version": "version"},
         "ExpressionAttributeValues": {":version": {"N": str(version)}},
     }
-
-
-def _unpack(item: Mapping[str, Any]) -> Any:
-    return json.loads(zlib.decompress(bytes(item["state"]["B"])))
 
 
 def _write_cursor(key: Mapping[str, Any]) -> str:

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from resilibot.projections.adapters.dynamodb_read_models import DynamoReadModels
-from resilibot.projections.adapters.live_names import ITEM, LiveNames
+from resilibot.projections.adapters.live_names import LiveNames
 from resilibot.projections.ports import Job, Progress, ReadModelBehind, ReadModelUnavailable, RebuildUnderWay
 from resilibot.projections.tables import definitions, parse_table_name
+from resilibot.runtime.published import LIVE
 
 JOB = "rebuild"
 
@@ -82,7 +83,7 @@ class DynamoRebuild:
 
     def switch(self, job: Job) -> None:
         before = self.live()
-        named = {"TableName": self._cursors, "Key": {"name": {"S": ITEM}}}
+        named = {"TableName": self._cursors, "Key": {"name": {"S": LIVE}}}
         names: dict[str, Any] = {
             **named,
             "UpdateExpression": "SET #live = :after",

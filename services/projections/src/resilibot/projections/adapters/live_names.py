@@ -10,8 +10,8 @@ from typing import Any
 
 from resilibot.projections.ports import ReadModelUnavailable
 from resilibot.projections.tables import FIRST
+from resilibot.runtime.published import LIVE
 
-ITEM = "readmodels"
 MAX_AGE_S = 5.0
 
 
@@ -37,8 +37,8 @@ class LiveNames:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            answer = self._client.get_item(TableName=self._table, Key={"name": {"S": ITEM}}, ConsistentRead=True)
+            answer = self._client.get_item(TableName=self._table, Key={"name": {"S": LIVE}}, ConsistentRead=True)
         except (BotoCoreError, ClientError) as error:
-            raise ReadModelUnavailable(f"{ITEM} in {self._table}: {error}") from error
+            raise ReadModelUnavailable(f"{LIVE} in {self._table}: {error}") from error
         live = answer.get("Item", {}).get("live", {"M": {}})["M"]
         return {**FIRST, **{model: int(version["N"]) for model, version in live.items()}}

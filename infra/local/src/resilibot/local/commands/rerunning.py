@@ -1,0 +1,168 @@
+"""resilibot rerun: an incident's decisions again, from what was recorded alone, beside those of then."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from resilibot.act.policy import DEFAULT, Policy, PolicyInvalid, load, parse
+from resilibot.act.settings import ActSettings
+from resilibot.contracts import events as e
+from resilibot.contracts.envelope import RecordedEvent
+from resilibot.contracts.event import format_time
+from resilibot.local.client import ApiClient
+from resilibot.local.commands.context import BAD_USE, FAILED, api, errors, fail, home, out, show
+from resilibot.local.commands.text import safe
+from resilibot.local.no_network import NetworkRefused
+from resilibot.local.recorded_log import LogInvalid, RecordedLog, of_answer, read_file
+from resilibot.local.rerun import REASONERS, GateRules, rerun
+from resilibot.local.rerun_told import told
+
+
+def rerun_incident(
+    incident_id: Annotated[str | None, typer.Argument(help="the incident; may be left out with --from")] = None,
+    source: Annotated[Path | None, typer.Option("--from", help="a bundle, or `resilibot replay ID --json`")] = None,
+    reasoner: Annotated[str, typer.Option(help=f"who judges: {', '.join(REASONERS)}")] = "deterministic",
+    policy: Annotated[
+        Path | None, typer.Option(help="the gate is asked by this policy; else by the one of then")
+    ] = None,
+    environment: Annotated[str | None, typer.Option(help="with --from: what the gate's policy judges by")] = None,
+    allowed_unit: Annotated[list[str] | None, typer.Option(help="with --from: a unit that may be acted on")] = None,
+    with_references: Annotated[
+        bool,
+        typer.Option("--with-references", help="show the reasoner also what lay by reference, as no live one sees"),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="exit code 1 when anything differs, or evidence is gone")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="machine-readable output")] = False,
+) -> None:
+    """Decide again from recorded evidence alone, the network cut, and show what comes out otherwise.
+
+    Exit code 0 also when decisions differ (1 with --strict); 1 when there is nothing to judge; 2 for bad use.
+    """
+    if reasoner not in REASONERS:
+        raise fail(f"--reasoner: {reasoner!r} is none of {', '.join(REASONERS)}", "no_reasoner", as_json, BAD_USE)
+    if incident_id is None and source is None:
+        raise fail("an incident, or --from a file", "no_incident", as_json, BAD_USE)
+    if source is None and (environment or allowed_unit):
+        raise fail("a running home has its own settings", "not_with_a_home", as_json, BAD_USE)
+    try:
+        given = load(str(policy)) if policy else None
+        with errors(as_json), _read(incident_id, source, given, environment, allowed_unit or []) as (log, rules):
+            rounds = rerun(log, REASONERS[reasoner], rules, with_references=with_references)
+    except (LogInvalid, PolicyInvalid) as error:
+        raise fail(str(error), error.code, as_json, BAD_USE) from error
+    except NetworkRefused as error:
+        raise fail(f"the reasoner reached out: {error}", error.code, as_json) from error
+    if incident_id not in (None, log.incident_id):
+        raise fail(f"{source} is of incident {log.incident_id}", "another_incident", as_json, BAD_USE)
+    if not any(one.was_judged for one in rounds):
+        raise fail(f"{log.incident_id}: no round was judged, nothing to hold against", "no_cases", as_json)
+    comparison = told(log.incident_id, reasoner, rounds)
+    show(comparison, as_json, lambda: _print(comparison))
+    if strict and not (comparison["same"] and not comparison["evidence_faults"]):
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _read(
+    incident_id: str | None, source: Path | None, given: Policy | None, environment: str | None, units: list[str]
+) -> Iterator[tuple[RecordedLog, GateRules]]:
+    """The log, and by what the gate is asked. A running home is asked for all of it before anything is judged."""
+    if source is not None:
+        log = read_file(source)
+        names = {"environment": environment} if environment else {}
+        settings = ActSettings.model_validate({**names, "allowed_units": (*units, *_once_allowed(log.events))})
+        yield log, GateRules(settings, given)
+        return
+    from resilibot.local.audit_trail import trail_of
+
+    client, living = api(), home()
+    with trail_of(living) as trail:
+        log = of_answer(client.get(f"/incidents/{incident_id}/events"), trail.blobs)
+        yield log, GateRules(settings_of(living.env), given, _policies(client, log.events))
+
+
+def settings_of(env: Mapping[str, str]) -> ActSettings:
+    """Those of a home's workers, as far as the gate reads them."""
+    found: dict[str, Any] = {"environment": env.get("RESILIBOT_ENVIRONMENT", "production")}
+    found["allowed_units"] = json.loads(env.get("RESILIBOT_ALLOWED_UNITS", "[]"))
+    return ActSettings.model_validate(found)
+
+
+def _once_allowed(events: tuple[RecordedEvent, ...]) -> list[str]:
+    """Units of steps that the gate let pass: which others were allowed then, an incident's log does not say."""
+    steps: dict[str, str] = {}
+    passed: set[str] = set()
+    for event in (recorded.readable for recorded in events):
+        if isinstance(event, e.PlanProposedV1):
+            steps |= {step.id: str(step.arguments.get("unit", "")) for step in event.steps}
+        elif isinstance(event, e.PlanGatedV1):
+            passed |= {steps.get(gate.step_id, "") for gate in event.gates if gate.decision != "blocked"}
+    return sorted(passed - {""})
+
+
+def _policies(client: ApiClient, events: tuple[RecordedEvent, ...]) -> dict[str, Policy]:
+    """The policies that were in force at this incident's gates, by version, as the log of policies tells them."""
+    known = {DEFAULT.version: DEFAULT}
+    for recorded in events:
+        gated = recorded.readable
+        if isinstance(gated, e.PlanGatedV1) and gated.policy_version not in known:
+            told = client.get("/policies", at=format_time(recorded.envelope.recorded_at))["policies"].get("gate")
+            if told is not None:
+                policy = parse(json.dumps(told["policy"]))
+                known[policy.version] = policy
+    return known
+
+
+def _print(comparison: Mapping[str, Any]) -> None:
+    for one in comparison["rounds"]:
+        evidence = one["evidence"]
+        lies = f", {evidence['by_reference']} by reference" if evidence["by_reference"] else ""
+        out.print(
+            f"\n[bold]round {one['round']}[/bold] ({one['purpose']}): {evidence['items']} pieces of evidence{lies}"
+        )
+        for fault in evidence["faults"]:
+            out.print(f"  [red]{fault['code']}[/red] {safe(fault['evidence_id'])} {safe(fault['ref'] or '')}")
+        for what, line in (("diagnosis", _diagnosed), ("plan", _planned), ("gate", _gated)):
+            part = one[what]
+            if what in one["differs"]:
+                out.print(f"  [yellow]{what} differs[/yellow]")
+                out.print(f"    then: {safe(line(part['recorded']))}")
+                out.print(f"    now:  {safe(line(part['rerun']))}")
+            elif part["recorded"]:
+                out.print(f"  {what}: same: {safe(line(part['recorded']))}")
+        for sign, claims in (("+", "findings_added"), ("-", "findings_removed")):
+            for claim in one["diagnosis"][claims]:
+                out.print(f"    {sign} {safe(claim)}")
+        for note in one["notes"]:
+            out.print(f"  [dim]{safe(note)}[/dim]")
+    cost = comparison["cost_usd"]
+    word = "[green]the same decisions[/green]" if comparison["same"] else "[yellow]other decisions[/yellow]"
+    out.print(f"\nrerun by {comparison['reasoner']}: {word}; cost {cost['rerun']} USD, then {cost['recorded']} USD")
+
+
+def _diagnosed(verdict: Mapping[str, Any] | None) -> str:
+    if verdict is None:
+        return "nothing"
+    cause = f" {verdict['cause']} at {verdict['component']}" if verdict["cause"] else ""
+    sure = f" ({verdict['confidence']:.2f})" if verdict["confidence"] is not None else ""
+    return f"{verdict['outcome']}{cause}{sure}: {verdict['summary']}"
+
+
+def _planned(plan: Mapping[str, Any] | None) -> str:
+    if plan is None:
+        return "no answer"
+    if plan["reason"]:
+        return f"no remedy ({plan['reason']}): {plan['detail']}"
+    return ", then ".join(f"{s['action']} on {s['target']} {json.dumps(s['arguments'])}" for s in plan["steps"])
+
+
+def _gated(gates: list[Mapping[str, Any]] | None) -> str:
+    if not gates:
+        return "not asked"
+    return "; ".join(f"{g['step_id']} {g['decision']} ({', '.join(g['policy_ids'])})" for g in gates)
