@@ -89,6 +89,15 @@ def test_what_is_remembered_is_the_cause_the_remedy_and_whether_it_helped() -> N
     assert remembered(case_of(FIRST["disk", "orders"])).remedy is None
 
 
+def test_what_a_person_confirmed_later_replaces_what_was_diagnosed() -> None:
+    """Also weeks after it was closed: the next like incident knows better."""
+    incident_id, events = FIRST["hung", "orders"]
+    verdict = e.RootCauseConfirmedV1(component="payments", cause="dependency_failure")
+    kept = remembered(story(SERVICE).given(*(r.event for r in events), verdict).case)
+    assert (kept.cause, kept.component, kept.confirmed) == ("dependency_failure", "payments", True)
+    assert not remembered(case_of((incident_id, events))).confirmed
+
+
 def test_numbers_hosts_and_ids_do_not_tell_two_incidents_apart() -> None:
     one, two = (remembered(case_of(lived("disk", "orders", seed))).likeness for seed in (1, 2))
     assert one.logs == two.logs == ("error volume vol-# is full",)

@@ -47,6 +47,7 @@ def like(cause: str | None, remedy: str | None = "ssm.restart_service on service
         opened_at=NOON.replace(day=1),
         cause=cause,
         component="orders",
+        confirmed=told.pop("confirmed", False),
         remedy=remedy,
         resolved=told.pop("resolved", True),
         alike=["service: orders"],
@@ -84,6 +85,15 @@ def test_history_changes_the_order_of_what_is_uncertain_and_is_cited() -> None:
     assert finding.citations == [Citation(evidence_id=cited.id, content_hash=cited.content_hash)]
     assert "ssm.restart_service on service/orders helped" in finding.text
     assert told.outcome == without.outcome == "inconclusive"
+
+
+def test_what_a_person_confirmed_counts_without_a_remedy_that_helped_and_an_opinion_does_not() -> None:
+    second = verdict(UNCERTAIN).hypotheses[1].cause
+    opinion = like(second, remedy=None, resolved=False)
+    assert order(verdict(UNCERTAIN, opinion)) == order(verdict(UNCERTAIN))
+    told = verdict(UNCERTAIN, like(second, remedy=None, resolved=False, confirmed=True))
+    assert told.hypotheses[0].cause == second
+    assert "as a person confirmed" in told.hypotheses[0].support[-1].text
 
 
 def test_a_re_run_without_the_like_incident_gives_the_old_ranking() -> None:

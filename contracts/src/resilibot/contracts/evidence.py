@@ -151,6 +151,7 @@ class SimilarIncidentContent(Value):
     opened_at: UtcTime
     cause: str | None
     component: str | None
+    confirmed: bool = False  # a person said that this was the cause
     remedy: str | None
     resolved: bool  # recovery was seen, after the remedy if there was one
     alike: list[str]  # which evidence both have: "metrics: errorrate up". Untrusted text

@@ -72,13 +72,14 @@ class Likeness(Value):
 class Remembered(Value):
     """What later incidents may know of one: how to recognise it, what it was, what was done and whether that helped.
 
-    `cause` and `component` are those of the last conclusive diagnosis. `resolved` only with a recovery that was seen
-    in evidence, after the remedy if there was one.
+    `cause` and `component` are what a person confirmed, else those of the last conclusive diagnosis. `resolved` only
+    with a recovery that was seen in evidence, after the remedy if there was one.
     """
 
     likeness: Likeness = Likeness()
     cause: str | None = None
     component: str | None = None
+    confirmed: bool = False  # by a person
     remedy: str | None = None  # the last action that succeeded, "ssm.restart_service on service/orders"
     resolved: bool = False
 
@@ -99,10 +100,13 @@ def remembered(case: IncidentCase) -> Remembered:
     looks = [r for r in case.rounds if r.purpose == "diagnose" and r.round > case.episode_round]
     contents = [value for look in looks for value in _contents(look)]
     likeness = likeness_of([s.signal for s in case.own_signals], case.resource, contents, leading)
+    verdict = case.root_cause.confirmed if case.root_cause else None
+    found = verdict or leading
     return Remembered(
         likeness=likeness,
-        cause=leading.cause if leading else None,
-        component=leading.component if leading else None,
+        cause=found.cause if found else None,
+        component=found.component if found else None,
+        confirmed=verdict is not None,
         remedy=f"{done[-1].action} on {done[-1].target}" if done else None,
         resolved=case.resolved_at is not None and case.resolution is not None,
     )
@@ -189,6 +193,7 @@ def _told(likeness: Likeness, one: Past, points: float) -> SimilarIncidentConten
         opened_at=one.opened_at,
         cause=one.remembered.cause,
         component=one.remembered.component,
+        confirmed=one.remembered.confirmed,
         remedy=one.remembered.remedy,
         resolved=one.remembered.resolved,
         alike=alike(likeness, one.remembered.likeness),

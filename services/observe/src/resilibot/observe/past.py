@@ -56,6 +56,7 @@ def _evidence(past: PastFound, found: Sequence[Found], case: IncidentCase, gaps:
 
 def _say(content: SimilarIncidentContent) -> str:
     when, cause = f"{content.opened_at:%Y-%m-%d}", content.cause or "no cause was found"
+    cause += " (confirmed by a person)" if content.confirmed else ""
     end = "recovery was seen" if content.resolved else "no recovery was seen"
     done = f"{content.remedy}, {end}" if content.remedy else f"nothing was done, {end}"
     return f"like incident {content.incident_id} of {when} ({content.score:.2f}): {cause}; {done}"

@@ -133,6 +133,10 @@ class _Window:
         for caller, callee in topology.edges:
             self._callees.setdefault(caller, set()).add(callee)
         self.depth = self._reach()
+        self._callers: dict[str, list[str]] = {}
+        for caller in sorted(self.depth):
+            for callee in self._callees.get(caller, ()):
+                self._callers.setdefault(callee, []).append(caller)
         self.series = self._same_metric(metrics)
         self._calls = self._traffic(metrics)
         self.is_weighed = alarm.statistic in COUNTED or self._alarm_node in self._calls
@@ -155,7 +159,8 @@ class _Window:
             if node in shares
         ]
         found.sort(key=self._order)
-        return [self._believed(suspect, found) for suspect in found]
+        rivals = sorted((s for s in found if self._is_rival(s)), key=lambda s: -s.share)[:2]
+        return [self._believed(suspect, next((r for r in rivals if r is not suspect), None)) for suspect in found]
 
     def _order(self, suspect: Suspect) -> tuple[bool, bool, bool, float, float, int, float, str]:
         node = suspect.component
@@ -163,18 +168,23 @@ class _Window:
         calls = -sum(self._calls[node][0].values()) if node in self._calls else 0.0
         return (*place, -round(suspect.share, 9), -round(suspect.deviation, 9), -self.depth[node], calls, node)
 
-    def _believed(self, suspect: Suspect, others: Sequence[Suspect]) -> Suspect:
-        """With the probability that it is the cause: logistic in how unusual its own series is."""
+    def _is_rival(self, suspect: Suspect) -> bool:
+        node = suspect.component
+        return suspect.is_anomalous and suspect.unusual > 1 and node != self._alarm_node and not self.is_mirror(node)
+
+    def _believed(self, suspect: Suspect, rival: Suspect | None) -> Suspect:
+        """With the probability that it is the cause: logistic in how unusual its own series is.
+
+        `rival`: the strongest other.
+        """
         odds = math.log(max(suspect.unusual, 1e-6) / UNUSUAL) * STEEPNESS
         confidence = 1 / (1 + math.exp(-odds))
         explains = suspect.share >= LEAST_SHARE
         is_alone = suspect.component == self._alarm_node
         for is_weak in (not explains, is_alone, len(suspect.metric.points) < ENOUGH_ROWS):
             confidence *= WEAKER if is_weak else 1
-        rivals = [o for o in others if o is not suspect and o.is_anomalous and not self.is_mirror(o.component)]
-        best = max((o.share for o in rivals if o.component != self._alarm_node and o.unusual > 1), default=0.0)
-        if explains:
-            confidence *= 1 - RIVALRY * min(max(best, 0.0) / suspect.share, 1.0)
+        if explains and rival is not None:
+            confidence *= 1 - RIVALRY * min(max(rival.share, 0.0) / suspect.share, 1.0)
         confidence *= 1 if self.is_weighed else UNWEIGHED
         confidence *= SHADOWED if self._calls_the_dark(suspect.component) else 1
         return replace(suspect, confidence=confidence)
@@ -210,7 +220,7 @@ class _Window:
             return 1.0
         counted = self._counted(node, at)
         if counted is None:
-            callers = (c for c, callees in sorted(self._callees.items()) if node in callees and c in self.depth)
+            callers = self._callers.get(node, ())
             counted = min((n for c in callers if (n := self._counted(c, at)) is not None), default=None)
         return (self._counted(self._alarm_node, at) or 0.0) if counted is None else counted
 

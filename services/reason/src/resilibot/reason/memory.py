@@ -7,6 +7,7 @@ outcome of a diagnosis is the same with and without it.
 
 from collections.abc import Iterable
 
+from resilibot.contracts.evidence import SimilarIncidentContent
 from resilibot.reason.hypotheses import PAST, Candidate, Clue
 from resilibot.reason.scene import Scene
 from resilibot.reason.suspects import CONCLUSIVE
@@ -17,16 +18,24 @@ BELOW = 0.01  # CONCLUSIVE is not reached by history
 def recall(scene: Scene, proposed: Iterable[Candidate]) -> None:
     """Note which causes an earlier incident had, where they have support of their own.
 
-    Only a past whose remedy was followed by a recovery counts: any other cause was no more than an opinion. A suspect
-    on the call graph has a probability of its own, which history does not change.
+    Only what a person confirmed counts, or a past whose remedy was followed by a recovery: any other cause was no more
+    than an opinion. A suspect on the call graph has a probability of its own, which history does not change.
     """
-    proven = [r for r in scene.recalled if r.past.cause and r.past.remedy and r.past.resolved]
+    proven = [r for r in scene.recalled if r.past.cause and _is_proven(r.past)]
     for candidate in proposed:
         same = [r for r in proven if r.past.cause == candidate.cause]
         if same and candidate.probability is None and candidate.support and candidate.score > 0:
             names = ", ".join(r.past.incident_id for r in same)
-            text = f"it was the cause in a like incident, where {same[0].past.remedy} helped: {names}"
+            text = f"it was the cause in a like incident, {_by(same[0].past)}: {names}"
             candidate.past = Clue(text, tuple(r.cite for r in same), PAST)
+
+
+def _is_proven(past: SimilarIncidentContent) -> bool:
+    return past.confirmed or bool(past.remedy and past.resolved)
+
+
+def _by(past: SimilarIncidentContent) -> str:
+    return "as a person confirmed" if past.confirmed else f"where {past.remedy} helped"
 
 
 def with_past(candidate: Candidate, confidence: float) -> float:
