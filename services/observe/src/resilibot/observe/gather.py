@@ -95,7 +95,7 @@ class _Round:
         for gap in inquiry.below.gaps:
             inquiry.gap(*gap)
         look = inquiry.look
-        items, gaps = itemise([*found, *inquiry.beside], inquiry.gaps, look.round, ports.blobs)
+        items, gaps = itemise([*found, *inquiry.beside], inquiry.gaps, look.round, ports.blobs, inquiry.redactor)
         return Gathered(
             look=look,
             onset=onset,

@@ -12,6 +12,7 @@ from resilibot.observe.ports import Ports, Reason, SourceFailed
 from resilibot.observe.rounds import Look
 from resilibot.observe.settings import ObserveSettings
 from resilibot.observe.subjects import Subject, subjects
+from resilibot.runtime.redact import Redactor
 
 
 @dataclass
@@ -25,9 +26,11 @@ class Inquiry:
     gaps: list[EvidenceGap] = field(default_factory=list)
     beside: list[Found] = field(default_factory=list)  # of another kind than what a source was asked for
     below: Below = field(init=False)
+    redactor: Redactor = field(init=False)  # one for the whole round: equal values have equal tags in it
 
     def __post_init__(self) -> None:
         self.below = Below(self.ports.topology, self.signal.resource)
+        self.redactor = self.ports.redactor(self.case.fingerprint)
 
     @property
     def settings(self) -> ObserveSettings:
