@@ -8,7 +8,8 @@ from resilibot.contracts import events as e
 from resilibot.contracts.canonical import canonical
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.evidence import Finding
-from resilibot.local.rerun import Round, Verdict
+from resilibot.local.rerun import Round
+from resilibot.local.second_reader import Verdict
 
 
 def told(incident_id: str, reasoner: str, rounds: Sequence[Round]) -> dict[str, Any]:
