@@ -95,7 +95,7 @@ class Past(Value):
 def remembered(case: IncidentCase) -> Remembered:
     """What is kept of an incident as far as it has come."""
     current = [d for d in case.diagnoses if d.round > case.episode_round and d.outcome == "conclusive"]
-    leading = next((h for d in reversed(current) for h in d.hypotheses if h.verdict == "leading"), None)
+    leading = next((d.leading for d in reversed(current) if d.leading), None)
     done = [a.started for a in case.current_actions.values() if a.state == "succeeded"]
     looks = [r for r in case.rounds if r.purpose == "diagnose" and r.round > case.episode_round]
     contents = [value for look in looks for value in _contents(look)]
