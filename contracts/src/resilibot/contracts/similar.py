@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from resilibot.contracts import events as e
-from resilibot.contracts.case import IncidentCase
+from resilibot.contracts.case import OVER, IncidentCase
 from resilibot.contracts.event import UtcTime, Value
 from resilibot.contracts.evidence import (
     CONTENT,
@@ -180,7 +180,7 @@ def past_of(rows: Iterable[Mapping[str, Any]]) -> list[Past]:
     """
     found = []
     for row in rows:
-        if row["status"] in ("RESOLVED", "CLOSED") and not row["merged_into"]:
+        if row["status"] in OVER and not row["merged_into"]:
             told = {name: row.get(name) for name in ("incident_id", "opened_at", "remembered")}
             with suppress(ValidationError):
                 found.append(Past.model_validate(told))

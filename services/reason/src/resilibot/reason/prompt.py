@@ -13,14 +13,13 @@ from typing import Any
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.evidence import EvidenceItem
-from resilibot.reason.hypotheses import CAUSES
 from resilibot.reason.plain import fitted, visible
 from resilibot.reason.scene import items_of
 from resilibot.reason.settings import ReasonSettings
-from resilibot.reason.signatures import SIGNATURES
+from resilibot.reason.vocabulary import CAUSES
 
 OTHER = "other"
-VOCABULARY = (*dict.fromkeys((*CAUSES, *(signature.cause for signature in SIGNATURES))), OTHER)
+VOCABULARY = (*CAUSES, OTHER)
 MOST_COMPONENTS = 100
 HEAD_CHARS = 8000  # of the incident and the rules' hypotheses
 
