@@ -12,7 +12,7 @@ from typing import Any
 
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
-from resilibot.contracts.evidence import EvidenceItem
+from resilibot.contracts.evidence import EvidenceItem, Finding
 from resilibot.reason.plain import fitted, visible
 from resilibot.reason.scene import items_of
 from resilibot.reason.settings import ReasonSettings
@@ -131,7 +131,7 @@ def _incident(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> dict[str, A
 
 
 def _rules(told: e.DiagnosisReachedV1) -> dict[str, Any]:
-    def claims(found: Sequence[Any]) -> list[dict[str, Any]]:
+    def claims(found: Sequence[Finding]) -> list[dict[str, Any]]:
         return [{"text": f.text, "evidence": [c.evidence_id for c in f.citations]} for f in found]
 
     hypotheses = [
