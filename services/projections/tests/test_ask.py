@@ -370,6 +370,14 @@ def test_what_was_not_looked_at_is_said() -> None:
     assert (whole["bound"], whole["text"][:3]) == (None, str(most))
 
 
+def test_three_incidents_are_told_of_and_ten_are_listed() -> None:
+    listed, told = ask("list all incidents", many(12)), ask("is catalogue over?", many(5))
+    assert len({cited["incident_id"] for cited in listed["citations"]}) == 10
+    assert listed["text"].endswith("and 2 more")
+    assert len({cited["incident_id"] for cited in told["citations"]}) == 3
+    assert told["text"].endswith("2 more incidents fit: name one by its id, or a time.")
+
+
 def test_a_span_that_was_looked_at_as_a_whole_needs_no_note() -> None:
     told = ask("how many incidents since 2026-11-27?", many(answering.PAGE * answering.PAGES + 1))
     assert (told["bound"], told["text"].split(" ")[0]) == (None, "34")
@@ -442,6 +450,18 @@ def test_no_more_pages_are_read_than_the_time_asked_about_needs() -> None:
     assert isinstance(few.models, Paged)
     ask("how many incidents?", few)
     assert few.models.asked == 1
+
+
+def test_a_long_history_of_one_incident_is_cut_and_that_is_said() -> None:
+    own, log = CATALOGUE
+    states = fold_view(f"incident#{own}", log).states()
+    line = next(line for line in states["timelines"] if line["type"] == "IncidentOpened.v1")
+    asked = [{**line, "type": "ApprovalExpired.v1", "version": 100 + n} for n in range(15)]
+    models = MemoryReadModels(Database())
+    models.save(f"incident#{own}", {**states, "timelines": [*states["timelines"], *asked]}, 1)
+    told = ask("who approved catalogue?", Ports(InMemoryEventStore(), models, clock=ManualClock(NOW)))
+    assert told["text"].endswith("and 3 more")
+    assert [cited["version"] for cited in told["citations"]] == list(range(100, 112))
 
 
 def test_the_same_question_gets_the_same_answer() -> None:

@@ -1,4 +1,4 @@
-"""rerun: an incident's decisions again, from what was recorded alone, each held against the decision of then. Pure.
+"""rerun: an incident's decisions again, from what was recorded alone, each held against the decision of then.
 
 Each decision is asked again over exactly what lay in the log when it was appended. Where a diagnosis comes out
 otherwise, the plan is asked with that diagnosis in its place, and the gate with that plan: one step of what would have

@@ -58,7 +58,7 @@ def _verdict(event: Verdict | None) -> dict[str, Any] | None:
     if isinstance(event, e.IncidentResolvedV1):
         return {"outcome": "resolved", "cause": None, "component": None, "confidence": None, "summary": event.summary,
                 "cost_usd": "0", "tokens": 0}  # fmt: skip
-    leading = next((h for h in event.hypotheses if h.verdict == "leading"), None)
+    leading = event.leading
     return {
         "outcome": event.outcome,
         "cause": leading.cause if leading else None,

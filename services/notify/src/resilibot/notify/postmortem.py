@@ -102,8 +102,7 @@ def _cause(events: Sequence[RecordedEvent]) -> Iterable[str]:
         diagnosis = recorded.event
         assert isinstance(diagnosis, e.DiagnosisReachedV1)  # noqa: S101  picked by type above
         yield _line(f"{diagnosis.outcome}, confidence {diagnosis.confidence:g}: {diagnosis.summary}", [recorded])
-        leading = [h for h in diagnosis.hypotheses if h.verdict == "leading"]
-        for finding in [f for h in leading for f in h.support] or diagnosis.findings:
+        for finding in (diagnosis.leading.support if diagnosis.leading else []) or diagnosis.findings:
             evidence = ", ".join(c.evidence_id for c in finding.citations)
             yield _line(f"{finding.text} (evidence {evidence})", [recorded])
 

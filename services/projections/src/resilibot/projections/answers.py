@@ -12,6 +12,7 @@ from resilibot.contracts.case import IncidentCase, Status
 from resilibot.contracts.envelope import Actor, Envelope
 from resilibot.contracts.signal import Severity
 from resilibot.projections.lexicon import Kind
+from resilibot.projections.reply import Found
 
 
 class Answer(BaseModel):
@@ -176,7 +177,7 @@ class Reply(Answer):
     """`understood`: how the question was read, with what was not. `bound`: what was not looked at; null: nothing."""
 
     question: str
-    found: Literal["answered", "not_in_record", "not_understood"]
+    found: Found
     kind: Kind | None
     understood: str
     text: str

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from resilibot.projections.lexicon import KEY_WORDS, KINDS, LEXICON, NEWEST, OVER, SEVERITIES, STATUSES, Kind
+from resilibot.contracts.case import OVER
+from resilibot.projections.lexicon import KEY_WORDS, KINDS, LEXICON, NEWEST, SEVERITIES, STATUSES, Kind
 from resilibot.projections.moments import Span, find_span
 
 MAX_CHARS = 500

@@ -7,6 +7,8 @@ A word that stands in no list here, and nowhere in the record, is not understood
 import re
 from enum import StrEnum
 
+from resilibot.contracts.case import OVER, Status
+
 
 class Kind(StrEnum):
     LIST = "list"
@@ -32,14 +34,13 @@ EXAMPLES = {
     Kind.STATUS: "is checkout over?",
 }
 
-OVER = ("RESOLVED", "CLOSED")
-_OPEN = ("OPEN", "PENDING_APPROVAL", "APPROVED", "DENIED", "IN_PROGRESS")
-STATUSES: dict[str, tuple[str, ...]] = {
+_OPEN = tuple(status for status in Status if status not in OVER)
+STATUSES: dict[str, tuple[Status, ...]] = {
     **dict.fromkeys(("open", "active", "ongoing", "unresolved", "current", "currently"), _OPEN),
-    **dict.fromkeys(("pending", "waiting"), ("PENDING_APPROVAL",)),
+    **dict.fromkeys(("pending", "waiting"), (Status.PENDING_APPROVAL,)),
     "resolved": OVER,
-    "closed": ("CLOSED",),
-    "denied": ("DENIED",),
+    "closed": (Status.CLOSED,),
+    "denied": (Status.DENIED,),
 }
 SEVERITIES = ("low", "medium", "high", "critical")
 NEWEST = ("last", "latest", "newest", "recent")

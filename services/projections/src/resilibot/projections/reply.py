@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from resilibot.contracts.case import OVER
 from resilibot.contracts.evidence import SimilarIncidentContent
 from resilibot.contracts.similar import Remembered, past_of, similar
 from resilibot.projections.ask import MAX_CHARS, Question, chosen
-from resilibot.projections.lexicon import EXAMPLES, OVER, Kind
+from resilibot.projections.lexicon import EXAMPLES, Kind
 
 LISTED = 10  # incidents in a list
 TOLD = 3  # incidents that one question is answered for

@@ -62,8 +62,10 @@ def rerun_incident(
         given = load(str(policy)) if policy else None
         with errors(as_json), _read(incident_id, source, given, environment, allowed_unit or []) as (log, rules):
             rounds = rerun(log, judging, rules, with_references=with_references)
-    except (LogInvalid, PolicyInvalid) as error:
+    except PolicyInvalid as error:
         raise fail(str(error), error.code, as_json, BAD_USE) from error
+    except LogInvalid as error:  # a home's own log that does not prove itself is no bad use
+        raise fail(str(error), error.code, as_json, BAD_USE if source else FAILED) from error
     except NetworkRefused as error:
         raise fail(f"the reasoner reached out: {error}", error.code, as_json) from error
     if incident_id not in (None, log.incident_id):
