@@ -149,6 +149,21 @@ def test_a_target_that_was_busy_then_is_no_other_decision() -> None:
     assert rerun(of_answer(rows(other), CarriedBlobs()), judge, RULES)[0].differs == ["gate"]
 
 
+def test_a_rule_that_blocked_then_and_is_gone_now_is_another_decision() -> None:
+    """It adds one reason to those of the class, as a busy target does."""
+
+    def frozen(event: DomainEvent) -> DomainEvent:
+        if not isinstance(event, e.PlanGatedV1):
+            return event
+        changes = {"decision": "blocked", "policy_ids": ["freeze"]}
+        gates = [g.model_copy(update={**changes, "reasons": [*g.reasons, "rule freeze fits"]}) for g in event.gates]
+        return event.model_copy(update={"gates": gates})
+
+    first = rerun(of_answer(rows(changed(frozen)), CarriedBlobs()), judge, RULES)[0]
+    assert first.differs == ["gate"]
+    assert first.notes == ()
+
+
 @pytest.mark.feature(202)
 def test_another_verdict_is_told_with_the_claims_that_came_and_went(
     file: Path, monkeypatch: pytest.MonkeyPatch
