@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,17 @@ def test_a_target_that_was_busy_then_is_no_other_decision() -> None:
     assert rerun(of_answer(rows(other), CarriedBlobs()), judge, RULES)[0].differs == ["gate"]
 
 
+def test_a_reasoner_that_hides_that_it_reached_out_fails_too() -> None:
+    def sly(case: Any, gathered: Any) -> Any:
+        with suppress(Exception):
+            socket.create_connection(("127.0.0.1", 9), 0.1)
+        return judge(case, gathered)
+
+    with pytest.raises(NetworkRefused):
+        rerun(of_answer(rows(changed(lambda event: event)), CarriedBlobs()), sly, RULES)
+    assert rerun(of_answer(rows(changed(lambda event: event)), CarriedBlobs()), judge, RULES)[0].differs == []
+
+
 def test_a_rule_that_blocked_then_and_is_gone_now_is_another_decision() -> None:
     """It adds one reason to those of the class, as a busy target does."""
 
@@ -256,14 +268,21 @@ def test_a_reasoner_that_reaches_out_fails(
 def test_afterwards_sockets_open_again_and_an_event_loop_may_exist_meanwhile() -> None:
     with no_network():
         one, other = socket.socketpair()
-        with pytest.raises(NetworkRefused):
-            one.bind("/nowhere/nobody.sock")
-        one.close()
-        other.close()
         with no_network():
             pass
-        with pytest.raises(NetworkRefused):
+    with pytest.raises(NetworkRefused), no_network():
+        one.bind("/nowhere/nobody.sock")
+    one.close()
+    other.close()
+
+    def after_an_inner_one() -> None:
+        with no_network():
+            with no_network():
+                pass
             socket.socket(socket.AF_INET)
+
+    with pytest.raises(NetworkRefused):
+        after_an_inner_one()
     socket.socket(socket.AF_INET).close()
 
 

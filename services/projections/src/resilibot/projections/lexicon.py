@@ -111,10 +111,10 @@ more most much my need never no not now of off often ok okay on one ones only or
 please problem problems question raised really recover recovered recovering repaired resilibot resolve right said say
 see seen service services she should show since so some somebody someone something state stay still stop stopped such
 take tell than thank thanks that the their them then there these they thing things think this those time times to took
-trouble troubles up us use very via want was way we well went were what when where whether which while who whom whose why will
-with within work working works would wrong yes yet you your agreed permitted rejected remedies causes reasons approves
-resembles wake woke woken error errors fire fired firing alert alerts deploy deploys deployments releases rolled last
-s t d ll re ve m
+trouble troubles up us use very via want was way we well went were what when where whether which while who whom whose
+why will with within work working works would wrong yes yet you your agreed permitted rejected remedies causes reasons
+approves resembles wake woke woken error errors fire fired firing alert alerts deploy deploys deployments releases
+rolled last s t d ll re ve m
 """
 KEY_WORDS = frozenset(_KEY_WORDS.split())  # a mistyped one is read as the nearest
 LEXICON = KEY_WORDS | frozenset(_SMALL_WORDS.split()) | frozenset(STATUSES) | frozenset(SEVERITIES) | frozenset(NEWEST)
