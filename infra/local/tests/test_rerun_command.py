@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,32 @@ def test_a_target_that_was_busy_then_is_no_other_decision() -> None:
     assert rerun(of_answer(rows(other), CarriedBlobs()), judge, RULES)[0].differs == ["gate"]
 
 
+def test_a_reasoner_that_hides_that_it_reached_out_fails_too() -> None:
+    def sly(case: Any, gathered: Any) -> Any:
+        with suppress(Exception):
+            socket.create_connection(("127.0.0.1", 9), 0.1)
+        return judge(case, gathered)
+
+    with pytest.raises(NetworkRefused):
+        rerun(of_answer(rows(changed(lambda event: event)), CarriedBlobs()), sly, RULES)
+    assert rerun(of_answer(rows(changed(lambda event: event)), CarriedBlobs()), judge, RULES)[0].differs == []
+
+
+def test_a_rule_that_blocked_then_and_is_gone_now_is_another_decision() -> None:
+    """It adds one reason to those of the class, as a busy target does."""
+
+    def frozen(event: DomainEvent) -> DomainEvent:
+        if not isinstance(event, e.PlanGatedV1):
+            return event
+        changes = {"decision": "blocked", "policy_ids": ["freeze"]}
+        gates = [g.model_copy(update={**changes, "reasons": [*g.reasons, "rule freeze fits"]}) for g in event.gates]
+        return event.model_copy(update={"gates": gates})
+
+    first = rerun(of_answer(rows(changed(frozen)), CarriedBlobs()), judge, RULES)[0]
+    assert first.differs == ["gate"]
+    assert first.notes == ()
+
+
 @pytest.mark.feature(202)
 def test_another_verdict_is_told_with_the_claims_that_came_and_went(
     file: Path, monkeypatch: pytest.MonkeyPatch
@@ -241,14 +268,21 @@ def test_a_reasoner_that_reaches_out_fails(
 def test_afterwards_sockets_open_again_and_an_event_loop_may_exist_meanwhile() -> None:
     with no_network():
         one, other = socket.socketpair()
-        with pytest.raises(NetworkRefused):
-            one.bind("/nowhere/nobody.sock")
-        one.close()
-        other.close()
         with no_network():
             pass
-        with pytest.raises(NetworkRefused):
+    with pytest.raises(NetworkRefused), no_network():
+        one.bind("/nowhere/nobody.sock")
+    one.close()
+    other.close()
+
+    def after_an_inner_one() -> None:
+        with no_network():
+            with no_network():
+                pass
             socket.socket(socket.AF_INET)
+
+    with pytest.raises(NetworkRefused):
+        after_an_inner_one()
     socket.socket(socket.AF_INET).close()
 
 

@@ -17,7 +17,7 @@ from resilibot.projections.lexicon import EXAMPLES, KEY_WORDS, LEXICON, Kind
 from resilibot.projections.moments import find_span
 from resilibot.projections.ports import Ports
 from resilibot.projections.project import fold_view
-from resilibot.projections.reply import Record
+from resilibot.projections.reply import Record, reply, wanted
 from resilibot.reason.diagnose import diagnose
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
@@ -490,3 +490,34 @@ def test_whatever_is_asked_nothing_breaks_and_every_citation_resolves(text: str)
 @given(st.text(max_size=60), st.datetimes(timezones=st.just(UTC)))
 def test_no_text_at_no_time_breaks_the_reading_of_time(text: str, now: datetime) -> None:
     find_span(f"between {text} and last month, last {text} or since 29 feb or 2 days ago", now)
+
+
+NOT_OVER = {"OPEN", "PENDING_APPROVAL", "APPROVED", "DENIED", "IN_PROGRESS"}
+
+
+@pytest.mark.parametrize(
+    ("text", "statuses", "severities"),
+    [
+        ("which incidents are not closed?", {*NOT_OVER, "RESOLVED"}, set()),
+        ("which incidents weren't resolved yet?", NOT_OVER, set()),
+        ("list incidents that were never resolved", NOT_OVER, set()),
+        ("how many not yet closed incidents that are critical?", {*NOT_OVER, "RESOLVED"}, {"CRITICAL"}),
+        ("how many incidents were not critical?", set(), {"LOW", "MEDIUM", "HIGH"}),
+        ("which closed incidents were high?", {"CLOSED"}, {"HIGH"}),
+    ],
+)
+def test_a_not_turns_the_status_or_severity_that_follows(text: str, statuses: set[str], severities: set[str]) -> None:
+    question = parse(text, NOW, KNOWN)
+    assert (set(question.statuses), set(question.severities), question.unplaced) == (statuses, severities, ())
+
+
+def test_what_was_not_escalated_cannot_be_asked_for_and_is_not_answered_by_what_was() -> None:
+    question = parse("which incidents were not escalated?", NOW, KNOWN)
+    assert (question.is_escalated, question.unplaced) == (False, ("not escalated",))
+
+
+def test_a_row_of_an_older_build_is_like_no_other_until_a_rebuild() -> None:
+    rows = [{k: v for k, v in row.items() if k != "remembered"} for row in PORTS.models.newest_incidents(100, None)[0]]
+    question = parse("were there incidents like the last one?", NOW, vocabulary(rows))
+    assert reply(question, rows, {}).found == "not_in_record"
+    assert wanted(question, rows)

@@ -181,7 +181,8 @@ def _decided(gate: e.StepGate) -> tuple[Any, ...]:
 
 def _was_busy(then: e.StepGate, now: e.StepGate) -> bool:
     """Blocked for one reason more than its own: something else acted on the target, or had just done so."""
-    return then.decision == "blocked" != now.decision and then.reasons[:-1] == now.reasons
+    is_one_more = then.reasons[:-1] == now.reasons and then.policy_ids == now.policy_ids  # a rule that fits is a reason
+    return then.decision == "blocked" != now.decision and is_one_more
 
 
 def _read_evidence(log: RecordedLog) -> tuple[dict[str, EvidenceFault], dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 from resilibot.contracts.canonical import canonical, content_hash
 from resilibot.contracts.event import Value
 from resilibot.contracts.evidence import EvidenceGap, EvidenceItem, EvidenceKind, Window
+from resilibot.observe.odd import storable, whole
 from resilibot.runtime.blobs import BlobError, BlobStore
 from resilibot.runtime.redact import Redactor
 
@@ -75,13 +76,13 @@ def itemise(
 def _item(
     identifier: str, found: Found, value: Value, query: dict[str, Any], summary: str, redactor: Redactor
 ) -> EvidenceItem:
-    content = redactor.value(value.model_dump(mode="json"))
+    content = redactor.value(storable(value.model_dump(mode="json")))
     return EvidenceItem(
         id=identifier,
         kind=found.kind,
-        summary=redactor.text(summary)[:1000],
+        summary=redactor.text(whole(summary))[:1000],
         source=found.source,
-        query=redactor.value(query),
+        query=redactor.value(storable(query)),
         window=found.window,
         content=content,
         content_hash=content_hash(content),

@@ -254,7 +254,12 @@ def _similar(row: Row, rows: Sequence[Row], records: Mapping[str, Record]) -> It
 
 
 def _alike(row: Row, rows: Iterable[Row]) -> list[SimilarIncidentContent]:
-    """Of what opened before it, as observe compares them; the cause that was found is compared too."""
+    """Of what opened before it, as observe compares them; the cause that was found is compared too.
+
+    Nothing is known of a row that an older build wrote, until a rebuild.
+    """
+    if not row.get("remembered"):
+        return []
     mine = Remembered.model_validate(row["remembered"]).likeness
     return similar(
         mine, datetime.fromisoformat(row["opened_at"]), past_of(rows), [row["incident_id"], *row["children"]]
