@@ -50,7 +50,7 @@ check: $(UV) ## format, lint, types, import rules, frozen schemas, declared depe
 	$(RUN) bandit --quiet --recursive -ll --configfile pyproject.toml $(SOURCES)
 	@set -e; for package in $(PACKAGES); do $(RUN) python -m tests.architecture.isolated $$package; done
 
-eval: $(UV) ## intake, runbook search and diagnosis over the project's own samples, held against what is expected (EVENTS=folder: of others)
+eval: $(UV) ## intake, runbook search, diagnosis and watches over the project's own samples, held against what is expected (EVENTS=folder: of others)
 	$(RUN) resilibot eval ingest $(or $(EVENTS),tests/samples/ingest --expect tests/samples/ingest/expected.jsonl) $(EVAL_ARGS)
 	$(RUN) resilibot eval retrieve --corpus tests/samples/runbooks/books --queries tests/samples/runbooks/queries.jsonl \
 		--qrels tests/samples/runbooks/qrels.tsv --at-least 0.80 --out /dev/null

@@ -158,10 +158,19 @@ def test_a_truth_out_of_shape_is_bad_use(copy: Path, line: str) -> None:
     assert "truth.jsonl:1" in result.stderr.replace("\n", "")
 
 
-@pytest.mark.parametrize("more", [("--at-least", "luck=1"), ("--at-least", "top1"), ("--at-most", "brier=low")])
+@pytest.mark.parametrize(
+    "more", [("--at-least", "luck=1"), ("--at-least", "top1"), ("--at-most", "brier=low"), ("--at-least", "top1=nan")]
+)
 def test_a_limit_that_is_none_is_bad_use(copy: Path, more: tuple[str, str]) -> None:
     assert run(copy, *more, truth=copy / "truth.jsonl").exit_code == 2
 
 
 def test_limits_without_a_truth_are_bad_use() -> None:
     assert CliRunner().invoke(app, ["eval", "diagnose", str(SAMPLES), "--at-least", "top1=1"]).exit_code == 2
+
+
+@pytest.mark.parametrize("which", [["diagnose", str(SAMPLES)], ["ingest", "tests/samples/ingest"]])
+def test_a_file_that_cannot_be_written_is_bad_use(tmp_path: Path, which: list[str]) -> None:
+    result = CliRunner().invoke(app, ["eval", *which, "--out", str(tmp_path / "absent" / "rows.jsonl")])
+    assert result.exit_code == 2
+    assert "cannot be written" in result.stderr

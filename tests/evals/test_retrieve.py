@@ -35,6 +35,10 @@ def test_the_own_runbooks_are_found(tmp_path: Path) -> None:
     assert [row[3] for row in rows[:10]] == [str(number) for number in range(1, 11)]
 
 
+def test_a_limit_without_qrels_to_hold_against_is_bad_use() -> None:
+    assert retrieve(BOOKS, QUERIES, "--at-least", "0.5", "--words-alone").exit_code == 2
+
+
 def test_a_score_below_the_stated_one_is_a_failure() -> None:
     result = retrieve(BOOKS, QUERIES, "--qrels", str(QRELS), "--at-least", "1", "--words-alone")
     assert result.exit_code == 1

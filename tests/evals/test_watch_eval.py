@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from resilibot.local.cli import app
-from resilibot.local.watch_eval import WatchFolder, answer, read_truth, tally
+from resilibot.local.diagnosis_eval import read_truth
+from resilibot.local.watch_eval import WatchFolder, answer, tally
 from tests.support import watch_samples
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "watch"
@@ -24,25 +25,26 @@ def test_watches_find_more_than_the_naive_rules_and_nothing_in_quiet_windows(tmp
     out = tmp_path / "rows.jsonl"
     result = evaluate(SAMPLES, "--truth", str(TRUTH), "--at-least", "0.85", "--out", str(out), "--no-quiet")
     assert result.exit_code == 0, result.output
+    is_healthy = healthy()
     rows = {row["id"]: row for row in map(json.loads, out.read_text().splitlines())}
     assert len(rows) == 51
     assert rows["noon-at-night"]["found"]
     assert not rows["noon-at-night"]["naive_found"]  # by day it would be usual: a threshold cannot tell
     assert "above the usual" in rows["noon-at-night"]["summary"]
     assert rows["filling-1"]["lead_s"] > 8 * 3600
-    assert not any(row["found"] for name, row in rows.items() if not_faulty(name))
+    assert not any(row["found"] for name, row in rows.items() if is_healthy[name])
 
 
-def not_faulty(name: str) -> bool:
-    return read_truth(TRUTH)[name]
+def healthy() -> dict[str, bool]:
+    return {name: truth.is_healthy for name, truth in read_truth(TRUTH).items()}
 
 
 def test_the_scores_are_counted_from_the_truth() -> None:
     answers = [answer(case) for case in WatchFolder(SAMPLES).cases() if case.watch.kind == "exhaustion"]
-    ours, naive = tally(answers, read_truth(TRUTH)), tally(answers, read_truth(TRUTH), naive=True)
+    ours, naive = tally(answers, healthy()), tally(answers, healthy(), naive=True)
     assert (ours.recall, ours.precision) == (1.0, 1.0)
     assert (naive.recall, naive.wrong) == (1.0, 5)
-    inverted = {name: not healthy for name, healthy in read_truth(TRUTH).items()}
+    inverted = {name: not is_healthy for name, is_healthy in healthy().items()}
     assert (tally(answers, inverted).found, tally(answers, inverted).wrong) == (0, 7)
     assert tally(answers, {}) == tally([], {})
 
@@ -52,6 +54,12 @@ def test_quiet_series_have_no_anomaly() -> None:
     quiet = WatchFolder(SAMPLES).quiet("anomaly", {"season": "daily", "history_h": 72})
     assert (quiet.series, quiet.findings) == (3, 0)
     assert quiet.weeks == pytest.approx(3 * 4 / 7, rel=0.01)
+
+
+def test_a_limit_without_a_truth_to_hold_against_is_bad_use() -> None:
+    result = evaluate(SAMPLES, "--at-least", "0.9", "--no-quiet")
+    assert result.exit_code == 2
+    assert "--truth" in result.output
 
 
 def test_a_score_below_the_stated_one_is_a_failure() -> None:

@@ -194,6 +194,24 @@ def test_an_answer_is_not_waited_for_beyond_its_time(wire: Wire, slow: Step) -> 
     assert fell_back(wire.diagnosed(slow, reasoner_call_s=0.5, reasoner_tries=1)) == "timed_out"
 
 
+ODD = [
+    b"[" * 20_000,
+    b'{"output":{"message":{"role":"assistant","content":[{"text":5}]}},"stopReason":"end_turn",'
+    b'"usage":{"inputTokens":1,"outputTokens":1,"totalTokens":2}}',
+]
+
+
+@pytest.mark.parametrize("body", ODD, ids=["too deep", "a number for a text"])
+def test_a_body_that_a_client_trips_over_leaves_the_rules_alone(wire: Wire, body: bytes) -> None:
+    assert fell_back(wire.diagnosed(Step(body=body), reasoner_tries=1)) in ("model_error", "cut")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999/v1", "http://\u2603.example/v1"], ids=["port", "host"])
+def test_an_address_that_no_client_takes_leaves_the_rules_alone(wire: Wire, url: str) -> None:
+    if wire.name == "openai":
+        assert fell_back(wire.diagnosed(reasoner_url=url, reasoner_tries=1)) == "model_error"
+
+
 def test_a_redirect_is_not_followed(wire: Wire) -> None:
     with chat_completions.chat_completions() as elsewhere:
         elsewhere.script(GOOD)

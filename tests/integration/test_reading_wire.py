@@ -96,6 +96,7 @@ def test_it_is_asked_by_native_schema_without_tools_and_only_about_the_question(
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(says("why", services=["billing"]), wire.schema(first))
     assert not {"toolConfig", "tools", "tool_choice", "functions"} & first.keys()
+    assert '"name": "reading"' in json.dumps(first), "what the schema is called"
     assert asked_value(wire.question(first)).keys() == {"question", "now", "services"}
     marks = {wire.question(body).split("\n")[1] for body in (first, second)}
     assert (len(marks), min(map(len, marks))) == (2, 32)

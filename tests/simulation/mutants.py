@@ -24,7 +24,7 @@ from resilibot.notify import service as notify
 from resilibot.observe import rounds
 from resilibot.plan import remedies
 from resilibot.projections.project import Projector
-from resilibot.reason import citations, diagnose, quantities, recover, scene
+from resilibot.reason import citations, diagnose, merge, quantities, recover, scene
 from resilibot.reason import service as reason
 from resilibot.runtime import consumer, writer
 from resilibot.runtime.event_store import memory, verify
@@ -317,16 +317,16 @@ def findings_cite_another_hash() -> Iterator[None]:
 
 
 def decision_by_chance() -> AbstractContextManager[None]:
-    original = recover.judge
+    original = merge.judge_with
     asked = iter(range(10**9))
 
-    def judge(case: Any, gathered: Any) -> Any:
-        decided = original(case, gathered)
+    def judge(case: Any, gathered: Any, consulted: Any) -> Any:
+        decided = original(case, gathered, consulted)
         if isinstance(decided, e.DiagnosisReachedV1):
             return decided.model_copy(update={"summary": f"{decided.summary} ({next(asked)})"})
         return decided
 
-    return _swapped(reason, "judge", judge)
+    return _swapped(reason, "judge_with", judge)
 
 
 def audit_reads_no_bytes() -> AbstractContextManager[None]:

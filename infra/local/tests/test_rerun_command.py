@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,18 @@ from resilibot.local.cli import app
 from resilibot.local.no_network import NetworkRefused, no_network
 from resilibot.local.recorded_log import CarriedBlobs, RecordedLog, of_answer
 from resilibot.local.rerun import GateRules, rerun
+from resilibot.local.rerun_told import told as told_in
+from resilibot.local.second_reader import SecondReader
 from resilibot.reason.recover import judge
 from resilibot.runtime.audit.bundle import build
 from resilibot.runtime.audit.checkpoints import InMemoryCheckpoints, open_all, take
 from resilibot.runtime.blobs import InMemoryBlobStore
+from resilibot.runtime.models.port import ModelDenied
 from resilibot.runtime.testing import NOON
 from tests.simulation.house import ACT
 from tests.simulation.run import Run
 from tests.support.ledger import KEY
+from tests.support.model_answers import ScriptedModel, ports, reply, says
 from tests.support.recorded_rows import rows
 
 RULES = GateRules(ACT)
@@ -145,6 +150,32 @@ def test_a_target_that_was_busy_then_is_no_other_decision() -> None:
     assert rerun(of_answer(rows(other), CarriedBlobs()), judge, RULES)[0].differs == ["gate"]
 
 
+def test_a_reasoner_that_hides_that_it_reached_out_fails_too() -> None:
+    def sly(case: Any, gathered: Any) -> Any:
+        with suppress(Exception):
+            socket.create_connection(("127.0.0.1", 9), 0.1)
+        return judge(case, gathered)
+
+    with pytest.raises(NetworkRefused):
+        rerun(of_answer(rows(changed(lambda event: event)), CarriedBlobs()), sly, RULES)
+    assert rerun(of_answer(rows(changed(lambda event: event)), CarriedBlobs()), judge, RULES)[0].differs == []
+
+
+def test_a_rule_that_blocked_then_and_is_gone_now_is_another_decision() -> None:
+    """It adds one reason to those of the class, as a busy target does."""
+
+    def frozen(event: DomainEvent) -> DomainEvent:
+        if not isinstance(event, e.PlanGatedV1):
+            return event
+        changes = {"decision": "blocked", "policy_ids": ["freeze"]}
+        gates = [g.model_copy(update={**changes, "reasons": [*g.reasons, "rule freeze fits"]}) for g in event.gates]
+        return event.model_copy(update={"gates": gates})
+
+    first = rerun(of_answer(rows(changed(frozen)), CarriedBlobs()), judge, RULES)[0]
+    assert first.differs == ["gate"]
+    assert first.notes == ()
+
+
 @pytest.mark.feature(202)
 def test_another_verdict_is_told_with_the_claims_that_came_and_went(
     file: Path, monkeypatch: pytest.MonkeyPatch
@@ -237,14 +268,21 @@ def test_a_reasoner_that_reaches_out_fails(
 def test_afterwards_sockets_open_again_and_an_event_loop_may_exist_meanwhile() -> None:
     with no_network():
         one, other = socket.socketpair()
-        with pytest.raises(NetworkRefused):
-            one.bind("/nowhere/nobody.sock")
-        one.close()
-        other.close()
         with no_network():
             pass
-        with pytest.raises(NetworkRefused):
+    with pytest.raises(NetworkRefused), no_network():
+        one.bind("/nowhere/nobody.sock")
+    one.close()
+    other.close()
+
+    def after_an_inner_one() -> None:
+        with no_network():
+            with no_network():
+                pass
             socket.socket(socket.AF_INET)
+
+    with pytest.raises(NetworkRefused):
+        after_an_inner_one()
     socket.socket(socket.AF_INET).close()
 
 
@@ -359,3 +397,63 @@ def test_bad_use_has_its_own_exit_code(file: Path, more: Sequence[str]) -> None:
 
 def test_without_incident_or_file_it_says_so() -> None:
     assert run().exit_code == 2
+
+
+def doubting(*replies: Any) -> tuple[SecondReader, ScriptedModel]:
+    model = ScriptedModel(list(replies))
+    return SecondReader(ports(model)), model
+
+
+def test_a_model_is_asked_about_each_judged_round_before_the_network_is_cut_and_heard_after() -> None:
+    guards: list[bool] = []
+
+    def answering(user: str, schema: dict[str, Any]) -> Any:
+        try:
+            socket.getaddrinfo("127.0.0.1", 1)
+        except NetworkRefused:
+            guards.append(True)
+        else:
+            guards.append(False)
+        return reply(says(verdict="unclear"))
+
+    reader, model = doubting(answering, answering, answering)
+    rounds = rerun(of_answer(rows(events()), CarriedBlobs()), reader, RULES)
+    diagnosed = [one for one in rounds if isinstance(one.verdict[1], e.DiagnosisReachedV1)]
+    assert len(model.asked) == len(diagnosed) >= 1
+    assert guards == [False] * len(model.asked)
+    now = diagnosed[0].verdict[1]
+    assert isinstance(now, e.DiagnosisReachedV1)
+    assert (now.reasoner.name, now.reasoner.model, now.reasoner.tokens_in) == ("bedrock", "some.model-v1", 1000)
+    assert told_in("i1", "bedrock", rounds)["cost_usd"]["rerun"] != "0"
+
+
+def test_a_model_that_fails_leaves_the_rules_word_and_says_so() -> None:
+    reader, _ = doubting(ModelDenied("no"))
+    first = rerun(of_answer(rows(events()), CarriedBlobs()), reader, RULES)[0]
+    then, now = first.verdict
+    assert isinstance(then, e.DiagnosisReachedV1)
+    assert isinstance(now, e.DiagnosisReachedV1)
+    assert now.reasoner.fell_back == "access_denied: no"
+    assert now.model_copy(update={"reasoner": then.reasoner}) == then
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--reasoner", "oracle"), "'oracle' is none of deterministic, bedrock, openai"),
+        (("--model", "m"), "--model is for bedrock, openai"),
+    ],
+)
+def test_a_reasoner_that_is_not_there_is_bad_use(file: Path, arguments: tuple[str, ...], said: str) -> None:
+    result = run("--from", file, *arguments)
+    assert (result.exit_code, said in " ".join(result.stderr.split())) == (2, True)
+
+
+def test_settings_of_a_model_that_cannot_be_used_are_named_and_a_key_is_not_told(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESILIBOT_REASONER_URL", "ftp://secret@example.com")
+    result = run("--from", file, "--reasoner", "openai", "--model", "m")
+    assert result.exit_code == 2
+    assert "reasoner_url" in result.stderr
+    assert "secret" not in result.stderr

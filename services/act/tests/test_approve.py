@@ -97,6 +97,7 @@ def test_a_denial_starts_nothing_and_is_no_reaction_of_ours() -> None:
     "forgery",
     [
         {"mac": "0" * 64},
+        {"mac": "одобрено"},
         {"approver": "mallory@example.org"},
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -135,6 +136,7 @@ def test_differences_are_few_and_long_values_are_named_only() -> None:
     assert differences({"a": "x" * 200}, {"a": 1}) == [("a", "(not shown)", "1")]
     assert differences({"list": [1]}, {"list": [2]}) == [("list", "(not shown)", "(not shown)")]
     assert differences({"lastModified": 1, "runningCount": 1}, {"lastModified": 2, "runningCount": 2}) == []
+    assert differences({"runtime": "a", "startTime": 1}, {"runtime": "b", "startTime": 2}) == [("runtime", "a", "b")]
     assert len(differences({}, {str(n): n for n in range(20)})) == MOST
 
 
@@ -174,6 +176,19 @@ def test_codedeploy_is_asked_once_for_all_services_of_a_look() -> None:
     source = CodeDeployChanges(aws.client("codedeploy"))
     assert [len(source.changes(name, START, END)) for name in ("orders", "payments")] == [1, 0]
     assert aws.asked == ["codedeploy.ListDeployments", "codedeploy.BatchGetDeployments"]
+
+
+def test_codedeploy_is_asked_for_no_page_beyond_the_deployments_that_are_looked_through() -> None:
+    pages = iter([{"deployments": [f"d-{n}" for n in range(100)]}])
+
+    class Client:
+        def get_paginator(self, name: str) -> Any:
+            return SimpleNamespace(paginate=lambda **_: (next(pages) for _ in range(50)))
+
+        def batch_get_deployments(self, **_: Any) -> dict[str, Any]:
+            return {"deploymentsInfo": []}
+
+    assert CodeDeployChanges(Client).changes("orders", START, END) == []
 
 
 @pytest.mark.parametrize(

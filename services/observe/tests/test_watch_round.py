@@ -1,6 +1,7 @@
 """Rounds over a series that grows: one request each, one finding, one incident before the limit, and its end."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from resilibot.observe.watches import Watches
 from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
-from resilibot.runtime.event_store.port import Append, Stream, Timer
+from resilibot.runtime.event_store.port import Append, StoreUnavailable, Stream, Timer
 from resilibot.runtime.service import On, Service
 from resilibot.runtime.testing import NOON
 from resilibot.runtime.writer import Origin
@@ -250,3 +251,20 @@ def test_a_silence_holds_a_finding_back_and_lets_it_in_at_its_end() -> None:
     house.rounds(1)
     (case,) = house.cases()
     assert case.status is Status.OPEN
+
+
+def test_a_watch_whose_stream_cannot_be_read_keeps_no_other_from_being_looked_at() -> None:
+    class Broken(InMemoryEventStore):
+        def load(self, stream: str, *, after: int = 0, upto: int | None = None) -> Stream:
+            if stream == "watch#orders-disk":
+                raise StoreUnavailable("its items cannot be read")
+            return super().load(stream, after=after, upto=upto)
+
+    home = a_home(store=Broken()).watching(DISK, {**DISK, "id": "mail-disk", "service": "mail"})
+    for _ in range(20 * 12):
+        home.advance(PERIOD_S)
+        with suppress(StoreUnavailable):
+            home.round.run()
+    assert {event.stream for event in recorded(home, "watch")} == {"watch#mail-disk"}
+    with pytest.raises(StoreUnavailable):  # and it is told
+        home.round.run()

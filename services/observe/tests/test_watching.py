@@ -201,6 +201,20 @@ class TestHysteresis:
         (ended,) = said(other, self.at_end(200, 200, 200, 200, 200), raised)
         assert (ended.why, ended.watched.metric.name) == ("withdrawn", "Latency")
 
+    def test_a_finding_about_a_limit_on_the_other_side_is_withdrawn(self) -> None:
+        """Else it stays open for ever, and the watch finds nothing more."""
+        filling = series(80, lambda i: 50 + i / 2)
+        known = found(disk(), filling)
+        assert known is not None
+        (event,) = said(disk(direction="down", limit=10), series(80, lambda _: 50.0), known)
+        assert (event.why, event.points) == ("withdrawn", [])
+
+    @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+    def test_a_value_that_is_no_number_is_a_missing_point(self, odd: float) -> None:
+        filling = series(80, lambda i: 50 + i / 2)
+        assert found(disk(), [*filling[:-2], (filling[-2][0], odd), filling[-1]]) is not None
+        assert found(anomaly(season="none"), series(300, lambda i: odd if i > 296 else 5.0)) is None
+
     def test_a_forecast_is_taken_back_only_well_beyond_its_horizon(self) -> None:
         def filling(per_hour: float) -> Series:
             return series(8 * HOUR, lambda i: 60 + per_hour * (i - 8 * HOUR) / HOUR)

@@ -8,11 +8,15 @@ from hypothesis import strategies as st
 
 from resilibot.contracts.case import fold
 from resilibot.projections import answering
-from resilibot.projections.ask import MAX_CHARS, Vocabulary, chosen, parse
+from resilibot.projections.ask import MAX_CHARS, Vocabulary, chosen, parse, vocabulary
 from resilibot.projections.lexicon import EXAMPLES, KEY_WORDS, LEXICON, Kind
 from resilibot.projections.moments import find_span
-from resilibot.projections.reply import Record
+from resilibot.projections.ports import Ports
+from resilibot.projections.project import fold_view
+from resilibot.projections.reply import Record, reply, wanted
 from resilibot.reason.diagnose import diagnose
+from resilibot.runtime.clock import ManualClock
+from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.personal import InMemorySubjectKeys, Personal
 from tests.support.asked_record import (
     CATALOGUE,
@@ -30,6 +34,7 @@ from tests.support.asked_record import (
     ports_over,
 )
 from tests.support.past_incidents import lived, renamed, world_of
+from tests.support.read_models import Database, MemoryReadModels
 from tests.support.story import INCIDENT, INCIDENT_EVENTS, recorded
 
 pytestmark = pytest.mark.feature(72)
@@ -302,6 +307,14 @@ def test_what_was_not_looked_at_is_said() -> None:
     assert (whole["bound"], whole["text"][:3]) == (None, str(most))
 
 
+def test_three_incidents_are_told_of_and_ten_are_listed() -> None:
+    listed, told = ask("list all incidents", many(12)), ask("is catalogue over?", many(5))
+    assert len({cited["incident_id"] for cited in listed["citations"]}) == 10
+    assert listed["text"].endswith("and 2 more")
+    assert len({cited["incident_id"] for cited in told["citations"]}) == 3
+    assert told["text"].endswith("2 more incidents fit: name one by its id, or a time.")
+
+
 def test_a_span_that_was_looked_at_as_a_whole_needs_no_note() -> None:
     told = ask("how many incidents since 2026-11-27?", many(answering.PAGE * answering.PAGES + 1))
     assert (told["bound"], told["text"].split(" ")[0]) == (None, "34")
@@ -376,6 +389,18 @@ def test_no_more_pages_are_read_than_the_time_asked_about_needs() -> None:
     assert few.models.asked == 1
 
 
+def test_a_long_history_of_one_incident_is_cut_and_that_is_said() -> None:
+    own, log = CATALOGUE
+    states = fold_view(f"incident#{own}", log).states()
+    line = next(line for line in states["timelines"] if line["type"] == "IncidentOpened.v1")
+    asked = [{**line, "type": "ApprovalExpired.v1", "version": 100 + n} for n in range(15)]
+    models = MemoryReadModels(Database())
+    models.save(f"incident#{own}", {**states, "timelines": [*states["timelines"], *asked]}, 1)
+    told = ask("who approved catalogue?", Ports(InMemoryEventStore(), models, clock=ManualClock(NOW)))
+    assert told["text"].endswith("and 3 more")
+    assert [cited["version"] for cited in told["citations"]] == list(range(100, 112))
+
+
 def test_the_same_question_gets_the_same_answer() -> None:
     assert ask("why did checkout fail last night?") == ask("why did checkout fail last night?")
 
@@ -402,3 +427,34 @@ def test_whatever_is_asked_nothing_breaks_and_every_citation_resolves(text: str)
 @given(st.text(max_size=60), st.datetimes(timezones=st.just(UTC)))
 def test_no_text_at_no_time_breaks_the_reading_of_time(text: str, now: datetime) -> None:
     find_span(f"between {text} and last month, last {text} or since 29 feb or 2 days ago", now)
+
+
+NOT_OVER = {"OPEN", "PENDING_APPROVAL", "APPROVED", "DENIED", "IN_PROGRESS"}
+
+
+@pytest.mark.parametrize(
+    ("text", "statuses", "severities"),
+    [
+        ("which incidents are not closed?", {*NOT_OVER, "RESOLVED"}, set()),
+        ("which incidents weren't resolved yet?", NOT_OVER, set()),
+        ("list incidents that were never resolved", NOT_OVER, set()),
+        ("how many not yet closed incidents that are critical?", {*NOT_OVER, "RESOLVED"}, {"CRITICAL"}),
+        ("how many incidents were not critical?", set(), {"LOW", "MEDIUM", "HIGH"}),
+        ("which closed incidents were high?", {"CLOSED"}, {"HIGH"}),
+    ],
+)
+def test_a_not_turns_the_status_or_severity_that_follows(text: str, statuses: set[str], severities: set[str]) -> None:
+    question = parse(text, NOW, KNOWN)
+    assert (set(question.statuses), set(question.severities), question.unplaced) == (statuses, severities, ())
+
+
+def test_what_was_not_escalated_cannot_be_asked_for_and_is_not_answered_by_what_was() -> None:
+    question = parse("which incidents were not escalated?", NOW, KNOWN)
+    assert (question.is_escalated, question.unplaced) == (False, ("not escalated",))
+
+
+def test_a_row_of_an_older_build_is_like_no_other_until_a_rebuild() -> None:
+    rows = [{k: v for k, v in row.items() if k != "remembered"} for row in PORTS.models.newest_incidents(100, None)[0]]
+    question = parse("were there incidents like the last one?", NOW, vocabulary(rows))
+    assert reply(question, rows, {}).found == "not_in_record"
+    assert wanted(question, rows)

@@ -33,10 +33,6 @@ def verdict(world: World) -> e.DiagnosisReachedV1:
     return diagnose(told.case, gathered)
 
 
-def leading(diagnosis: e.DiagnosisReachedV1) -> e.Hypothesis | None:
-    return next((h for h in diagnosis.hypotheses if h.verdict == "leading"), None)
-
-
 @pytest.mark.parametrize(
     ("world", "cause", "component"),
     [
@@ -55,7 +51,7 @@ def leading(diagnosis: e.DiagnosisReachedV1) -> e.Hypothesis | None:
 )
 def test_each_fault_is_found_at_its_place(world: World, cause: str, component: str) -> None:
     diagnosis = verdict(world)
-    best = leading(diagnosis) or diagnosis.hypotheses[0]
+    best = diagnosis.leading or diagnosis.hypotheses[0]
     assert (best.cause, best.component) == (cause, component)
 
 
@@ -69,7 +65,7 @@ def test_what_can_be_remedied_is_conclusive(world: World) -> None:
 @pytest.mark.feature(112)
 def test_an_old_release_is_a_red_herring_and_refuted() -> None:
     diagnosis = verdict(World(silent=[A], errors={"orders": 50, A: 100}, release_lead_s=3 * 3600))
-    best = leading(diagnosis)
+    best = diagnosis.leading
     assert best is not None
     assert best.cause == "hung_process"
     herring = next(h for h in diagnosis.hypotheses if h.cause == "bad_release")
@@ -83,7 +79,7 @@ def test_a_noisy_but_healthy_metric_is_no_fault(seed: int) -> None:
     diagnosis = verdict(World(alarm="queue", spiky=True, seed=seed))
     assert diagnosis.outcome == "no_fault"
     assert diagnosis.findings, "healthy is an answer, and needs citations too"
-    assert leading(diagnosis) is None
+    assert diagnosis.leading is None
 
 
 @pytest.mark.feature(111)
@@ -163,7 +159,7 @@ def test_the_order_of_the_evidence_does_not_matter(world: World) -> None:
 
 def test_renaming_the_hosts_changes_the_name_and_nothing_else() -> None:
     renamed = World(("web-b", "web-a"), silent=["web-b"], errors={"orders": 50, "web-b": 100}, latency=HUNG.latency)
-    best = leading(verdict(renamed))
+    best = verdict(renamed).leading
     assert best is not None
     assert (best.cause, best.component) == ("hung_process", "web-b")
 
@@ -202,7 +198,7 @@ def test_a_second_look_at_the_same_trouble_keeps_the_cause_and_cites_the_change_
     told = story(SERVICE).given(opened(), BAD_RELEASE.gathered())
     (again,) = told.when(without_changes(BAD_RELEASE.gathered(2, "verify"))).events
     assert isinstance(again, e.DiagnosisReachedV1)
-    best = leading(again)
+    best = again.leading
     assert best is not None
     assert best.cause == "bad_release"
     cited = {c.evidence_id for f in best.support for c in f.citations}
@@ -217,7 +213,7 @@ def test_after_an_action_an_earlier_change_explains_nothing_any_more() -> None:
     told.given(started, e.ActionSucceededV1(action_id=started.action_id, provider_id="x"))
     (again,) = told.when(without_changes(BAD_RELEASE.gathered(2, "verify"))).events
     assert isinstance(again, e.DiagnosisReachedV1)
-    assert leading(again) is None
+    assert again.leading is None
 
 
 def test_a_record_of_changes_that_answered_with_none_is_no_gap_though_another_one_failed() -> None:

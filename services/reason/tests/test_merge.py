@@ -50,10 +50,6 @@ def merged_as_read(gathered: e.EvidenceGatheredV1, answer: Answer) -> e.Diagnosi
     return event
 
 
-def leading(diagnosis: e.DiagnosisReachedV1) -> e.Hypothesis | None:
-    return next((h for h in diagnosis.hypotheses if h.verdict == "leading"), None)
-
-
 def planned(gathered: e.EvidenceGatheredV1, diagnosis: e.DiagnosisReachedV1) -> Any:
     (event,) = story(PLAN).given(opened(), gathered).when(diagnosis).events or [None]
     return event
@@ -85,7 +81,7 @@ def test_a_cited_doubt_lowers_the_confidence_below_what_is_done_without_a_person
     assert rules.confidence > DOUBTED
     assert (doubted.outcome, doubted.confidence) == ("conclusive", DOUBTED)
     assert doubted.summary.endswith("(doubted: the model sees dependency_failure at orders instead)")
-    best = leading(doubted)
+    best = doubted.leading
     assert best is not None
     assert (best.cause, best.component, best.confidence) == ("hung_process", A, DOUBTED)
     assert all(h.confidence <= best.confidence for h in doubted.hypotheses)
@@ -104,7 +100,7 @@ def test_health_is_a_doubt_too_when_it_is_cited() -> None:
 def test_a_fault_that_the_rules_do_not_see_lowers_the_word_of_health_and_no_more() -> None:
     doubted = merged(NOISY, says(view("overload", "orders", claim("the queue grows", "r1.metric.10"))))
     assert (doubted.outcome, doubted.confidence) == ("no_fault", DOUBTED)
-    assert leading(doubted) is None
+    assert doubted.leading is None
     assert planned(NOISY.gathered(), doubted).reason == "no_fault"
 
 
@@ -123,7 +119,7 @@ def test_a_fault_that_the_rules_do_not_see_lowers_the_word_of_health_and_no_more
 def test_a_doubt_that_cites_nothing_or_is_not_claimed_is_none(unsupported: dict[str, Any]) -> None:
     rules, same = by_rules(HUNG), merged(HUNG, unsupported)
     assert (same.outcome, same.confidence, same.summary) == (rules.outcome, rules.confidence, rules.summary)
-    assert leading(same) == leading(rules)
+    assert same.leading == rules.leading
 
 
 @pytest.mark.feature(110)
@@ -141,7 +137,7 @@ def test_claims_that_rest_on_nothing_are_dropped_and_named() -> None:
 def test_a_runbook_alone_shows_nothing_about_this_incident() -> None:
     gathered = with_runbook(HUNG)
     told = merged(gathered, says(view("config_change", "orders", claim("the runbook says so", "r1.runbook.1"))))
-    assert leading(told) == leading(by_rules(gathered))
+    assert told.leading == by_rules(gathered).leading
     assert "the runbook says so" in told.dropped_claims
     both = claim("as the runbook says", "r1.runbook.1", "r1.log.1")
     assert [h.by for h in merged(gathered, says(view("config_change", "orders", both))).hypotheses].count("model") == 1
@@ -153,7 +149,7 @@ def test_evidence_that_changed_since_it_was_shown_supports_nothing() -> None:
     said = View("overload", "orders", "a flood", "high", (Claim("too much traffic", (stale,)),), ())
     told = merged_as_read(HUNG.gathered(), Answer("cause", (said,), ()))
     assert told.dropped_claims[-2:] == ["too much traffic", "a flood"]
-    assert leading(told) == leading(by_rules(HUNG))
+    assert told.leading == by_rules(HUNG).leading
 
 
 @pytest.mark.parametrize("likelihood", ["low", "medium", "high"])
@@ -189,7 +185,7 @@ def test_a_models_citation_does_not_move_the_release_to_return_to() -> None:
     planted = change.model_copy(update={"id": "r1.change.2", "content": content, "content_hash": content_hash(content)})
     gathered = gathered.model_copy(update={"items": [*gathered.items, planted]})
     rules = by_rules(gathered)
-    best = leading(rules)
+    best = rules.leading
     assert best is not None
     told = merged(gathered, says(view(best.cause, best.component, claim("it is this one", "r1.change.2"))))
     assert planned(gathered, told) == planned(gathered, rules)
@@ -241,7 +237,7 @@ def test_no_answer_at_all_makes_more_possible_than_none(world: World, data: st.D
     rules, told = by_rules(gathered), merged(gathered, data.draw(_any_answer([item.id for item in gathered.items])))
     assert told.outcome == rules.outcome
     assert told.confidence <= rules.confidence
-    was, best = leading(rules), leading(told)
+    was, best = rules.leading, told.leading
     assert (was is None) == (best is None)
     if was is not None and best is not None:
         assert (best.id, best.cause, best.component, best.support) == (was.id, was.cause, was.component, was.support)

@@ -59,13 +59,9 @@ def verdict(graph: CallGraph, *changes: ChangeContent) -> e.DiagnosisReachedV1:
     return diagnose(case(), gathered(graph, *changes))
 
 
-def leading(diagnosis: e.DiagnosisReachedV1) -> e.Hypothesis | None:
-    return next((h for h in diagnosis.hypotheses if h.verdict == "leading"), None)
-
-
 def test_the_culprit_leads_and_cites_its_metric_and_the_graph() -> None:
     diagnosis = verdict(FAULTY)
-    found = leading(diagnosis)
+    found = diagnosis.leading
     assert diagnosis.outcome == "conclusive"
     assert found is not None
     assert (found.cause, found.component, found.fault_class) == ("component_fault", "n5", "latency-config")
@@ -84,7 +80,7 @@ def test_what_was_not_believed_is_kept_with_what_speaks_against_it() -> None:
 def test_a_healthy_window_is_no_fault() -> None:
     diagnosis = verdict(replace(FAULTY, culprit=None))
     assert diagnosis.outcome == "no_fault"
-    assert leading(diagnosis) is None
+    assert diagnosis.leading is None
 
 
 def test_a_dark_node_is_an_open_gap() -> None:
@@ -143,13 +139,13 @@ def changed(component: str | None, kind: str | None, *, before_s: float = 10, wh
     ],
 )
 def test_a_change_of_the_suspect_near_the_onset_decides(changes: list[ChangeContent], fault_class: str) -> None:
-    found = leading(verdict(FAULTY, *changes))
+    found = verdict(FAULTY, *changes).leading
     assert found is not None
     assert found.fault_class == fault_class
 
 
 def test_the_change_that_decides_is_cited() -> None:
-    found = leading(verdict(FAULTY, changed(ALARM_NODE, "config"), changed("n5", "deploy")))
+    found = verdict(FAULTY, changed(ALARM_NODE, "config"), changed("n5", "deploy")).leading
     assert found is not None
     cited = {c.evidence_id for finding in found.support for c in finding.citations}
     assert {i for i in cited if ".change." in i} == {"r1.change.2"}
@@ -163,6 +159,6 @@ def test_a_release_of_something_that_it_calls_is_no_release_of_the_service() -> 
 
 @pytest.mark.parametrize(("what", "fault_class"), [("release of n5", "latency-deploy"), ("timeout", "latency-config")])
 def test_the_last_change_tells_a_deployment_from_a_parameter(what: str, fault_class: str) -> None:
-    found = leading(verdict(FAULTY, ChangeContent(what=what, at=NOON, by="ci", before="1", after="2")))
+    found = verdict(FAULTY, ChangeContent(what=what, at=NOON, by="ci", before="1", after="2")).leading
     assert found is not None
     assert found.fault_class == fault_class

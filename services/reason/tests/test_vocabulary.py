@@ -15,4 +15,5 @@ def test_every_cause_that_is_proposed_is_in_the_vocabulary_and_no_other() -> Non
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Candidate":
                 cause = node.args[0]
                 proposed |= {cause.value} if isinstance(cause, ast.Constant) else set()
-    assert proposed == CAUSES
+    assert proposed == set(CAUSES)
+    assert len(proposed) == len(CAUSES)

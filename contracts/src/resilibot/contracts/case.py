@@ -25,6 +25,9 @@ class Status(StrEnum):
     CLOSED = "CLOSED"
 
 
+OVER = (Status.RESOLVED, Status.CLOSED)
+
+
 class SignalSummary(Value):
     """One alarm of this incident: its last known state and when that came."""
 
@@ -134,7 +137,7 @@ class IncidentCase(Value):
 
     @property
     def is_over(self) -> bool:
-        return self.status in (Status.RESOLVED, Status.CLOSED)
+        return self.status in OVER
 
     @property
     def escalated(self) -> bool:

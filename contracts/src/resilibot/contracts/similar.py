@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from resilibot.contracts import events as e
-from resilibot.contracts.case import IncidentCase
+from resilibot.contracts.case import OVER, IncidentCase
 from resilibot.contracts.event import UtcTime, Value
 from resilibot.contracts.evidence import (
     CONTENT,
@@ -95,7 +95,7 @@ class Past(Value):
 def remembered(case: IncidentCase) -> Remembered:
     """What is kept of an incident as far as it has come."""
     current = [d for d in case.diagnoses if d.round > case.episode_round and d.outcome == "conclusive"]
-    leading = next((h for d in reversed(current) for h in d.hypotheses if h.verdict == "leading"), None)
+    leading = next((d.leading for d in reversed(current) if d.leading), None)
     done = [a.started for a in case.current_actions.values() if a.state == "succeeded"]
     looks = [r for r in case.rounds if r.purpose == "diagnose" and r.round > case.episode_round]
     contents = [value for look in looks for value in _contents(look)]
@@ -180,7 +180,7 @@ def past_of(rows: Iterable[Mapping[str, Any]]) -> list[Past]:
     """
     found = []
     for row in rows:
-        if row["status"] in ("RESOLVED", "CLOSED") and not row["merged_into"]:
+        if row["status"] in OVER and not row["merged_into"]:
             told = {name: row.get(name) for name in ("incident_id", "opened_at", "remembered")}
             with suppress(ValidationError):
                 found.append(Past.model_validate(told))

@@ -57,6 +57,11 @@ class DiagnosisReachedV1(DomainEvent):
     gaps: list[EvidenceGap] = Field(default_factory=list)
     reasoner: Reasoner
 
+    @property
+    def leading(self) -> Hypothesis | None:
+        """The hypothesis that a plan is made of; None: nothing is certain enough."""
+        return next((h for h in self.hypotheses if h.verdict == "leading"), None)
+
 
 class IncidentResolvedV1(DomainEvent):
     """Fresh evidence shows the service healthy again."""

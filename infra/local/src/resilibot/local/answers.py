@@ -9,7 +9,7 @@ from resilibot.local.scoring import Calls, Said
 
 def said_by(reached: e.DiagnosisReachedV1, items: Iterable[EvidenceItem]) -> Said:
     """The headline, the suspects behind it, and the confidence that belongs to this very answer."""
-    leading = next((h for h in reached.hypotheses if h.verdict == "leading"), None)
+    leading = reached.leading
     located = [h for h in reached.hypotheses if h.fault_class is not None]
     behind = located or [h for h in reached.hypotheses if h.verdict != "rejected"]
     first = leading or (behind[0] if behind else None)

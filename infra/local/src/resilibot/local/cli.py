@@ -27,7 +27,7 @@ from resilibot.local.drill import decide
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
-incident_app = typer.Typer(no_args_is_help=True, help="List, show, open, close, merge and split incidents.")
+incident_app = typer.Typer(no_args_is_help=True, help="List, show, open, close, merge, split and confirm incidents.")
 app.add_typer(incident_app, name="incident")
 app.add_typer(letters.app, name="dlq")
 app.add_typer(auditing.app, name="audit")

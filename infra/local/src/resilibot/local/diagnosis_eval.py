@@ -34,7 +34,7 @@ def answer(incident: RecordedIncident, *, abstain: bool) -> dict[str, Any]:
     suspects = [h for h in reached.hypotheses if h.fault_class is not None]
     first = suspects[0] if suspects else None
     confidence = first.confidence if first else reached.confidence
-    leading = next((h for h in reached.hypotheses if h.verdict == "leading"), None)
+    leading = reached.leading
     if first and abstain and leading not in suspects:
         suspects, first, confidence = [], None, 1 - confidence
     leading = leading or first

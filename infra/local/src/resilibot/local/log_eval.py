@@ -1,4 +1,4 @@
-"""log_eval: the own log as a test set: what was said of incidents whose root cause a person confirmed later. Pure.
+"""log_eval: the own log as a test set: what was said of incidents whose root cause a person confirmed later.
 
 Nothing is stored of it: a verdict that comes weeks after changes the figures the next time they are asked for.
 """

@@ -26,12 +26,14 @@ class _Guard:
 
     def __init__(self) -> None:
         self.depth = 0
+        self.refused = ""  # what was tried since nobody was in it
         self.is_installed = False
         self.lock = threading.Lock()
 
     def hook(self, event: str, args: tuple[Any, ...]) -> None:
         if self.depth and (event in REFUSED or (event.startswith("socket.") and not _is_local_pair(event, args))):
-            raise NetworkRefused(f"{event} {args[1:] if args else ''}"[:300])
+            self.refused = f"{event} {args[1:] if args else ''}"[:300]
+            raise NetworkRefused(self.refused)
 
 
 _GUARD = _Guard()
@@ -39,17 +41,20 @@ _GUARD = _Guard()
 
 @contextmanager
 def no_network() -> Iterator[None]:
-    """Raises NetworkRefused out of whatever tries, in every thread, until it is left."""
+    """Raises NetworkRefused out of whatever tries, in every thread, until it is left; then once more, if swallowed."""
     with _GUARD.lock:
         if not _GUARD.is_installed:
             sys.addaudithook(_GUARD.hook)
             _GUARD.is_installed = True
+        _GUARD.refused = _GUARD.refused if _GUARD.depth else ""
         _GUARD.depth += 1
     try:
         yield
     finally:
         with _GUARD.lock:
             _GUARD.depth -= 1
+    if _GUARD.refused:
+        raise NetworkRefused(_GUARD.refused)
 
 
 def _is_local_pair(event: str, args: tuple[Any, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""rerun: an incident's decisions again, from what was recorded alone, each held against the decision of then. Pure.
+"""rerun: an incident's decisions again, from what was recorded alone, each held against the decision of then.
 
 Each decision is asked again over exactly what lay in the log when it was appended. Where a diagnosis comes out
 otherwise, the plan is asked with that diagnosis in its place, and the gate with that plan: one step of what would have
@@ -21,17 +21,17 @@ from resilibot.contracts.evidence import EvidenceItem
 from resilibot.contracts.strict_json import parse
 from resilibot.local.no_network import no_network
 from resilibot.local.recorded_log import RecordedLog
+from resilibot.local.second_reader import SecondReader, Verdict
 from resilibot.plan.propose import propose
 from resilibot.reason.recover import judge
 from resilibot.runtime.blobs import BlobAltered, BlobMissing
 from resilibot.runtime.service import Trigger
 
-Verdict = e.DiagnosisReachedV1 | e.IncidentResolvedV1
 Reasoner = Callable[[IncidentCase, e.EvidenceGatheredV1], Verdict]
 Events = tuple[RecordedEvent, ...]
 MAX_BLOB_BYTES = 64_000_000
 
-# By what --reasoner calls it. Each judges one round, by that round and the case alone.
+# By what --reasoner calls it. Each judges one round, by that round and the case alone; a SecondReader may be one too.
 REASONERS: Mapping[str, Reasoner] = {"deterministic": judge}
 
 
@@ -88,17 +88,28 @@ def rerun(log: RecordedLog, reasoner: Reasoner, rules: GateRules, *, with_refere
     """Every round of the log. With `with_references` the reasoner also sees what lay by reference, which the live one
     does not read: then another verdict is none of the reasoner's making.
 
-    Evidence is read first; then the network is cut. Raises BlobUnavailable, NetworkRefused, and what the reasoner
-    raises.
+    Evidence is read first, and a model asked where one is to be heard; then the network is cut. Raises
+    BlobUnavailable, NetworkRefused, and what the reasoner raises.
     """
     faults, whole = _read_evidence(log)
     events = tuple(_filled(event, whole) for event in log.events) if with_references else log.events
+    if isinstance(reasoner, SecondReader):
+        _consult(log.incident_id, events, reasoner)
     with no_network():
         return [
             _again(log.incident_id, events, gathered, faults, reasoner, rules)
             for gathered in events
             if isinstance(gathered.readable, e.EvidenceGatheredV1)
         ]
+
+
+def _consult(incident_id: str, events: Events, reader: SecondReader) -> None:
+    for gathered in events:
+        if not isinstance(gathered.readable, e.EvidenceGatheredV1):
+            continue
+        recorded = _answer(events, gathered, "reason")
+        if recorded is not None:
+            reader.consult(fold(incident_id, events[: recorded.version - 1]), gathered.readable)
 
 
 def _again(
@@ -170,7 +181,8 @@ def _decided(gate: e.StepGate) -> tuple[Any, ...]:
 
 def _was_busy(then: e.StepGate, now: e.StepGate) -> bool:
     """Blocked for one reason more than its own: something else acted on the target, or had just done so."""
-    return then.decision == "blocked" != now.decision and then.reasons[:-1] == now.reasons
+    is_one_more = then.reasons[:-1] == now.reasons and then.policy_ids == now.policy_ids  # a rule that fits is a reason
+    return then.decision == "blocked" != now.decision and is_one_more
 
 
 def _read_evidence(log: RecordedLog) -> tuple[dict[str, EvidenceFault], dict[str, Any]]:

@@ -8,7 +8,8 @@ from resilibot.contracts import events as e
 from resilibot.contracts.canonical import canonical
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.evidence import Finding
-from resilibot.local.rerun import Round, Verdict
+from resilibot.local.rerun import Round
+from resilibot.local.second_reader import Verdict
 
 
 def told(incident_id: str, reasoner: str, rounds: Sequence[Round]) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def _verdict(event: Verdict | None) -> dict[str, Any] | None:
     if isinstance(event, e.IncidentResolvedV1):
         return {"outcome": "resolved", "cause": None, "component": None, "confidence": None, "summary": event.summary,
                 "cost_usd": "0", "tokens": 0}  # fmt: skip
-    leading = next((h for h in event.hypotheses if h.verdict == "leading"), None)
+    leading = event.leading
     return {
         "outcome": event.outcome,
         "cause": leading.cause if leading else None,

@@ -2,6 +2,8 @@
 
 import logging
 
+from resilibot.runtime.redacted_logs import redact_logs
+
 
 def configure_logging(service: str) -> None:
     """Root logger through the powertools formatter; libraries at WARNING."""
@@ -10,5 +12,6 @@ def configure_logging(service: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(LambdaPowertoolsFormatter(service=service, log_record_order=["level", "timestamp", "service"]))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    redact_logs()
     for noisy in ("botocore", "boto3", "urllib3", "httpx", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

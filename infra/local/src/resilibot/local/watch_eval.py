@@ -11,7 +11,6 @@ Quiet hours: all series of the baselines, their second half walked with the firs
 them, so every finding there is a false alarm. Forecasts are asked for a limit twice as far as the series ever went.
 """
 
-import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -210,15 +209,6 @@ def tally(answers: Sequence[Answer], healthy: dict[str, bool], *, naive: bool = 
             (*counted.leads, lead) if lead is not None and not is_healthy else counted.leads,
         )
     return counted
-
-
-def read_truth(path: Path) -> dict[str, bool]:
-    """Which incidents are healthy, by id: JSON lines with id and healthy. Raises FolderInvalid."""
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return {str(row["id"]): bool(row["healthy"]) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FolderInvalid(f"{path}: {type(error).__name__} {error}") from error
 
 
 def _watch(key: tuple[str, str, str], period_s: int, points: Series, start: datetime, more: dict[str, Any]) -> Watch:

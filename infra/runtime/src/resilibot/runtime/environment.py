@@ -1,8 +1,9 @@
 """Environment: what a service finds around it when it starts: tables, clock, AWS clients. Built once per process."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from resilibot.runtime.event_store.dynamodb import DynamoEventStore
 from resilibot.runtime.event_store.global_log import GlobalLog
 from resilibot.runtime.event_store.tables import Tables
 from resilibot.runtime.kms_subject_keys import KmsSubjectKeys
-from resilibot.runtime.personal import Personal
+from resilibot.runtime.personal import KeysUnavailable, Personal
+from resilibot.runtime.redact import Redactor
+from resilibot.runtime.redacted_logs import redact_logs
 from resilibot.runtime.s3_blobs import S3BlobStore
 from resilibot.runtime.service import Service
 from resilibot.runtime.timers import TimerTable
@@ -23,6 +26,9 @@ from resilibot.runtime.writer import Writer
 
 if TYPE_CHECKING:
     from resilibot.runtime.consumer import Consumer
+
+log = logging.getLogger(__name__)
+REDACTION_KEYS = 1000  # of as many scopes at once, 16 bytes each
 
 
 class RuntimeSettings(BaseSettings):
@@ -40,6 +46,7 @@ class RuntimeSettings(BaseSettings):
     personal_key: str = Field(default="alias/resilibot-personal", description="KMS key that wraps persons' data keys")
     pseudonym_key: str = Field(default="alias/resilibot-pseudonym", description="KMS HMAC key of persons' pseudonyms")
     blob_bucket: str = Field(default="resilibot-blobs", description="Bucket for large evidence and postmortems")
+    redact_email: bool = Field(default=True, description="E-mail addresses in text from outside are redacted too")
     build: str = Field(default="dev", description="Build recorded as producer.build on each event")
 
 
@@ -79,6 +86,7 @@ class Runtime:
 
     @classmethod
     def from_env(cls) -> "Runtime":
+        redact_logs()
         return cls(RuntimeSettings(), SystemClock())
 
     @property
@@ -115,6 +123,25 @@ class Runtime:
         s = self.settings
         keys = KmsSubjectKeys(client("dynamodb"), lambda: client("kms"), s.keys_table, s.personal_key, s.pseudonym_key)
         return Personal(keys)
+
+    @cached_property
+    def _redaction_key(self) -> Callable[[str], bytes]:
+        return lru_cache(REDACTION_KEYS)(self.personal.redaction_key)
+
+    def redactor(self, scope: str = "") -> Redactor:
+        """Of one incident, by the fingerprint that it is about. KMS is asked when there is something to redact.
+
+        Without a scope, or while KMS does not answer, tags are typed and not keyed: redacted it is all the same.
+        """
+
+        def key() -> bytes | None:
+            try:
+                return self._redaction_key(scope) if scope else None
+            except KeysUnavailable as error:
+                log.warning("redacted values cannot be told apart: %s", error)
+                return None
+
+        return Redactor(key, emails=self.settings.redact_email)
 
     def writer(self, service: Service, ports: Any = None) -> Writer:
         return Writer(self.store, service, self.clock, self.settings.build, ports, personal=self.personal)

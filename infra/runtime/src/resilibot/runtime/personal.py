@@ -105,6 +105,14 @@ class Personal:
         """The token that stands for a person's name. Raises KeysUnavailable."""
         return self.person(name).identity
 
+    def redaction_key(self, scope: str) -> bytes:
+        """The key of the tags that stand for redacted values (see redact): always the same within a scope.
+
+        Derived, so nothing is stored. No person's name begins with what it is derived from, so no pseudonym that
+        stands in the log is such a key. Raises KeysUnavailable.
+        """
+        return bytes.fromhex(self._keys.pseudonym(f"\x00redaction\x00{scope}"))
+
     def reveal(self, value: Any, escape: Callable[[str], str] = str) -> Any:
         """JSON data as people may read it: every token in it opened, or "[erased]".
 

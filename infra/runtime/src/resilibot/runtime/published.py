@@ -73,21 +73,33 @@ class PublishedIncidents:
         self._known: tuple[float, int] | None = None
 
     def before(self, moment: datetime, limit: int) -> Sequence[dict[str, Any]]:
-        """At most `limit` rows of incidents opened before that, newest first. One request, and every NAMES_AGE_S
-        one more. Raises PublishedUnavailable.
+        """At most `limit` rows of incidents opened before that, newest first. One request (of large rows one per
+        megabyte), and every NAMES_AGE_S one more. Raises PublishedUnavailable.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             table = table_name("incidents", self._version())
-            answer = self._client.query(**newest_query(table, limit, format_time(moment)))
+            items = self._newest(newest_query(table, limit, format_time(moment)), limit)
         except ClientError as error:
             self._known = None  # the table may be dropped: the next question finds the live one
             code = error.response.get("Error", {}).get("Code", "")
             raise PublishedUnavailable(f"incidents: {error}", is_denied=code in DENIED) from error
         except BotoCoreError as error:
             raise PublishedUnavailable(f"incidents: {error}") from error
-        return [unpack(item) for item in answer["Items"]]
+        return [unpack(item) for item in items]
+
+    def _newest(self, query: dict[str, Any], limit: int) -> list[Mapping[str, Any]]:
+        """All that there are up to `limit`: an answer ends at a megabyte, and then says where to go on."""
+        items: list[Mapping[str, Any]] = []
+        start: dict[str, Any] = {}
+        while len(items) < limit:
+            answer = self._client.query(**{**query, **start, "Limit": limit - len(items)})
+            items += answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                break
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        return items
 
     def _version(self) -> int:
         now = self._clock()

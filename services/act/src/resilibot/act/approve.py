@@ -126,7 +126,7 @@ def _says_otherwise(case: IncidentCase, asked_in: int) -> bool:
 
 
 def _cause(diagnosis: e.DiagnosisReachedV1) -> tuple[str, str] | None:
-    return next(((h.cause, h.component) for h in diagnosis.hypotheses if h.verdict == "leading"), None)
+    return (diagnosis.leading.cause, diagnosis.leading.component) if diagnosis.leading else None
 
 
 def expiry_timer(recorded: RecordedEvent, ports: Any) -> list[After]:

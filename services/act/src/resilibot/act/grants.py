@@ -38,7 +38,8 @@ def mac(key: bytes, incident_id: str, request: e.ApprovalRequestedV1, approver: 
 def is_genuine(key: bytes, incident_id: str, approval: Approval) -> bool:
     if approval.mac is None or approval.answered_by is None:
         return False
-    return hmac.compare_digest(mac(key, incident_id, approval.request, approval.answered_by), approval.mac)
+    expected = mac(key, incident_id, approval.request, approval.answered_by)
+    return hmac.compare_digest(expected.encode(), approval.mac.encode())  # as text it raises for what is not ASCII
 
 
 def why_unusable(approval: Approval, now: datetime) -> str | None:

@@ -45,6 +45,7 @@ def _composed() -> tuple[Runtime, Ports]:
         policy,
         runtime.store,
         read_topology(s.topology_file),
+        runtime.redactor,
     )
     activated = PolicyActivatedV1(version=policy.version, origin=origin, policy=policy.model_dump(mode="json"))
     record_policy(runtime.writer(SERVICE, ports), activated)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
@@ -19,6 +19,7 @@ from resilibot.ingest.homes import Groups, home_of, relate
 from resilibot.ingest.kept import Kept
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.rate import Rates
+from resilibot.ingest.redacted import NAMES, redacted
 from resilibot.ingest.remembered import Noted, SignalMemory, ignored_ids
 from resilibot.ingest.silences import SILENCES, Silence, fold_silences
 from resilibot.ingest.sources import Ignored, MalformedSignal, Refused
@@ -127,7 +128,7 @@ class Intake:
         for start in range(0, len(arrived), AT_ONCE):
             part = [(a.item, a.raw) for a in arrived[start : start + AT_ONCE]]
             signals = [item.model_copy(update={"raw": raw}) for item, raw in part if isinstance(item, Signal)]
-            ignored = [(item, raw) for item, raw in part if isinstance(item, Ignored)]
+            ignored = [(_readable(item), raw) for item, raw in part if isinstance(item, Ignored)]
             if signals:
                 recorded += self.accept(key, signals, Actor(kind="system", id=signals[0].source))
             if ignored:
@@ -138,6 +139,8 @@ class Intake:
         self, key: str, signals: Sequence[Signal], actor: Actor, command_id: str | None = None
     ) -> list[RecordedEvent]:
         """Record signals of one fingerprint and what follows from them, atomically. Raises StoreError."""
+        redactor = self._ports.redactor(key)
+        signals = [redacted(signal, redactor) for signal in signals]
         signal_stream = stream_id("signal", key)
         new_incident_id = self._writer.ids(self._ports.clock.now())
         remembered = self._signals.recall(signal_stream)
@@ -226,6 +229,10 @@ def _keyed(
             yield fingerprint(item), Arrived(item, kept, index)
         else:
             yield f"ignored-{item.source}-{item.received_at:%Y%m%d%H}", Arrived(item, kept, index)
+
+
+def _readable(item: Ignored) -> Ignored:
+    return replace(item, kind=NAMES.text(item.kind), reason=NAMES.text(item.reason))
 
 
 def _through(door: str, items: Sequence[Signal | Ignored | Refused]) -> list[Signal | Ignored | Refused]:

@@ -18,6 +18,7 @@ from resilibot.ingest.webhooks import Proof
 from resilibot.runtime.blobs import BlobStore
 from resilibot.runtime.clock import Clock
 from resilibot.runtime.event_store.port import EventStore
+from resilibot.runtime.redact import Redactor
 
 
 class IntakeError(Exception):
@@ -69,3 +70,4 @@ class Ports:
     policy: DoorPolicy = DEFAULT
     history: EventStore | None = None  # None: nothing held back is looked at again (tests of what needs no such thing)
     topology: Topology = field(default_factory=Topology)
+    redactor: Callable[[str], Redactor] = lambda scope: Redactor()  # of what this fingerprint is about

@@ -19,7 +19,8 @@ def _consumer() -> Any:
 
         secret = settings.webhook_secret.get_secret_value()
         channel = WebhookChannel(settings.webhook_url, secret, settings.webhook_allow_loopback)
-    return runtime.consumer(SERVICE, Ports(settings, channel, runtime.blobs, runtime.store, runtime.personal.reveal))
+    reveal, redactor = runtime.personal.reveal, runtime.redactor()
+    return runtime.consumer(SERVICE, Ports(settings, channel, runtime.blobs, runtime.store, reveal, redactor))
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """postmortem: the incident as a document in which every sentence names the events it rests on. Pure.
 
-Names stay sealed in it, so that a person who is forgotten is so in the documents too: whoever shows it reveals them
-with escape(), since what a person wrote is no Markdown.
+Secrets that the log may still hold are redacted in it. Names stay sealed, so that a person who is forgotten is so in
+the documents too: whoever shows it reveals them with escape(), since what a person wrote is no Markdown.
 Same log, same bytes. check() refuses a sentence without an event of this log, and one with a figure that the events
 it names do not hold.
 """
@@ -17,10 +17,13 @@ from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.narrate import narrate_recorded
 from resilibot.contracts.personal import TOKEN
+from resilibot.runtime.redact import Redactor
 
 CITED = re.compile(r"\[((?:[0-9A-HJKMNP-TV-Z]{26})(?:, [0-9A-HJKMNP-TV-Z]{26})*)\]$")
 FIGURE = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w])")
+BARE_LINK = re.compile(r"(?i)\b(?:(https?|ftp)(:)(?=//)|(www)(\.))")  # what renderers make a link without being asked
 TEXT_CHARS = 400
+SECRETS = Redactor(emails=False)
 # told elsewhere or of no use to a reader afterwards
 SILENT = (e.NotificationStartedV1, e.NotificationSentV1, e.NotificationFailedV1, e.PostmortemWrittenV1)
 
@@ -99,8 +102,7 @@ def _cause(events: Sequence[RecordedEvent]) -> Iterable[str]:
         diagnosis = recorded.event
         assert isinstance(diagnosis, e.DiagnosisReachedV1)  # noqa: S101  picked by type above
         yield _line(f"{diagnosis.outcome}, confidence {diagnosis.confidence:g}: {diagnosis.summary}", [recorded])
-        leading = [h for h in diagnosis.hypotheses if h.verdict == "leading"]
-        for finding in [f for h in leading for f in h.support] or diagnosis.findings:
+        for finding in (diagnosis.leading.support if diagnosis.leading else []) or diagnosis.findings:
             evidence = ", ".join(c.evidence_id for c in finding.citations)
             yield _line(f"{finding.text} (evidence {evidence})", [recorded])
 
@@ -174,12 +176,13 @@ def _line(sentence: str, events: Sequence[RecordedEvent]) -> str:
 
 
 def escape(text: str) -> str:
-    """One line of plain Markdown text: no markup, no links, no control characters."""
-    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", _plain(text))
+    """One line of plain Markdown text: no markup, no links (bare addresses included), no control characters."""
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|!@])", r"\\\1", _plain(text))
+    return BARE_LINK.sub(lambda m: f"{m[1] or m[3]}\\{m[2] or m[4]}", escaped)
 
 
 def _short(text: str) -> str:
-    plain = _plain(text).strip()
+    plain = _plain(SECRETS.text(text)).strip()
     if len(TOKEN.sub("", plain)) > TEXT_CHARS:  # cut between words: half a figure would be another figure
         plain = plain[:TEXT_CHARS].rpartition(" ")[0] + " …"
     return plain.rstrip(".")

@@ -1,6 +1,9 @@
 """tell: who is told what, and what follows when it did not arrive. Pure decisions, one effect."""
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -14,6 +17,7 @@ from resilibot.contracts.narrate import narrate
 from resilibot.notify.ports import Delivery, Ports
 from resilibot.notify.settings import NotifySettings
 from resilibot.notify.summary import close, count, summarised
+from resilibot.runtime.redact import Redactor
 from resilibot.runtime.service import After, Decision, Trigger
 
 KINDS: Mapping[type[DomainEvent], NotificationKind] = {
@@ -23,6 +27,8 @@ KINDS: Mapping[type[DomainEvent], NotificationKind] = {
     e.IncidentResolvedV1: "resolved",
 }
 TEXT_CHARS = 2000
+LINK = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{0,20})://")
+SECRETS = Redactor(emails=False)
 
 
 def configured(case: IncidentCase, trigger: Trigger, ports: Ports) -> tuple[str, NotifySettings] | None:
@@ -112,6 +118,7 @@ def run(case: IncidentCase, recorded: RecordedEvent, ports: Ports) -> Iterator[D
         yield [_failed(started, "the channel is no longer configured", is_final=True)]
         return
     delivery = ports.channel.send(started.notification_id, message(case, started, ports))
+    delivery = replace(delivery, detail=ports.redactor.text(delivery.detail))
     yield [_outcome(started, delivery, ports.settings)]
 
 
@@ -123,14 +130,31 @@ def recover(case: IncidentCase, recorded: RecordedEvent, ports: Ports, now: date
 
 
 def message(case: IncidentCase, started: e.NotificationStartedV1, ports: Ports) -> dict[str, Any]:
-    """What the receiver gets. Text from outside stays text: the receiver escapes it for its medium."""
+    """What the receiver gets. Text from outside stays text: the receiver escapes it for its medium. What cannot be seen
+    is left out of it, and no address in it is a link.
+
+    Redacted once more, with what the store may still hold. People are shown by name, so that comes after; their words
+    are searched for secrets all the same.
+    """
+    told = ports.redactor.value(_told(case, started, ports))
+    text = SECRETS.text(ports.reveal(told["text"]))
+    return {**told, "title": harmless(told["title"]), "text": harmless(text)[:TEXT_CHARS]}
+
+
+def harmless(text: str) -> str:
+    """Without control, direction and invisible characters; https[:]//... as people write what must not be clicked."""
+    seen = "".join(c if c == "\n" or unicodedata.category(c)[0] != "C" else " " for c in text)
+    return LINK.sub(r"\1[:]//", seen)
+
+
+def _told(case: IncidentCase, started: e.NotificationStartedV1, ports: Ports) -> dict[str, Any]:
     return {
         "type": f"incident.{started.kind}",
         "incident_id": case.incident_id,
         "title": case.title,
         "severity": case.severity,
         "status": case.status,
-        "text": ports.reveal(_text(case, started, ports))[:TEXT_CHARS],
+        "text": _text(case, started, ports),
         **(summarised(case.incident_id, started, ports.history) if started.kind == "summary" else {}),
         "may_duplicate": started.may_duplicate,
         "about": started.about,

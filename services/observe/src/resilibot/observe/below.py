@@ -1,20 +1,27 @@
 """below: what the alarm's service calls, and which metrics tell how that fares. Failures are told as gaps."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from threading import Lock
 
 from resilibot.contracts.evidence import EvidenceKind
 from resilibot.contracts.signal import MetricRef, ResourceRef
 from resilibot.observe.itemise import Found
 from resilibot.observe.neighbours import comparable
+from resilibot.observe.odd import readable
 from resilibot.observe.ports import MetricSource, Reason, SourceFailed, TopologyRead, TopologySource
 
 
 class Below:
-    """The call graph below one resource, asked for once, by whoever needs it first; the others wait for it."""
+    """The call graph below one resource, asked for once, by whoever needs it first; the others wait for it.
 
-    def __init__(self, source: TopologySource | None, resource: ResourceRef) -> None:
+    Nobody waits longer than `patience_s` from then on: metrics and states are read without it.
+    """
+
+    def __init__(self, source: TopologySource | None, resource: ResourceRef, patience_s: float) -> None:
         self._source = source
         self._resource = resource
+        self._patience_s = patience_s
         self._lock = Lock()
         self._is_asked = False
         self._read: TopologyRead | None = None
@@ -26,10 +33,20 @@ class Below:
             if self._source is not None and not self._is_asked:
                 self._is_asked = True
                 try:
-                    self._read = self._source.below(self._resource)
+                    self._read = self._asked(self._source)
                 except SourceFailed as failed:
                     self.gaps.append(("topology", self._source.name, failed.reason, failed.detail))
             return self._read
+
+    def _asked(self, source: TopologySource) -> TopologyRead:
+        pool = ThreadPoolExecutor(max_workers=1)
+        asked: Future[TopologyRead] = pool.submit(source.below, self._resource)
+        pool.shutdown(wait=False)
+        with readable(source.name):
+            try:
+                return asked.result(self._patience_s)
+            except FutureTimeout as late:
+                raise SourceFailed("timeout", f"no answer within {self._patience_s:g} s") from late
 
     @property
     def services(self) -> list[str]:

@@ -7,6 +7,7 @@ from resilibot.contracts.event import format_time
 from resilibot.contracts.evidence import Window
 from resilibot.observe.inquiry import Inquiry
 from resilibot.observe.itemise import Found
+from resilibot.observe.odd import readable
 from resilibot.observe.ports import ChangeRead, ChangeSource, ResourceChangeSource, SourceFailed
 from resilibot.runtime.personal import KeysUnavailable
 
@@ -27,7 +28,8 @@ def changes(inquiry: Inquiry, source: ChangeSource) -> Found:
     below, most = inquiry.below.services, inquiry.settings.max_neighbour_changes
     for callee in below[:most]:
         try:
-            _add(inquiry, found, callee, source.changes(callee, start, end))
+            with readable(source.name):
+                _add(inquiry, found, callee, source.changes(callee, start, end))
         except SourceFailed as failed:
             inquiry.gap("topology", source.name, failed.reason, f"{callee}: {failed.detail}")
     if len(below) > most:
@@ -43,7 +45,8 @@ def resource_changes(inquiry: Inquiry, source: ResourceChangeSource) -> Found:
     owner = inquiry.service or inquiry.signal.resource.name
     for subject in inquiry.subjects_of(source.kinds):
         try:
-            reads = source.changes_of(subject, inquiry.changes_since, inquiry.look.now)
+            with readable(source.name):
+                reads = source.changes_of(subject, inquiry.changes_since, inquiry.look.now)
         except SourceFailed as failed:
             inquiry.gap("change", source.name, failed.reason, failed.detail)
             continue

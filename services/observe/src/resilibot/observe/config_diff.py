@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 SECRET = re.compile(r"environment|secret|password|token|credential|key|userdata|command|authorization", re.IGNORECASE)
-NOISE = re.compile(r"(?:^|\.)(?:events|revisionId|lastModified|.*(?:time|at|date)|.*count)$", re.IGNORECASE)
+NOISE = re.compile(
+    r"(?:^|\.)(?:events|revisionId|lastModified|(?!runtime$)[^.]*(?:time|at|date)|[^.]*count)$", re.IGNORECASE
+)
 WIDE = 80  # characters of a value that is told
 MOST = 6  # differences told
 DEEP = 4

@@ -23,9 +23,9 @@ from statistics import median
 
 from resilibot.contracts.quantity import MAD_TO_SIGMA
 from resilibot.observe.baseline import DEVIATES, Points
+from resilibot.observe.watches import MIN_POINTS
 
 Z = 2.576  # two-sided 99 %
-MIN_POINTS = 12
 MOST = 48  # points fitted; of more, medians of as many equal parts: neighbours say the same, and pairs are many
 HALF_RATE = 1 / 3
 NEWEST = 5  # points that tell where the line stands now

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from resilibot.observe.inquiry import Inquiry
 from resilibot.observe.itemise import Found, itemise
 from resilibot.observe.log_evidence import log_patterns
 from resilibot.observe.metric_evidence import MetricEvidence
+from resilibot.observe.odd import readable
 from resilibot.observe.past import compared, read_past
 from resilibot.observe.ports import Ports, SourceFailed
 from resilibot.observe.rounds import Look, metric_signal, next_look
@@ -80,12 +81,15 @@ class _Round:
     def run(self) -> Gathered:
         inquiry, ports = self._inquiry, self._inquiry.ports
         pool = ThreadPoolExecutor(max_workers=24)
-        try:  # metrics tell the onset; the rest need not wait for it
+        try:  # metrics tell the onset; the rest need not wait for it, and logs for half of the time only
             metrics = pool.submit(self._metrics.read)
             asked = [(kind, source, pool.submit(ask)) for kind, source, ask in _asks(inquiry)]
+            logs = None
+            if not wait([metrics], inquiry.settings.source_deadline_s / 2).done:
+                logs = pool.submit(log_patterns, inquiry, self._metrics.onset([]))
             series = self._result("metric", ports.metrics.name, metrics) or []
             onset = self._metrics.onset(series)
-            asked.append(("log", ports.logs.name, pool.submit(log_patterns, inquiry, onset)))
+            asked.append(("log", ports.logs.name, logs or pool.submit(log_patterns, inquiry, onset)))
             found = [self._metrics.evidence(series, onset)]
             found += [f for kind, source, future in asked if (f := self._result(kind, source, future)) is not None]
         finally:
@@ -95,7 +99,7 @@ class _Round:
         for gap in inquiry.below.gaps:
             inquiry.gap(*gap)
         look = inquiry.look
-        items, gaps = itemise([*found, *inquiry.beside], inquiry.gaps, look.round, ports.blobs)
+        items, gaps = itemise([*found, *inquiry.beside], inquiry.gaps, look.round, ports.blobs, inquiry.redactor)
         return Gathered(
             look=look,
             onset=onset,
@@ -108,13 +112,18 @@ class _Round:
 
     def _result(self, kind: EvidenceKind, source: str, future: "Future[Any]") -> Any:
         try:
-            return future.result(max(0, self._deadline - time.monotonic()))
+            with readable(source):
+                return self._in_time(future)
         except SourceFailed as failed:
             self._inquiry.gap(kind, source, failed.reason, failed.detail)
-        except FutureTimeout:
-            detail = f"no answer within {self._inquiry.settings.source_deadline_s:g} s"
-            self._inquiry.gap(kind, source, "timeout", detail)
         return None
+
+    def _in_time(self, future: "Future[Any]") -> Any:
+        try:
+            return future.result(max(0, self._deadline - time.monotonic()))
+        except FutureTimeout as late:
+            detail = f"no answer within {self._inquiry.settings.source_deadline_s:g} s"
+            raise SourceFailed("timeout", detail) from late
 
 
 def _asks(inquiry: Inquiry) -> list[Ask]:

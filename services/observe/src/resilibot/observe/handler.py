@@ -37,6 +37,7 @@ def _consumer() -> Any:
         blobs=runtime.blobs,
         library=RunbookLibrary(MiniLmEncoder() if s.runbook_encoder else None, vectors, s.runbook_encode_s),
         identity=runtime.personal.identity,
+        redactor=runtime.redactor,
         topology=topology_source(s, runtime.clock.now),
         states=state_sources(s),
         resource_changes=resource_change_sources(s),

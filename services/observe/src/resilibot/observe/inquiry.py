@@ -8,10 +8,12 @@ from resilibot.contracts.evidence import EvidenceGap, EvidenceKind
 from resilibot.contracts.signal import Signal
 from resilibot.observe.below import Below
 from resilibot.observe.itemise import Found
+from resilibot.observe.odd import whole
 from resilibot.observe.ports import Ports, Reason, SourceFailed
 from resilibot.observe.rounds import Look
 from resilibot.observe.settings import ObserveSettings
 from resilibot.observe.subjects import Subject, subjects
+from resilibot.runtime.redact import Redactor
 
 
 @dataclass
@@ -25,9 +27,11 @@ class Inquiry:
     gaps: list[EvidenceGap] = field(default_factory=list)
     beside: list[Found] = field(default_factory=list)  # of another kind than what a source was asked for
     below: Below = field(init=False)
+    redactor: Redactor = field(init=False)  # one for the whole round: equal values have equal tags in it
 
     def __post_init__(self) -> None:
-        self.below = Below(self.ports.topology, self.signal.resource)
+        self.below = Below(self.ports.topology, self.signal.resource, self.settings.source_deadline_s / 2)
+        self.redactor = self.ports.redactor(self.case.fingerprint)
 
     @property
     def settings(self) -> ObserveSettings:
@@ -53,4 +57,4 @@ class Inquiry:
         return self.service
 
     def gap(self, kind: EvidenceKind, source: str, reason: Reason, detail: str) -> None:
-        self.gaps.append(EvidenceGap(kind=kind, source=source, reason=reason, detail=detail[:1000]))
+        self.gaps.append(EvidenceGap(kind=kind, source=source, reason=reason, detail=whole(detail[:1000])))

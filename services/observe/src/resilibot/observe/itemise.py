@@ -1,4 +1,7 @@
-"""itemise: what the sources gave becomes numbered, hashed evidence items that fit into one event."""
+"""itemise: what the sources gave becomes redacted, numbered, hashed evidence items that fit into one event.
+
+Every item and gap of every source passes here, so this is the one place where evidence is redacted.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +11,9 @@ from typing import Any
 from resilibot.contracts.canonical import canonical, content_hash
 from resilibot.contracts.event import Value
 from resilibot.contracts.evidence import EvidenceGap, EvidenceItem, EvidenceKind, Window
+from resilibot.observe.odd import storable, whole
 from resilibot.runtime.blobs import BlobError, BlobStore
+from resilibot.runtime.redact import Redactor
 
 INLINE_BYTES = 64_000  # content of one item; what is larger goes into the blob store
 ROOM_BYTES = 250_000  # all items and gaps of a round: an event is one DynamoDB item, of 400 KB at most
@@ -36,19 +41,24 @@ class Found:
 
 
 def itemise(
-    found: Sequence[Found], gaps: Sequence[EvidenceGap], round_number: int, blobs: BlobStore
+    found: Sequence[Found],
+    gaps: Sequence[EvidenceGap],
+    round_number: int,
+    blobs: BlobStore,
+    redactor: Redactor | None = None,
 ) -> tuple[list[EvidenceItem], list[EvidenceGap]]:
     """Items numbered by kind, in the order of SHOWN, and all gaps, those that come up here included.
 
     Metrics are many, so they come last when it is decided what is kept inline, and what at all.
     """
+    redactor = redactor or Redactor()
     items: list[EvidenceItem] = []
-    told = list(gaps)
-    room = ROOM_BYTES - sum(_size(gap) for gap in gaps[:GAPS])
+    told = [gap.model_copy(update={"detail": redactor.text(gap.detail)[:1000]}) for gap in gaps]
+    room = ROOM_BYTES - sum(_size(gap) for gap in told[:GAPS])
     for one in sorted(found, key=lambda f: (f.kind == "metric", SHOWN.index(f.kind), f.source)):
         left_out = 0
         for number, (value, query, summary) in enumerate(one.contents, start=_next_number(items, one.kind)):
-            item = _item(f"r{round_number}.{one.kind}.{number - left_out}", one, value, query, summary)
+            item = _item(f"r{round_number}.{one.kind}.{number - left_out}", one, value, query, summary, redactor)
             if len(canonical(item.content)) > INLINE_BYTES or _size(item) > room:
                 item, gap = _elsewhere(item, blobs)
                 told += [gap] if gap else []
@@ -63,14 +73,16 @@ def itemise(
     return sorted(items, key=lambda item: SHOWN.index(item.kind)), _summed_up(told)
 
 
-def _item(identifier: str, found: Found, value: Value, query: dict[str, Any], summary: str) -> EvidenceItem:
-    content = value.model_dump(mode="json")
+def _item(
+    identifier: str, found: Found, value: Value, query: dict[str, Any], summary: str, redactor: Redactor
+) -> EvidenceItem:
+    content = redactor.value(storable(value.model_dump(mode="json")))
     return EvidenceItem(
         id=identifier,
         kind=found.kind,
-        summary=summary[:1000],
+        summary=redactor.text(whole(summary))[:1000],
         source=found.source,
-        query=query,
+        query=redactor.value(storable(query)),
         window=found.window,
         content=content,
         content_hash=content_hash(content),

@@ -11,6 +11,7 @@ from typing import Literal
 
 from resilibot.contracts.evidence import LogContent, LogPattern
 from resilibot.observe.ports import LogLine, LogRead
+from resilibot.runtime.redact import TAG
 
 KEEP = 10
 SURGE = 3.0  # times the rate before
@@ -18,6 +19,7 @@ SAMPLE_CHARS = 400
 TEMPLATE_CHARS = 300
 
 _MASKS = (
+    (TAG, r"[\1]"),  # lines that differ in what was redacted are of one template
     (re.compile(r"\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2})?"), "<time>"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE), "<uuid>"),
     (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b"), "<address>"),

@@ -15,6 +15,7 @@ from resilibot.observe.runbook_ports import Runbook, RunbookSource
 from resilibot.observe.settings import ObserveSettings
 from resilibot.observe.subjects import Subject
 from resilibot.runtime.blobs import BlobStore
+from resilibot.runtime.redact import Redactor
 
 __all__ = [
     "ChangeRead",
@@ -206,5 +207,6 @@ class Ports:
     topology: TopologySource | None = None  # None: nothing tells a call graph
     states: tuple[StateSource, ...] = ()
     resource_changes: tuple[ResourceChangeSource, ...] = ()
+    redactor: Callable[[str], Redactor] = lambda scope: Redactor()  # of the incident about this fingerprint
     neighbour_changes: tuple[ChangeSource, ...] = ()  # those of `changes` that also tell of what the service calls
     incidents: IncidentSource | None = None  # None: no record of earlier incidents is at hand

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from resilibot.contracts.evidence import LogContent, LogPattern, Window
 from resilibot.observe.inquiry import Inquiry
 from resilibot.observe.itemise import Found
+from resilibot.observe.odd import readable
 from resilibot.observe.ports import SourceFailed, StateEvent, StateSource
 
 EVENTS = 30  # of one resource, the latest ones
@@ -29,7 +30,8 @@ def states(inquiry: Inquiry, source: StateSource) -> Found:
     found = Found("status", source.name, is_answer=False)
     for subject in inquiry.subjects_of(source.kinds):
         try:
-            read = source.state(subject, start, now)
+            with readable(source.name):
+                read = source.state(subject, start, now)
         except SourceFailed as failed:
             inquiry.gap("status", source.name, failed.reason, failed.detail)
             continue

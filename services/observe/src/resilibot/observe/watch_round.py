@@ -15,7 +15,7 @@ from resilibot.contracts.evidence import Window
 from resilibot.observe import watching
 from resilibot.observe.ports import MetricSource, Series, SourceFailed
 from resilibot.observe.watches import Watch, Watches
-from resilibot.runtime.event_store.port import Stream
+from resilibot.runtime.event_store.port import StoreError, Stream
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
 
@@ -39,6 +39,7 @@ class WatchRound:
     def run(self) -> list[RecordedEvent]:
         """Look at every watch once. Returns what was written. Raises StoreError; the next round looks again.
 
+        A watch whose stream cannot be read or written keeps none of the others from being looked at.
         A source that does not answer is logged: nothing is found and nothing ends.
         """
         written = self._activate()
@@ -54,10 +55,17 @@ class WatchRound:
             log.warning("the watches could not be read", extra={"code": error.code, "reason": error.reason})
             return written
         window = Window(start=start, end=now)
+        failed: StoreError | None = None
         for watch, read in zip(self.watches.watches, series, strict=True):
             seen = watching.look(watch, read.points, now)
-            if seen is not None:
+            if seen is None:
+                continue
+            try:
                 written += self._say(watch, seen, read, window)
+            except StoreError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
         return written
 
     def _say(self, watch: Watch, seen: watching.Look, read: Series, window: Window) -> list[RecordedEvent]:

@@ -118,7 +118,7 @@ class AnomalyWatch(_Watch):
     kind: Literal["anomaly"]
     direction: Literal["up", "down", "both"] = "both"
     season: Literal["none", "daily", "weekly"] = "daily"
-    smallest_change: float = Field(default=0, ge=0)
+    smallest_change: float = Field(default=0, ge=0, allow_inf_nan=False)
 
     @property
     def usual_history_h(self) -> float:

@@ -5,6 +5,7 @@ called for it: half the distance of an anomaly, half as far again as the horizon
 points are missing, everything stays as it is: silence is never taken for health.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -59,7 +60,7 @@ def look(watch: Watch, points: Points, now: datetime) -> Look | None:
     A period that has not ended yet says nothing: its sum is still growing.
     """
     period = timedelta(seconds=watch.period_s)
-    complete = [(at, value) for at, value in sorted(points) if at + period <= now]
+    complete = [(at, value) for at, value in sorted(points) if at + period <= now and math.isfinite(value)]
     judged = [(at, value) for at, value in complete[-watch.of :] if at > now - 2 * watch.of * period - period]
     if len(judged) < watch.of:
         return None
@@ -85,8 +86,8 @@ def decide(
     if known is None:
         side = found_side(watch, seen)
         return [_raised(watch, watched, seen, side, query, window)] if side else []
-    if known.watched.metric != watched.metric:
-        return [withdrawn(known)]  # it was about another metric
+    if known.watched.metric != watched.metric or known.side not in seen.back:
+        return [withdrawn(known)]  # it was about another metric, or a limit on the other side
     if not is_over(watch, seen, known.side):
         return []
     summary = f"{_named(known.watched)} is {_say(seen.value)}, and as usual again"

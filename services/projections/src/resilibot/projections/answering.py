@@ -1,6 +1,6 @@
 """answering: what a question needs is read from the read models, within bounds, and answered by pure code."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from resilibot.contracts.envelope import stream_id
 from resilibot.projections.ask import Question, Vocabulary, parse, vocabulary
 from resilibot.projections.ports import Ports
 from resilibot.projections.reader import read
-from resilibot.projections.reply import Record, reply, wanted
+from resilibot.projections.reply import Record, Row, reply, wanted
 
 PAGE = 100
 PAGES = 5  # of incidents, newest first: what is older is said to be not looked at
@@ -41,9 +41,9 @@ def answer(ports: Ports, text: str) -> dict[str, Any]:
     return told
 
 
-def _rows(ports: Ports, question: Question) -> tuple[list[Any], bool]:
+def _rows(ports: Ports, question: Question) -> tuple[list[Row], bool]:
     """The newest incidents that the time asked about leaves, and whether there are no others."""
-    rows: list[Any] = []
+    rows: list[Row] = []
     cursor: str | None = None
     for _ in range(PAGES):
         page, cursor = ports.models.newest_incidents(PAGE, cursor, question.span.until if question.span else None)
@@ -55,16 +55,16 @@ def _rows(ports: Ports, question: Question) -> tuple[list[Any], bool]:
     return rows, False
 
 
-def _reaches_back(question: Question, rows: list[Any]) -> bool:
+def _reaches_back(question: Question, rows: Sequence[Row]) -> bool:
     """Whatever opened since the time asked about is there. What went on then may have opened long before."""
     since = question.span.since if question.span else None
     is_enough = question.is_of_all and since is not None and bool(rows)
     return is_enough and since is not None and _opened_at(rows[-1]) < since
 
 
-def _not_looked_at(rows: list[Any]) -> str:
+def _not_looked_at(rows: Sequence[Row]) -> str:
     return f"only the newest {len(rows)} incidents were looked at, back to {_opened_at(rows[-1]):%Y-%m-%d %H:%M} UTC"
 
 
-def _opened_at(row: Mapping[str, Any]) -> datetime:
+def _opened_at(row: Row) -> datetime:
     return datetime.fromisoformat(row["opened_at"])

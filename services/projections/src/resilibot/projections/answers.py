@@ -12,6 +12,7 @@ from resilibot.contracts.case import IncidentCase, Status
 from resilibot.contracts.envelope import Actor, Envelope
 from resilibot.contracts.signal import Severity
 from resilibot.projections.lexicon import Kind
+from resilibot.projections.reply import Found
 
 
 class Answer(BaseModel):
@@ -179,7 +180,7 @@ class Reply(Answer):
     """
 
     question: str
-    found: Literal["answered", "not_in_record", "not_understood"]
+    found: Found
     kind: Kind | None
     understood: str
     text: str

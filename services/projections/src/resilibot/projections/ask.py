@@ -10,9 +10,21 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
-from resilibot.projections.lexicon import KEY_WORDS, KINDS, LEXICON, NEWEST, OVER, SEVERITIES, STATUSES, Kind
+from resilibot.contracts.case import OVER
+from resilibot.projections.lexicon import (
+    ALL_STATUSES,
+    KEY_WORDS,
+    KINDS,
+    LEXICON,
+    NEGATIONS,
+    NEWEST,
+    SEVERITIES,
+    STATUSES,
+    Kind,
+)
 from resilibot.projections.moments import Span, find_span
 
 MAX_CHARS = 500
@@ -98,7 +110,8 @@ def parse(text: str, now: datetime, known: Vocabulary) -> Question:
     """Never raises: what is not understood is part of the answer."""
     if len(text) > MAX_CHARS:
         return Question(None, is_too_long=True)
-    span, rest = find_span(" ".join(text.lower().replace("\u2019", "'").split()), now)
+    lowered = _SHORT_NOT.sub(r"\1 not", text.lower().replace("\u2019", "'"))
+    span, rest = find_span(" ".join(lowered.split()), now)
     incident_id, rest = _incident_id(rest)
     services, rest = _services(rest, known.services)
     tokens, corrected = _corrected(_TOKEN.findall(rest), known)
@@ -107,15 +120,19 @@ def parse(text: str, now: datetime, known: Vocabulary) -> Question:
     kind = next((kind for kind, pattern in KINDS if pattern.search(said)), None)
     left = [token for token in tokens if token not in LEXICON and token not in known.services]
     words = [token for token in left if token in known.words]
-    statuses = [] if kind in ASKED_OF_STATUS else [s for token in tokens for s in STATUSES.get(token, ())]
+    negated = {token for before, token in _followed(tokens) if before in NEGATIONS}
+    told = [_filter(STATUSES[token], ALL_STATUSES, token in negated) for token in tokens if token in STATUSES]
+    statuses = [] if kind in ASKED_OF_STATUS else [status for found in told for status in found]
+    severe = [_filter((token,), SEVERITIES, token in negated) for token in tokens if token in SEVERITIES]
+    left += [NOT_ESCALATED] if "escalated" in negated else []
     return Question(
         kind=kind,
         incident_id=incident_id,
         services=_once(services),
         words=_once(words),
         statuses=_once(statuses),
-        severities=_once(token.upper() for token in tokens if token in SEVERITIES),
-        is_escalated="escalated" in tokens,
+        severities=_once(severity.upper() for found in severe for severity in found),
+        is_escalated="escalated" in tokens and "escalated" not in negated,
         span=span,
         is_newest=any(token in NEWEST for token in tokens),
         corrected=tuple(corrected),
@@ -161,8 +178,21 @@ def _is_then(question: Question, row: Mapping[str, Any]) -> bool:
     return span.meets(opened, ended)
 
 
+def _followed(tokens: Sequence[str]) -> list[tuple[str, str]]:
+    """Each word with the one after it, and with the one after that where "yet", "been" and the like stand between."""
+    skipped = [token for token in tokens if token not in BETWEEN]
+    return list(pairwise(skipped))
+
+
+def _filter(wanted: Sequence[str], of: Sequence[str], is_negated: bool) -> tuple[str, ...]:
+    return tuple(one for one in of if (one in wanted) is not is_negated)
+
+
+NOT_ESCALATED = "not escalated"  # no filter says that: it is named as not understood
+BETWEEN = ("yet", "been", "be", "already", "currently", "really")
 ASKED_OF_STATUS = (Kind.WHEN, Kind.STATUS, Kind.APPROVED, Kind.DONE)  # "when was it resolved" is no filter
 
+_SHORT_NOT = re.compile(r"\b(is|are|was|were|has|have|had|do|does|did)n't\b")
 _TOKEN = re.compile(r"[^\W_](?:[\w./:=@-]*[^\W_])?")
 _ID = re.compile(r"(?<!\w)[0-9a-hjkmnp-tv-z]{26}(?!\w)")
 

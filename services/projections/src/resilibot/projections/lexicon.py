@@ -7,6 +7,8 @@ A word that stands in no list here, and nowhere in the record, is not understood
 import re
 from enum import StrEnum
 
+from resilibot.contracts.case import OVER, Status
+
 
 class Kind(StrEnum):
     LIST = "list"
@@ -32,15 +34,16 @@ EXAMPLES = {
     Kind.STATUS: "is checkout over?",
 }
 
-OVER = ("RESOLVED", "CLOSED")
-_OPEN = ("OPEN", "PENDING_APPROVAL", "APPROVED", "DENIED", "IN_PROGRESS")
-STATUSES: dict[str, tuple[str, ...]] = {
+_OPEN = tuple(status for status in Status if status not in OVER)
+STATUSES: dict[str, tuple[Status, ...]] = {
     **dict.fromkeys(("open", "active", "ongoing", "unresolved", "current", "currently"), _OPEN),
-    **dict.fromkeys(("pending", "waiting"), ("PENDING_APPROVAL",)),
+    **dict.fromkeys(("pending", "waiting"), (Status.PENDING_APPROVAL,)),
     "resolved": OVER,
-    "closed": ("CLOSED",),
-    "denied": ("DENIED",),
+    "closed": (Status.CLOSED,),
+    "denied": (Status.DENIED,),
 }
+ALL_STATUSES = (*_OPEN, *OVER)
+NEGATIONS = ("not", "never")  # of the status or severity that follows
 SEVERITIES = ("low", "medium", "high", "critical")
 NEWEST = ("last", "latest", "newest", "recent")
 
@@ -104,14 +107,14 @@ before being between breaking break broke broken but by can could crash crashed 
 down during each else ever every everything fail failing failure failures fails fault fix fixes for from gave get
 getting give go going gone got had happen happening happens has have having he healed hello help her here hey hi him
 his how i if in into is issue issues it its itself just kind know let like list long look lot made make many may me
-more most much my need no not now of off often ok okay on one ones only or our out over page paged people person please
-problem problems question raised really recover recovered recovering repaired resilibot resolve right said say see seen
-service services she should show since so some somebody someone something state stay still stop stopped such take tell
-than thank thanks that the their them then there these they thing things think this those time times to took trouble
-troubles up us use very via want was way we well went were what when where whether which while who whom whose why will
-with within work working works would wrong yes yet you your agreed permitted rejected remedies causes reasons approves
-resembles wake woke woken error errors fire fired firing alert alerts deploy deploys deployments releases rolled last
-s t d ll re ve m
+more most much my need never no not now of off often ok okay on one ones only or our out over page paged people person
+please problem problems question raised really recover recovered recovering repaired resilibot resolve right said say
+see seen service services she should show since so some somebody someone something state stay still stop stopped such
+take tell than thank thanks that the their them then there these they thing things think this those time times to took
+trouble troubles up us use very via want was way we well went were what when where whether which while who whom whose
+why will with within work working works would wrong yes yet you your agreed permitted rejected remedies causes reasons
+approves resembles wake woke woken error errors fire fired firing alert alerts deploy deploys deployments releases
+rolled last s t d ll re ve m
 """
 KEY_WORDS = frozenset(_KEY_WORDS.split())  # a mistyped one is read as the nearest
 LEXICON = KEY_WORDS | frozenset(_SMALL_WORDS.split()) | frozenset(STATUSES) | frozenset(SEVERITIES) | frozenset(NEWEST)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from resilibot.projections.ask import ASKED_OF_STATUS, Question, Vocabulary, tokens_of
+from resilibot.projections.ask import ASKED_OF_STATUS, NOT_ESCALATED, Question, Vocabulary, tokens_of
 from resilibot.projections.lexicon import EXAMPLES, LEXICON, SEVERITIES, STATUSES, Kind
 from resilibot.projections.moments import Span
 from resilibot.runtime.models.plain import visible
@@ -82,6 +82,7 @@ class _Answer(BaseModel):
 def is_left_open(question: Question, text: str) -> bool:
     """The rules found no kind, or no place for a word; and there is something to read."""
     is_open = question.kind is None or bool(question.unplaced)
+    is_open &= NOT_ESCALATED not in question.unplaced  # a model has no filter for it either
     return is_open and not question.is_too_long and any(character.isalnum() for character in visible(text))
 
 

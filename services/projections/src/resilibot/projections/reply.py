@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from resilibot.contracts.case import OVER
 from resilibot.contracts.evidence import SimilarIncidentContent
 from resilibot.contracts.similar import Remembered, past_of, similar
 from resilibot.projections.ask import MAX_CHARS, Question, chosen
-from resilibot.projections.lexicon import EXAMPLES, OVER, Kind
+from resilibot.projections.lexicon import EXAMPLES, Kind
 
 LISTED = 10  # incidents in a list
 TOLD = 3  # incidents that one question is answered for
@@ -258,7 +259,12 @@ def _similar(row: Row, rows: Sequence[Row], records: Mapping[str, Record]) -> It
 
 
 def _alike(row: Row, rows: Iterable[Row]) -> list[SimilarIncidentContent]:
-    """Of what opened before it, as observe compares them; the cause that was found is compared too."""
+    """Of what opened before it, as observe compares them; the cause that was found is compared too.
+
+    Nothing is known of a row that an older build wrote, until a rebuild.
+    """
+    if not row.get("remembered"):
+        return []
     mine = Remembered.model_validate(row["remembered"]).likeness
     return similar(
         mine, datetime.fromisoformat(row["opened_at"]), past_of(rows), [row["incident_id"], *row["children"]]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from resilibot.runtime.published import BY_OPENED, PREFIX, table_name
+from resilibot.runtime.published import BY_OPENED, FIRST_VERSION, PREFIX, table_name
 
 # live before any rebuild
-FIRST = {"incidents": 1, "cases": 1, "timelines": 1, "signals": 1, "targets": 1, "controls": 1}
+FIRST = dict.fromkeys(("incidents", "cases", "timelines", "signals", "targets", "controls"), FIRST_VERSION)
 MODELS = {
     "incident": ("incidents", "cases", "timelines"),
     "signal": ("signals",),

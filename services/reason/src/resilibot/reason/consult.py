@@ -11,6 +11,7 @@ from decimal import Decimal
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.reason.answer import Answer, AnswerUnusable, Consultation, read_answer
+from resilibot.reason.diagnose import REASONER
 from resilibot.reason.ports import Ports
 from resilibot.reason.prompt import Prompt, prompt, prompt_hash
 from resilibot.reason.recover import judge
@@ -20,7 +21,7 @@ from resilibot.runtime.service import Trigger
 
 log = logging.getLogger(__name__)
 
-VERSION = "1"
+VERSION = "1"  # of the question and of how its answer is merged
 BASE_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
 LEAST_S = 1.0  # a call that has less time than this is not begun
 BYTES_PER_TOKEN = 3  # few, so that a prompt is estimated rather too dear
@@ -106,13 +107,14 @@ class _Account:
         return cost(self.settings, self.tokens_in, self.tokens_out)
 
     def closed_with(self, answer: Answer) -> Consultation:
-        return Consultation(self._reasoner(self.settings.reasoner, VERSION, None), answer)
+        return Consultation(self._reasoner(self.settings.reasoner, VERSION), answer)
 
     def closed(self, code: str, detail: str, claims: Sequence[str] = ()) -> Consultation:
         """The rules judge alone; what was paid in vain is told all the same."""
-        return Consultation(self._reasoner("deterministic", VERSION, f"{code}: {detail}"), None, tuple(claims))
+        rules = self._reasoner(REASONER.name, REASONER.version, f"{code}: {detail}")
+        return Consultation(rules, None, tuple(claims))
 
-    def _reasoner(self, name: str, version: str, fell_back: str | None) -> e.Reasoner:
+    def _reasoner(self, name: str, version: str, fell_back: str | None = None) -> e.Reasoner:
         return e.Reasoner(
             name=name,
             version=version,

@@ -17,7 +17,6 @@ RECENT_CHANGE_S = 1800.0  # a change this long before the onset still counts; ne
 AFTER_ONSET_S = 15.0  # clocks and sampling: a change may be recorded this long after the onset seems to begin
 PAST = 0.05  # a like incident had this cause, and its remedy helped: what was is no proof of what is
 MOST = 0.6  # share of the components that is "most of them"
-CAUSES = ("hung_process", "component_fault", "bad_release", "overload", "dependency_failure", "config_change")
 
 _TIMEOUT = re.compile(r"time[d]?[ -]?out|no answer|unresponsive|deadlock|hang|stuck", re.IGNORECASE)
 _UPSTREAM = re.compile(

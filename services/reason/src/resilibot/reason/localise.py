@@ -24,10 +24,15 @@ from datetime import datetime
 from statistics import median
 
 from resilibot.contracts.evidence import Baseline, MetricContent, TopologyContent
-from resilibot.contracts.quantity import MAD_TO_SIGMA, Quantity, quantity_of
+from resilibot.contracts.quantity import AVAILABILITY_FLOOR, MAD_TO_SIGMA, Quantity, quantity_of
 
 ANOMALOUS = 4.0  # scales; the order is the same for 2 to 12 on known data
-FLOOR_RATIO = {Quantity.LATENCY: 0.03, Quantity.AVAILABILITY: 0.0005, Quantity.ERRORS: 0.05, Quantity.SATURATION: 0.1}
+FLOOR_RATIO = {
+    Quantity.LATENCY: 0.03,
+    Quantity.AVAILABILITY: AVAILABILITY_FLOOR,
+    Quantity.ERRORS: 0.05,
+    Quantity.SATURATION: 0.1,
+}
 MIRRORS = ("client", "remote")
 COUNTED = ("Sum", "SampleCount")  # statistics that are already weighed by calls
 LASTS = 0.4  # of the rows: the second worst of five decides

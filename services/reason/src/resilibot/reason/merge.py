@@ -103,7 +103,7 @@ def _merged(
 
 def _doubt(told: e.DiagnosisReachedV1, heard: _Heard) -> str | None:
     """What the model sees instead, in words of ours; None: it agrees, or shows nothing else."""
-    leading = next((h for h in told.hypotheses if h.verdict == "leading"), None)
+    leading = told.leading
     if heard.finds_a_cause:
         first = heard.views[0]
         if leading is not None and (first.cause, first.component) == (leading.cause, leading.component):

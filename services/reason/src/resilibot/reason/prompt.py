@@ -12,15 +12,14 @@ from typing import Any
 
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
-from resilibot.contracts.evidence import EvidenceItem
-from resilibot.reason.hypotheses import CAUSES
+from resilibot.contracts.evidence import EvidenceItem, Finding
 from resilibot.reason.scene import items_of
 from resilibot.reason.settings import ReasonSettings
-from resilibot.reason.signatures import SIGNATURES
+from resilibot.reason.vocabulary import CAUSES
 from resilibot.runtime.models.plain import fitted, visible
 
 OTHER = "other"
-VOCABULARY = (*dict.fromkeys((*CAUSES, *(signature.cause for signature in SIGNATURES))), OTHER)
+VOCABULARY = (*CAUSES, OTHER)
 MOST_COMPONENTS = 100
 HEAD_CHARS = 8000  # of the incident and the rules' hypotheses
 
@@ -132,7 +131,7 @@ def _incident(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> dict[str, A
 
 
 def _rules(told: e.DiagnosisReachedV1) -> dict[str, Any]:
-    def claims(found: Sequence[Any]) -> list[dict[str, Any]]:
+    def claims(found: Sequence[Finding]) -> list[dict[str, Any]]:
         return [{"text": f.text, "evidence": [c.evidence_id for c in f.citations]} for f in found]
 
     hypotheses = [

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from resilibot.local.commands.context import BAD_USE, fail
-from resilibot.local.commands.figures import Limits, hold, tell
+from resilibot.local.commands.figures import LimitInvalid, Limits, hold, tell
 from resilibot.local.commands.grading import grade_log
 from resilibot.local.commands.retrieving import retrieve
+from resilibot.local.commands.rows import json_lines, write
 from resilibot.local.commands.watching import watch
 from resilibot.local.diagnosis_eval import CasesInvalid, answer, matched, read_truth, said, stable
 from resilibot.local.incident_folder import FolderInvalid, IncidentFolder
@@ -36,11 +37,8 @@ def ingest(
             f"{folder}: no file in it, nothing was evaluated", "no_cases", as_json, 1 if folder.is_dir() else BAD_USE
         )
     rows = [{"file": path.relative_to(folder).as_posix(), **judge(path.read_bytes())} for path in files]
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    if out is not None:
-        out.write_text(lines, encoding="utf-8")
-    elif expect is None:
-        typer.echo(lines, nl=False)
+    if out is not None or expect is None:
+        write(json_lines(rows), out, as_json)
     if expect is not None:
         _compare(rows, expect, as_json)
 
@@ -69,13 +67,10 @@ def diagnose(
         if not recorded.incidents:
             raise fail(f"{folder}: no incident in it, nothing was evaluated", "no_cases", as_json)
         incidents = list(recorded.read())
-    except (FolderInvalid, CasesInvalid, ValueError) as error:
-        raise fail(str(error), getattr(error, "code", "bad_limit"), as_json, BAD_USE) from error
-    lines = "".join(json.dumps(answer(i, abstain=abstain), ensure_ascii=False) + "\n" for i in incidents)
-    if out is not None:
-        out.write_text(lines, encoding="utf-8")
-    elif truth is None:
-        typer.echo(lines, nl=False)
+    except (FolderInvalid, CasesInvalid, LimitInvalid) as error:
+        raise fail(str(error), error.code, as_json, BAD_USE) from error
+    if out is not None or truth is None:
+        write(json_lines(answer(incident, abstain=abstain) for incident in incidents), out, as_json)
     if truth is None:
         return
     try:
@@ -89,7 +84,10 @@ def diagnose(
 
 
 def _compare(rows: list[dict[str, Any]], expect: Path, as_json: bool) -> None:
-    wanted = [json.loads(line) for line in expect.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        wanted = [json.loads(line) for line in expect.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise fail(f"{expect}: {error}", "bad_expectation", as_json, BAD_USE) from error
     by_file = {row["file"]: row for row in rows}
     differing = [said for case in wanted if (said := _differs(case, by_file.get(case["file"])))]
     differing += [f"{name}: no expectation" for name in sorted(by_file.keys() - {case["file"] for case in wanted})]

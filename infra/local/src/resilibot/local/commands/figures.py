@@ -1,14 +1,22 @@
-"""figures: scores as people and programs read them, and the limits that they are held to."""
+"""figures: scores as people and programs read them, and the limits that they are held to.
+
+LimitInvalid   a text that is no limit; the message names it
+"""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
 
 from resilibot.local.commands.context import fail, out
 from resilibot.local.scoring import GRADES, NAMES, Figures
+
+
+class LimitInvalid(Exception):
+    code: ClassVar[str] = "bad_limit"
 
 
 @dataclass(frozen=True)
@@ -20,7 +28,7 @@ class Limits:
 
     @classmethod
     def read(cls, at_least: Iterable[str], at_most: Iterable[str]) -> "Limits":
-        """Of texts like top1=0.95. Raises ValueError naming the text."""
+        """Of texts like top1=0.95. Raises LimitInvalid."""
         return cls(dict(map(_limit, at_least)), dict(map(_limit, at_most)))
 
     def missed(self, figures: Figures) -> list[str]:
@@ -72,9 +80,13 @@ def tell(figures: Figures, as_json: bool, more: Mapping[str, Any]) -> None:
 
 def _limit(text: str) -> tuple[str, float]:
     name, sign, number = text.partition("=")
-    if not sign or name not in NAMES:
-        raise ValueError(f"{text!r} is no limit: one of {', '.join(NAMES)}, then = and a number")
-    return name, float(number)
+    try:
+        limit = float(number)
+    except ValueError:
+        limit = math.nan
+    if not sign or name not in NAMES or not math.isfinite(limit):  # nothing is ever below NaN
+        raise LimitInvalid(f"{text!r} is no limit: one of {', '.join(NAMES)}, then = and a number")
+    return name, limit
 
 
 def _shown(figure: float | None) -> str:

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from resilibot.local.commands.context import BAD_USE, api, errors, fail, home, out
-from resilibot.local.commands.figures import Limits, hold, tell
+from resilibot.local.commands.context import BAD_USE, FAILED, api, errors, fail, home, out
+from resilibot.local.commands.figures import LimitInvalid, Limits, hold, tell
 from resilibot.local.commands.text import safe
 from resilibot.local.log_eval import Graded, graded
 from resilibot.local.no_network import NetworkRefused
@@ -43,8 +43,10 @@ def grade_log(
             found = list(logs)
         then = graded(found)
         now = graded(found, REASONERS[reasoner]) if again else None
-    except (LogInvalid, ValueError) as error:
-        raise fail(str(error), getattr(error, "code", "bad_limit"), as_json, BAD_USE) from error
+    except LimitInvalid as error:
+        raise fail(str(error), error.code, as_json, BAD_USE) from error
+    except LogInvalid as error:  # a home's own log that does not prove itself is no bad use
+        raise fail(str(error), error.code, as_json, BAD_USE if source else FAILED) from error
     except NetworkRefused as error:
         raise fail(f"the reasoner reached out: {error}", error.code, as_json) from error
     if not then:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from resilibot.act.policy import DEFAULT, Policy, PolicyInvalid, load, parse
 from resilibot.act.settings import ActSettings
@@ -18,14 +19,22 @@ from resilibot.local.commands.context import BAD_USE, FAILED, api, errors, fail,
 from resilibot.local.commands.text import safe
 from resilibot.local.no_network import NetworkRefused
 from resilibot.local.recorded_log import LogInvalid, RecordedLog, of_answer, read_file
-from resilibot.local.rerun import REASONERS, GateRules, rerun
+from resilibot.local.rerun import REASONERS, GateRules, Reasoner, rerun
 from resilibot.local.rerun_told import told
+from resilibot.local.second_reader import SecondReader
+from resilibot.reason.adapters.models import ports_of
+from resilibot.reason.settings import ReasonSettings
+
+MODELS = ("bedrock", "openai")
 
 
 def rerun_incident(
     incident_id: Annotated[str | None, typer.Argument(help="the incident; may be left out with --from")] = None,
     source: Annotated[Path | None, typer.Option("--from", help="a bundle, or `resilibot replay ID --json`")] = None,
-    reasoner: Annotated[str, typer.Option(help=f"who judges: {', '.join(REASONERS)}")] = "deterministic",
+    reasoner: Annotated[
+        str, typer.Option(help=f"who judges: {', '.join([*REASONERS, *MODELS])} (a model beside the rules)")
+    ] = "deterministic",
+    model: Annotated[str, typer.Option(help="with a model: its id; prices, address and key as the service's")] = "",
     policy: Annotated[
         Path | None, typer.Option(help="the gate is asked by this policy; else by the one of then")
     ] = None,
@@ -44,8 +53,7 @@ def rerun_incident(
 
     Exit code 0 also when decisions differ (1 with --strict); 1 when there is nothing to judge; 2 for bad use.
     """
-    if reasoner not in REASONERS:
-        raise fail(f"--reasoner: {reasoner!r} is none of {', '.join(REASONERS)}", "no_reasoner", as_json, BAD_USE)
+    judging = _reasoner(reasoner, model, as_json)
     if incident_id is None and source is None:
         raise fail("an incident, or --from a file", "no_incident", as_json, BAD_USE)
     if source is None and (environment or allowed_unit):
@@ -53,9 +61,11 @@ def rerun_incident(
     try:
         given = load(str(policy)) if policy else None
         with errors(as_json), _read(incident_id, source, given, environment, allowed_unit or []) as (log, rules):
-            rounds = rerun(log, REASONERS[reasoner], rules, with_references=with_references)
-    except (LogInvalid, PolicyInvalid) as error:
+            rounds = rerun(log, judging, rules, with_references=with_references)
+    except PolicyInvalid as error:
         raise fail(str(error), error.code, as_json, BAD_USE) from error
+    except LogInvalid as error:  # a home's own log that does not prove itself is no bad use
+        raise fail(str(error), error.code, as_json, BAD_USE if source else FAILED) from error
     except NetworkRefused as error:
         raise fail(f"the reasoner reached out: {error}", error.code, as_json) from error
     if incident_id not in (None, log.incident_id):
@@ -66,6 +76,23 @@ def rerun_incident(
     show(comparison, as_json, lambda: _print(comparison))
     if strict and not (comparison["same"] and not comparison["evidence_faults"]):
         raise typer.Exit(FAILED)
+
+
+def _reasoner(name: str, model: str, as_json: bool) -> Reasoner:
+    if name in REASONERS and not model:
+        return REASONERS[name]
+    if name not in MODELS:
+        known = ", ".join([*REASONERS, *MODELS])
+        why = f"--model is for {', '.join(MODELS)}" if name in REASONERS else f"{name!r} is none of {known}"
+        raise fail(f"--reasoner: {why}", "no_reasoner", as_json, BAD_USE)
+    try:
+        settings = ReasonSettings.model_validate({"reasoner": name, **({"reasoner_model": model} if model else {})})
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]  # a key is never told
+        raise fail(f"{first['loc'][0]}: {first['msg']}", "settings_invalid", as_json, BAD_USE) from error
+    ports = ports_of(settings)
+    assert ports is not None  # noqa: S101  a model is wanted
+    return SecondReader(ports)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from resilibot.local.commands.context import BAD_USE, err, fail
+from resilibot.local.commands.rows import write
 from resilibot.local.emulators.port import tools_dir
 from resilibot.local.retrieve_eval import (
     EvalInputError,
@@ -33,6 +34,8 @@ def retrieve(
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable errors")] = False,
 ) -> None:
     """Runbooks per query, best first. Exit code 1 when there is no runbook or no query, or the score is too low."""
+    if at_least and qrels is None:
+        raise fail("--at-least needs --qrels", "no_truth", as_json, BAD_USE)
     try:
         texts, asked = read_corpus(corpus), read_queries(queries)
         relevant = read_qrels(qrels) if qrels else None
@@ -42,13 +45,7 @@ def retrieve(
     rankings = rank(library, texts, asked)
     _say(rankings)
     told = {query: ranking for query, ranking in rankings.items() if ranking.best or not abstain}
-    if out is None:
-        typer.echo(trec(told), nl=False)
-    else:
-        try:
-            out.write_text(trec(told), encoding="utf-8")
-        except OSError as error:
-            raise fail(f"{out}: cannot be written: {error}", "bad_output", as_json, BAD_USE) from error
+    write(trec(told), out, as_json)
     if relevant is not None:
         scored = score(told, relevant)
         err.print(str(scored))

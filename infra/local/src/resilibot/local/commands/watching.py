@@ -1,14 +1,15 @@
 """eval watch: what declared watches would have found in recorded series, beside a naive rule."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from resilibot.local.commands.context import BAD_USE, err, fail
+from resilibot.local.commands.rows import json_lines, write
+from resilibot.local.diagnosis_eval import CasesInvalid, read_truth
 from resilibot.local.incident_folder import FolderInvalid
-from resilibot.local.watch_eval import Answer, WatchFolder, answer, read_truth, tally
+from resilibot.local.watch_eval import Answer, WatchFolder, answer, tally
 
 KINDS = ("anomaly", "exhaustion")
 NAIVE = {"anomaly": "a static threshold", "exhaustion": "the line of the last two points"}
@@ -29,31 +30,22 @@ def watch(
     How well, and how often in quiet hours, on standard error. Exit code 1 without any case, or when a score is too low
     or no better than the naive rule; 2 for a bad folder.
     """
+    if at_least and truth is None:
+        raise fail("--at-least needs --truth", "no_truth", as_json, BAD_USE)
     try:
         recorded = WatchFolder(folder)
-        healthy = read_truth(truth) if truth else {}
+        healthy = {name: told.is_healthy for name, told in read_truth(truth).items()} if truth else {}
         answers = [answer(case) for case in recorded.cases()]
         if not answers:
             raise fail(f"{folder}: no case in it, nothing was evaluated", "no_cases", as_json)
-        _write(answers, out, as_json)
+        write(json_lines(one.row() for one in answers), out, as_json)
         if quiet:
             for kind in KINDS:
                 err.print(f"{kind}: {recorded.quiet(kind)}", markup=False, soft_wrap=True)
-    except FolderInvalid as error:
+    except (FolderInvalid, CasesInvalid) as error:
         raise fail(str(error), error.code, as_json, BAD_USE) from error
     if truth:
         _score(answers, healthy, at_least, as_json)
-
-
-def _write(answers: list[Answer], out: Path | None, as_json: bool) -> None:
-    lines = "".join(json.dumps(one.row(), ensure_ascii=False) + "\n" for one in answers)
-    if out is None:
-        typer.echo(lines, nl=False)
-        return
-    try:
-        out.write_text(lines, encoding="utf-8")
-    except OSError as error:
-        raise fail(f"{out}: cannot be written: {error}", "bad_output", as_json, BAD_USE) from error
 
 
 def _score(answers: list[Answer], healthy: dict[str, bool], at_least: float, as_json: bool) -> None:

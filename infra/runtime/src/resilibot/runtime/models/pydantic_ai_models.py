@@ -59,6 +59,11 @@ class PydanticAiModel:
             return asyncio.run(self._ask(system, user, schema, timeout_s))
         except ImportError as error:
             raise ModelAbsent("the extra `llm` is not installed") from error
+        except ModelFailed:
+            raise
+        except Exception as error:  # an address that is none, nesting beyond all bounds: no reason to judge nothing
+            log.warning("a client of a model failed", extra={"error": type(error).__name__})  # its text may quote
+            raise ModelErred(type(error).__name__) from error
 
     async def _ask(self, system: str, user: str, schema: dict[str, Any], timeout_s: float) -> Reply:
         from pydantic_ai.direct import model_request

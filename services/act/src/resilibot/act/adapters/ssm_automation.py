@@ -6,7 +6,9 @@ from typing import Any
 
 from resilibot.act.catalogue import Arguments, HostFact
 from resilibot.act.ports import DispatchRefused, DispatchUndecided, Execution
+from resilibot.runtime.redact import Redactor
 
+REDACTOR = Redactor()  # what a host answers goes into events
 SUCCEEDED = frozenset({"Success", "CompletedWithSuccess"})
 FAILED = frozenset({"Failed", "TimedOut", "Cancelled", "CompletedWithFailure", "Rejected", "Exited"})
 LATE = "resilibot: not begun after its deadline"  # printed by our documents
@@ -60,11 +62,11 @@ class SsmAutomation:
             raise DispatchUndecided(f"reading {provider_id}: {error}") from error
         execution = answer["AutomationExecution"]
         status = execution["AutomationExecutionStatus"]
-        output = "\n".join(line for lines in execution.get("Outputs", {}).values() for line in lines)
+        output = REDACTOR.text("\n".join(line for lines in execution.get("Outputs", {}).values() for line in lines))
         if status in SUCCEEDED:
             return Execution(provider_id, "succeeded", output)
         if status in FAILED:
-            told = execution.get("FailureMessage") or output or status
+            told = REDACTOR.text(execution.get("FailureMessage") or "") or output or status
             return Execution(provider_id, "late" if LATE in f"{told}\n{output}" else "failed", told)
         return Execution(provider_id, "running")
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from itertools import islice
 from threading import Lock
 from typing import Any
 
@@ -38,7 +39,8 @@ class CodeDeployChanges:
         client, found = self._client(), []
         with asking(f"ListDeployments {start} to {end}"):
             pages = client.get_paginator("list_deployments").paginate(createTimeRange={"start": start, "end": end})
-            ids = [identifier for page in pages for identifier in page.get("deployments", [])][:MOST]
+            listed = (identifier for page in pages for identifier in page.get("deployments", []))
+            ids = list(islice(listed, MOST))  # no page more is asked for
             for first in range(0, len(ids), AT_ONCE):
                 answer = client.batch_get_deployments(deploymentIds=ids[first : first + AT_ONCE])
                 found += answer.get("deploymentsInfo", [])
