@@ -159,7 +159,14 @@ def test_a_truth_out_of_shape_is_bad_use(copy: Path, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [("--at-least", "luck=1"), ("--at-least", "top1"), ("--at-most", "brier=low"), ("--at-least", "top1=nan")]
+    "more",
+    [
+        ("--at-least", "luck=1"),
+        ("--at-least", "top1"),
+        ("--at-most", "brier=low"),
+        ("--at-least", "top1=nan"),
+        ("--at-least", "top1=1.1", "--at-least", "top1=0"),
+    ],
 )
 def test_a_limit_that_is_none_is_bad_use(copy: Path, more: tuple[str, str]) -> None:
     assert run(copy, *more, truth=copy / "truth.jsonl").exit_code == 2

@@ -123,6 +123,14 @@ def test_a_doubt_that_cites_nothing_or_is_not_claimed_is_none(unsupported: dict[
 
 
 @pytest.mark.feature(110)
+def test_a_claim_without_a_visible_word_is_no_claim() -> None:
+    hidden = view("hung_process", A, claim("\u200b\u200b", "r1.status.1"), statement="it hangs")
+    nameless = view("overload", A, claim("busy", "r1.status.1"), statement="\u200b")
+    told = merged(HUNG, says(hidden, nameless))
+    assert told.dropped_claims == ["(a claim without a visible word)", "it hangs", "(a claim without a visible word)"]
+    assert told.hypotheses == by_rules(HUNG).hypotheses
+
+
 def test_claims_that_rest_on_nothing_are_dropped_and_named() -> None:
     answer = says(
         view("overload", "orders", claim("too much traffic"), statement="a flood"),

@@ -25,6 +25,7 @@ from resilibot.reason.scene import items_of
 
 DOUBTED = 0.6  # below what the default policy acts on without a person
 POSSIBLE = {"low": 0.15, "medium": 0.3, "high": 0.5}  # what a model's own word for it is worth
+WORDLESS = "(a claim without a visible word)"
 OBSERVED = frozenset({"metric", "log", "change", "status", "topology"})  # a runbook or a past incident shows nothing
 
 
@@ -59,8 +60,8 @@ def _hear(answer: Answer, items: Iterable[EvidenceItem]) -> tuple[_Heard, list[s
         kept = []
         for claim in claims:
             kinds = [known.get((c.evidence_id, c.content_hash)) for c in claim.citations]
-            if None in kinds or not OBSERVED.intersection(filter(None, kinds)):
-                dropped.append(claim.text)
+            if not claim.text or None in kinds or not OBSERVED.intersection(filter(None, kinds)):
+                dropped.append(claim.text or WORDLESS)
             else:
                 kept.append(claim)
         return tuple(kept)
@@ -68,8 +69,8 @@ def _hear(answer: Answer, items: Iterable[EvidenceItem]) -> tuple[_Heard, list[s
     views = []
     for view in answer.views:
         support, refutation = held(view.support), held(view.refutation)
-        if not support:
-            dropped.append(view.statement)
+        if not support or not view.statement:
+            dropped.append(view.statement or WORDLESS)
             continue
         views.append(View(view.cause, view.component, view.statement, view.likelihood, support, refutation))
     health = held(answer.findings) if answer.verdict == "no_fault" else ()

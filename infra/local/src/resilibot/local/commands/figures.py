@@ -29,7 +29,7 @@ class Limits:
     @classmethod
     def read(cls, at_least: Iterable[str], at_most: Iterable[str]) -> "Limits":
         """Of texts like top1=0.95. Raises LimitInvalid."""
-        return cls(dict(map(_limit, at_least)), dict(map(_limit, at_most)))
+        return cls(_limits(at_least), _limits(at_most))
 
     def missed(self, figures: Figures) -> list[str]:
         """Every limit that is not kept. A figure without a single case keeps none."""
@@ -76,6 +76,15 @@ def tell(figures: Figures, as_json: bool, more: Mapping[str, Any]) -> None:
     if more.get("repeat", 1) > 1:
         times = more["repeat"]
         out.print(f"  stability        {more['stable']} of {figures.cases} cases gave {times}/{times} equal answers")
+
+
+def _limits(texts: Iterable[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, limit in map(_limit, texts):
+        if name in found:
+            raise LimitInvalid(f"{name} has two limits: {found[name]:g} and {limit:g}")
+        found[name] = limit
+    return found
 
 
 def _limit(text: str) -> tuple[str, float]:
