@@ -42,6 +42,8 @@ def test_the_arrows_hold(copy: Path) -> None:
         ("reason/diagnose.py", "import boto3"),
         ("reason/merge.py", "import pydantic_ai"),
         ("reason/diagnose.py", "import resilibot.reason.adapters.models"),
+        ("projections/reading.py", "import resilibot.runtime.models.make"),
+        ("projections/ask.py", "import resilibot.projections.adapters.readers"),
         ("act/gate.py", "import resilibot.runtime.environment"),
         ("plan/propose.py", "import resilibot.reason.diagnose"),
         ("notify/tell.py", "import httpx"),

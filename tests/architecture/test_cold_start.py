@@ -25,3 +25,14 @@ def test_a_reasoner_by_rules_alone_loads_no_model_client() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert told.stdout.strip() == "None []"
+
+
+def test_questions_read_by_rules_alone_load_no_model_client_and_not_what_would_make_one() -> None:
+    code = (
+        "import sys, resilibot.projections.routes; from resilibot.projections.adapters.readers import reader_of; "
+        "from resilibot.projections.settings import AskSettings; print(reader_of(AskSettings()), "
+        "[m for m in ('pydantic_ai', 'openai', 'resilibot.runtime.models.make', "
+        "'resilibot.runtime.models.pydantic_ai_models') if m in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout.strip() == "None []"

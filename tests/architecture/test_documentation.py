@@ -14,6 +14,7 @@ from resilibot.ingest.settings import IngestSettings
 from resilibot.local.roster import SERVICES
 from resilibot.notify.settings import NotifySettings
 from resilibot.observe.settings import ObserveSettings
+from resilibot.projections.settings import AskSettings
 from resilibot.reason.settings import ReasonSettings
 from resilibot.runtime.audit.settings import AuditSettings
 from resilibot.runtime.environment import RuntimeSettings
@@ -27,6 +28,7 @@ SETTINGS: list[tuple[str, type[BaseSettings]]] = [
     ("services/reason", ReasonSettings),
     ("services/act", ActSettings),
     ("services/notify", NotifySettings),
+    ("services/projections", AskSettings),
     ("infra/runtime", RuntimeSettings),
     ("infra/runtime", AuditSettings),
     ("infra/runtime", HttpSettings),

@@ -67,3 +67,8 @@ def test_only_published_read_models_are_read_and_reading_them_is_permitted(servi
 def test_the_reasoner_may_ask_a_model_and_do_nothing_else() -> None:
     assert set(BY_NAME["reason"].needs) == {"bedrock:InvokeModel", "secretsmanager:GetSecretValue"}
     assert BY_NAME["plan"].needs == ()
+
+
+@pytest.mark.feature(72)
+def test_only_who_diagnoses_and_who_answers_questions_may_ask_a_model() -> None:
+    assert {service.name for service in SERVICES if "bedrock:InvokeModel" in service.needs} == {"reason", "projections"}

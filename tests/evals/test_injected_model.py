@@ -16,8 +16,9 @@ from resilibot.contracts import events as e
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.evidence import EvidenceItem, RunbookContent
 from resilibot.plan.service import SERVICE as PLAN
-from resilibot.reason.ports import Ports, Reply
+from resilibot.reason.ports import Ports
 from resilibot.reason.service import SERVICE as REASON
+from resilibot.runtime.models.port import Reply
 from resilibot.runtime.service import On
 from resilibot.runtime.testing import story
 from tests.support import act_world

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from resilibot.reason.ports import ModelFailed, Ports, Reply
+from resilibot.reason.ports import Ports
 from resilibot.reason.settings import ReasonSettings
+from resilibot.runtime.models.port import ModelFailed, Reply
 from tests.support.scripted_http import text_of
 
 Said = Reply | ModelFailed | Callable[[str, dict[str, Any]], Reply]

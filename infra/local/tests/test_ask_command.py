@@ -21,6 +21,8 @@ REPLY = {
         {"incident_id": "A", "version": 2, "event_id": "e2", "evidence_id": None},
     ],
     "bound": "only the newest 500",
+    "read_by": None,
+    "fell_back": None,
 }
 
 
@@ -49,6 +51,8 @@ def test_text_from_outside_is_shown_as_data_with_what_it_rests_on(monkeypatch: p
     assert not {"\x1b", "\x07", "\u202e"} & set(output)
     assert "rests on A: v2, v3 r1.log.1\nrests on B: v4\n" in output
     assert "note only the newest 500" in output
+    assert "understood as: why" in output
+    assert "model" not in output
 
 
 def test_what_is_not_understood_is_bad_use_and_what_is_not_in_the_record_is_an_answer(
@@ -56,3 +60,11 @@ def test_what_is_not_understood_is_bad_use_and_what_is_not_in_the_record_is_an_a
 ) -> None:
     assert run(monkeypatch, {**REPLY, "found": "not_understood"})[0] == 2
     assert run(monkeypatch, {**REPLY, "found": "not_in_record"}, "--json")[0] == 0
+
+
+def test_who_read_the_question_is_said_and_why_a_model_did_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = run(monkeypatch, {**REPLY, "read_by": "m[b]\x1b"})[1]
+    assert "read by model m[b]\\x1b as: why" in output
+    assert "understood as" not in output
+    output = run(monkeypatch, {**REPLY, "fell_back": "timed_out: no answer in time"})[1]
+    assert "note no model read it: timed_out: no answer in time" in output

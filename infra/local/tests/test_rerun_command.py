@@ -26,11 +26,11 @@ from resilibot.local.recorded_log import CarriedBlobs, RecordedLog, of_answer
 from resilibot.local.rerun import GateRules, rerun
 from resilibot.local.rerun_told import told as told_in
 from resilibot.local.second_reader import SecondReader
-from resilibot.reason.ports import ModelDenied
 from resilibot.reason.recover import judge
 from resilibot.runtime.audit.bundle import build
 from resilibot.runtime.audit.checkpoints import InMemoryCheckpoints, open_all, take
 from resilibot.runtime.blobs import InMemoryBlobStore
+from resilibot.runtime.models.port import ModelDenied
 from resilibot.runtime.testing import NOON
 from tests.simulation.house import ACT
 from tests.simulation.run import Run

@@ -12,7 +12,9 @@ from resilibot.contracts.narrate import narrate
 from resilibot.reason.adapters.models import ports_of
 from resilibot.reason.consult import gather
 from resilibot.reason.diagnose import diagnose
-from resilibot.reason.ports import (
+from resilibot.reason.service import SERVICE
+from resilibot.reason.settings import ReasonSettings
+from resilibot.runtime.models.port import (
     ModelAbsent,
     ModelDenied,
     ModelErred,
@@ -22,8 +24,6 @@ from resilibot.reason.ports import (
     ModelTimedOut,
     ReplyCut,
 )
-from resilibot.reason.service import SERVICE
-from resilibot.reason.settings import ReasonSettings
 from resilibot.runtime.service import Trigger
 from resilibot.runtime.testing import NOON, story
 from tests.support.act_world import opened

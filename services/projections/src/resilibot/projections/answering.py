@@ -1,13 +1,14 @@
 """answering: what a question needs is read from the read models, within bounds, and answered by pure code."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from resilibot.contracts.envelope import stream_id
 from resilibot.projections.ask import Question, Vocabulary, parse, vocabulary
 from resilibot.projections.ports import Ports
+from resilibot.projections.reader import read
 from resilibot.projections.reply import Record, Row, reply, wanted
 
 PAGE = 100
@@ -19,7 +20,12 @@ def answer(ports: Ports, text: str) -> dict[str, Any]:
     now = ports.clock.now()
     newest, cursor = ports.models.newest_incidents(PAGE, None)
     rows, is_all = (newest, True) if cursor is None else _rows(ports, parse(text, now, Vocabulary()))
-    question = parse(text, now, vocabulary([*newest, *rows]))
+    known = vocabulary([*newest, *rows])
+    by_rules = parse(text, now, known)
+    reading = read(ports.reader, text, by_rules, [*newest, *rows], known, now)
+    question = reading.question
+    if cursor is not None and question.span != by_rules.span:
+        rows, is_all = _rows(ports, question)
     if question.incident_id and all(row["incident_id"] != question.incident_id for row in rows):
         named = ports.models.get("incidents", stream_id("incident", question.incident_id))
         rows += [named] if named else []
@@ -30,7 +36,8 @@ def answer(ports: Ports, text: str) -> dict[str, Any]:
         case, timeline = ports.models.get("cases", stream), ports.models.get("timelines", stream)
         if case is not None and timeline is not None:
             records[incident_id] = Record(case, timeline)
-    told: dict[str, Any] = ports.reveal({"question": text, **asdict(reply(question, rows, records, unread))})
+    found = replace(reply(question, rows, records, unread), read_by=reading.read_by, fell_back=reading.fell_back)
+    told: dict[str, Any] = ports.reveal({"question": text, **asdict(found)})
     return told
 
 

@@ -174,7 +174,10 @@ class EventCitation(Answer):
 
 
 class Reply(Answer):
-    """`understood`: how the question was read, with what was not. `bound`: what was not looked at; null: nothing."""
+    """`understood`: how the question was read, with what was not. `bound`: what was not looked at; null: nothing.
+
+    `read_by`: the model that read it; null: the rules did. `fell_back`: why a model that was wanted did not.
+    """
 
     question: str
     found: Found
@@ -183,6 +186,8 @@ class Reply(Answer):
     text: str
     citations: list[EventCitation]
     bound: str | None
+    read_by: str | None
+    fell_back: str | None
 
 
 class Fault(Answer):

@@ -46,6 +46,7 @@ class Question:
     is_newest: bool = False
     corrected: tuple[tuple[str, str], ...] = ()
     unplaced: tuple[str, ...] = ()
+    left_to_model: tuple[str, ...] = ()  # what the rules did not place, where a model read it
     is_too_long: bool = False
 
     @property
@@ -69,6 +70,7 @@ class Question:
         parts += [self.span.say()] if self.span else []
         parts += ["the newest only"] if self.is_newest else []
         parts += [f"{said} read as {read}" for said, read in self.corrected]
+        parts += [f"left to the model: {', '.join(self.left_to_model)}"] if self.left_to_model else []
         parts += [f"not understood: {', '.join(self.unplaced)}"] if self.unplaced else []
         return "; ".join(parts)
 
@@ -99,6 +101,11 @@ def words_of(row: Mapping[str, Any]) -> set[str]:
     return {word for text in texts if text for word in _words(text.lower())}
 
 
+def tokens_of(text: str) -> list[str]:
+    """The words of a question, as they are compared."""
+    return _TOKEN.findall(text.lower())
+
+
 def parse(text: str, now: datetime, known: Vocabulary) -> Question:
     """Never raises: what is not understood is part of the answer."""
     if len(text) > MAX_CHARS:
@@ -117,7 +124,7 @@ def parse(text: str, now: datetime, known: Vocabulary) -> Question:
     told = [_filter(STATUSES[token], ALL_STATUSES, token in negated) for token in tokens if token in STATUSES]
     statuses = [] if kind in ASKED_OF_STATUS else [status for found in told for status in found]
     severe = [_filter((token,), SEVERITIES, token in negated) for token in tokens if token in SEVERITIES]
-    left += ["not escalated"] if "escalated" in negated else []
+    left += [NOT_ESCALATED] if "escalated" in negated else []
     return Question(
         kind=kind,
         incident_id=incident_id,
@@ -181,6 +188,7 @@ def _filter(wanted: Sequence[str], of: Sequence[str], is_negated: bool) -> tuple
     return tuple(one for one in of if (one in wanted) is not is_negated)
 
 
+NOT_ESCALATED = "not escalated"  # no filter says that: it is named as not understood
 BETWEEN = ("yet", "been", "be", "already", "currently", "really")
 ASKED_OF_STATUS = (Kind.WHEN, Kind.STATUS, Kind.APPROVED, Kind.DONE)  # "when was it resolved" is no filter
 

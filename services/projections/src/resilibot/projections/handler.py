@@ -6,8 +6,10 @@ from typing import Any
 
 from resilibot.projections.adapters.dynamodb_read_models import DynamoReadModels
 from resilibot.projections.adapters.live_names import LiveNames
+from resilibot.projections.adapters.readers import reader_of
 from resilibot.projections.ports import Ports
 from resilibot.projections.project import Projector
+from resilibot.projections.settings import AskSettings
 from resilibot.runtime.environment import Runtime, client
 
 
@@ -16,7 +18,8 @@ def _ports() -> Ports:
     runtime = Runtime.from_env()
     names = LiveNames(client("dynamodb"), runtime.tables.cursors)
     models = DynamoReadModels(client("dynamodb"), names)
-    return Ports(runtime.store, models, runtime.personal.reveal, runtime.log)
+    reader = reader_of(AskSettings())
+    return Ports(runtime.store, models, runtime.personal.reveal, runtime.log, reader=reader)
 
 
 @cache

@@ -10,12 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from resilibot.projections.settings import AskSettings
 from resilibot.runtime.clock import Clock, SystemClock
 from resilibot.runtime.event_store.log_entries import Sequenced
 from resilibot.runtime.event_store.port import EventStore
 from resilibot.runtime.event_store.recall import History, Recall
+
+if TYPE_CHECKING:
+    from resilibot.runtime.models.port import Model
 
 
 class ReadModelError(Exception):
@@ -126,12 +130,23 @@ class Log(Protocol):
 
 
 @dataclass(frozen=True)
+class Reader:
+    """A model that reads the questions which the rules do not."""
+
+    settings: AskSettings
+    model: "Model"
+    nonce: Callable[[], str]  # not to be guessed by who names a service
+    take: Callable[[], bool]  # one more question of this hour's; False: none is left
+
+
+@dataclass(frozen=True)
 class Ports:
     store: EventStore
     models: ReadModels
     reveal: Callable[[Any], Any] = lambda state: state  # names as people may read them; only for what is shown
     log: Log | None = None  # None: this home keeps no order over all streams
     clock: Clock = field(default_factory=SystemClock)  # what "yesterday" is counted from
+    reader: Reader | None = None  # None: the rules alone read questions
 
     @cached_property
     def history(self) -> History:

@@ -41,7 +41,10 @@ class Record:
 
 @dataclass
 class Reply:
-    """`citations` name events of incident streams, and evidence in them; `bound` says what was not looked at."""
+    """`citations` name events of incident streams, and evidence in them; `bound` says what was not looked at.
+
+    `read_by` is the model that read the question, `fell_back` why one that should have did not.
+    """
 
     found: Found
     kind: Kind | None
@@ -49,6 +52,8 @@ class Reply:
     text: str
     citations: list[dict[str, Any]] = field(default_factory=list)
     bound: str | None = None
+    read_by: str | None = None
+    fell_back: str | None = None
 
 
 def wanted(question: Question, rows: Iterable[Row]) -> list[str]:

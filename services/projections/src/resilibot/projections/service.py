@@ -84,5 +84,6 @@ SERVICE = Service(
         "GET /feed": Access.VIEWER,
         "GET /audit": Access.VIEWER,
     },
-    needs=("secretsmanager:GetSecretValue", "kms:Decrypt"),  # who calls; whose names
+    # who calls, and a model's key; whose names; a model, if one is wanted for questions
+    needs=("secretsmanager:GetSecretValue", "kms:Decrypt", "bedrock:InvokeModel"),
 )

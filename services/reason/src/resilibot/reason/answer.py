@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from resilibot.contracts import events as e
 from resilibot.contracts.evidence import Citation, Finding
-from resilibot.reason.plain import sentence
 from resilibot.reason.prompt import VOCABULARY, Prompt
+from resilibot.runtime.models.plain import sentence
 
 MOST_CHARS = 60_000  # of an answer; a longer one is not read
 MOST_DROPPED = 10  # claims of an unusable answer that are named

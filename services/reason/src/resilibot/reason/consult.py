@@ -12,10 +12,11 @@ from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.reason.answer import Answer, AnswerUnusable, Consultation, read_answer
 from resilibot.reason.diagnose import REASONER
-from resilibot.reason.ports import ModelFailed, Ports, Reply
+from resilibot.reason.ports import Ports
 from resilibot.reason.prompt import Prompt, prompt, prompt_hash
 from resilibot.reason.recover import judge
 from resilibot.reason.settings import ReasonSettings
+from resilibot.runtime.models.port import STOPS, ModelFailed, Reply
 from resilibot.runtime.service import Trigger
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ BASE_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
 LEAST_S = 1.0  # a call that has less time than this is not begun
 BYTES_PER_TOKEN = 3  # few, so that a prompt is estimated rather too dear
 MILLION = Decimal(1_000_000)
-STOPS = {"length": "answer_cut", "content_filter": "refused"}
 
 
 def gather(case: IncidentCase, trigger: Trigger, ports: Ports | None) -> Consultation | None:

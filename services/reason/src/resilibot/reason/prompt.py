@@ -13,10 +13,10 @@ from typing import Any
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.evidence import EvidenceItem, Finding
-from resilibot.reason.plain import fitted, visible
 from resilibot.reason.scene import items_of
 from resilibot.reason.settings import ReasonSettings
 from resilibot.reason.vocabulary import CAUSES
+from resilibot.runtime.models.plain import fitted, visible
 
 OTHER = "other"
 VOCABULARY = (*CAUSES, OTHER)

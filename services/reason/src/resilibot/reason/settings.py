@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 from typing import Literal
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from resilibot.runtime.models.choice import Address
 
 
 class ReasonSettings(BaseSettings):
@@ -15,7 +16,9 @@ class ReasonSettings(BaseSettings):
         default="deterministic", description="Who judges: the rules alone, or a model beside them (extra `llm`)"
     )
     reasoner_model: str = Field(default="", description="Model id, as the endpoint names it")
-    reasoner_url: str = Field(default="", description="Base URL of an OpenAI-compatible endpoint; empty: the client's")
+    reasoner_url: Address = Field(
+        default="", description="Base URL of an OpenAI-compatible endpoint; empty: the client's"
+    )
     reasoner_region: str = Field(default="", description="AWS region of Bedrock; empty: the client's")
     reasoner_key: SecretStr = Field(default=SecretStr(""), description="API key of an OpenAI-compatible endpoint")
     reasoner_key_secret: str = Field(default="", description="Secret that holds that key; read when first needed")
@@ -33,11 +36,3 @@ class ReasonSettings(BaseSettings):
     reasoner_tries: int = Field(default=3, ge=1, le=10, description="Calls per round, when the first ones fail")
     reasoner_item_chars: int = Field(default=4000, ge=500, description="Shown of one piece of evidence, at most")
     reasoner_prompt_chars: int = Field(default=60_000, ge=5000, description="Shown of all evidence, at most")
-
-    @field_validator("reasoner_url")
-    @classmethod
-    def _is_an_address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None):
-            raise ValueError("an http(s) address without user and password")
-        return url

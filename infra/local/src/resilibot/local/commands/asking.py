@@ -18,12 +18,15 @@ def ask(question: str, as_json: Json = False) -> None:
         reply = api().get("/ask", q=question)
 
     def text() -> None:
-        out.print(f"[dim]understood as: {safe(reply['understood'])}[/dim]")
+        reader = f"read by model {safe(reply['read_by'])} as" if reply["read_by"] else "understood as"
+        out.print(f"[dim]{reader}: {safe(reply['understood'])}[/dim]")
         out.print(safe(reply["text"]))
         for line in cited(reply["citations"]):
             out.print(f"[dim]{safe(line)}[/dim]")
         if reply["bound"]:
             out.print(f"[yellow]note[/yellow] {safe(reply['bound'])}")
+        if reply["fell_back"]:
+            out.print(f"[yellow]note[/yellow] no model read it: {safe(reply['fell_back'])}")
 
     show(reply, as_json, text)
     if reply["found"] == "not_understood":

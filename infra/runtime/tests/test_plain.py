@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilibot.reason.plain import HIDDEN, fitted, sentence, visible
+from resilibot.runtime.models.plain import HIDDEN, fitted, sentence, visible
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -1,7 +1,7 @@
 """pydantic_ai_models: one request to Bedrock's Converse or to an OpenAI-compatible endpoint, by Pydantic AI.
 
 Only its direct request is used: no agent, no tools, no loop that asks again, and the clients' own retries are off.
-Everything is imported with the first call, so that a service that judges by rules alone loads none of it.
+Everything is imported with the first call, so that a service that asks no model loads none of it.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-from resilibot.reason.ports import (
+from resilibot.runtime.models.port import (
     ModelAbsent,
     ModelDenied,
     ModelErred,
@@ -51,6 +51,7 @@ class Endpoint(Protocol):
 class PydanticAiModel:
     endpoint: Endpoint
     output_tokens: int
+    answer: str  # what the schema is called
 
     def ask(self, system: str, user: str, schema: dict[str, Any], timeout_s: float) -> Reply:
         """See Model. Gives up after timeout_s, however slowly the answer trickles in."""
@@ -70,7 +71,7 @@ class PydanticAiModel:
         from pydantic_ai.models import ModelRequestParameters
         from pydantic_ai.output import OutputObjectDefinition
 
-        wanted = OutputObjectDefinition(json_schema=schema, name="diagnosis", strict=True)
+        wanted = OutputObjectDefinition(json_schema=schema, name=self.answer, strict=True)
         parameters = ModelRequestParameters(output_mode="native", output_object=wanted, allow_text_output=True)
         async with self.endpoint.opened(timeout_s) as model:
             with _translated():
@@ -129,7 +130,7 @@ class ConverseEndpoint:
         from botocore.config import Config
         from botocore.exceptions import NoRegionError
 
-        retries: Any = {"total_max_attempts": 1, "mode": "standard"}  # tries are counted and paid for in consult.py
+        retries: Any = {"total_max_attempts": 1, "mode": "standard"}  # tries are counted and paid for by who asks
         config = Config(connect_timeout=CONNECT_S, read_timeout=self.read_s, retries=retries)
         session: Any = boto3.session.Session()
         try:
