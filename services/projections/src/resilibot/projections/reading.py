@@ -18,6 +18,7 @@ from resilibot.projections.ask import ASKED_OF_STATUS, NOT_ESCALATED, Question, 
 from resilibot.projections.lexicon import EXAMPLES, LEXICON, SEVERITIES, STATUSES, Kind
 from resilibot.projections.moments import Span
 from resilibot.runtime.models.plain import visible
+from resilibot.runtime.redact import Redactor
 
 UNKNOWN: Literal["unknown"] = "unknown"
 ESCALATED = "escalated"
@@ -94,7 +95,11 @@ def services_shown(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def asked(text: str, now: datetime, services: Sequence[str], nonce: str) -> Asked:
-    value = {"question": visible(text), "now": f"{now:%Y-%m-%dT%H:%M:%SZ, %A}", "services": list(services)}
+    value = {
+        "question": Redactor().text(visible(text)),
+        "now": f"{now:%Y-%m-%dT%H:%M:%SZ, %A}",
+        "services": list(services),
+    }
     quoted = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     user = f"The data stands between the two marks {nonce}.\n{nonce}\n{quoted}\n{nonce}"
     return Asked(SYSTEM, user, schema(services), tuple(services))
