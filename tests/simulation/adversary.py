@@ -5,10 +5,10 @@ a hash of seed and key, so a fault that is suppressed (to shrink a story) does n
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 BUDGET = 40  # faults in one run: a world that only fails never comes to rest
 FREE = frozenset({"switch", "race"})  # who goes first does no harm by itself
@@ -50,6 +50,11 @@ class Fault:
     detail: str = ""
 
 
+@cache
+def _focus(place: str) -> float:
+    return FOCUSED if any(word in place for word in FOCUS) else 1.0
+
+
 class Adversary:
     """`suppressed`: keys of faults that shall not strike; `only`: these strike, whatever the rates say, and no other.
 
@@ -64,15 +69,16 @@ class Adversary:
         suppressed: Collection[str] = (),
         only: Collection[str] | None = None,
     ) -> None:
-        self._salt = seed.to_bytes(8, "big")
+        salt = seed.to_bytes(8, "big")
+        self._keyed = hashlib.blake2b(digest_size=8, key=salt)
         self._intensity = intensity
         self._now = now
         self._suppressed = frozenset(suppressed)
         self._only = None if only is None else frozenset(only)
-        self._passed: Counter[tuple[str, str]] = Counter()
+        self._passed: dict[tuple[str, str], int] = {}
         self._quietly: list[Fault] = []
         self._faults: list[Fault] = []
-        self._picks = hashlib.blake2b(self._salt)
+        self._picks = hashlib.blake2b(salt)
         self._spent = 0
         self.quiet = False
 
@@ -90,7 +96,7 @@ class Adversary:
     def strikes(self, kind: str, place: str) -> bool:
         """Whether a fault of this kind happens at this place, this time."""
         key = self._next_key(kind, place)
-        if not self._falls(kind, key, FOCUSED if any(word in place for word in FOCUS) else 1.0):
+        if not self._falls(kind, key, _focus(place)):
             return False
         if kind not in FREE:
             if self._spent >= BUDGET:
@@ -117,8 +123,8 @@ class Adversary:
         return chosen
 
     def _next_key(self, kind: str, place: str) -> str:
-        self._passed[kind, place] += 1
-        return f"{kind} @ {place} #{self._passed[kind, place]}"
+        passed = self._passed[kind, place] = self._passed.get((kind, place), 0) + 1
+        return f"{kind} @ {place} #{passed}"
 
     def _falls(self, kind: str, key: str, focus: float = 1.0) -> bool:
         if self.quiet or key in self._suppressed:
@@ -128,4 +134,6 @@ class Adversary:
         return self._hash(key) < RATES[kind] * self._intensity * focus * 2**64
 
     def _hash(self, key: str) -> int:
-        return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8, key=self._salt).digest(), "big")
+        keyed = self._keyed.copy()
+        keyed.update(key.encode())
+        return int.from_bytes(keyed.digest(), "big")
