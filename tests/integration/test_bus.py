@@ -21,6 +21,7 @@ from resilibot.projections.ports import Ports
 from resilibot.projections.project import Projector
 from resilibot.projections.rebuild import rebuilt
 from resilibot.projections.tables import definitions
+from resilibot.runtime.bus.backlog import waiting_in
 from resilibot.runtime.bus.message import EventMessage, TimerMessage, decode
 from resilibot.runtime.bus.provision import Provisioned, provision
 from resilibot.runtime.bus.publisher import BusUnavailable, SnsPublisher
@@ -165,6 +166,7 @@ def test_the_watch_heals_a_lost_last_message(
         lambda streams: {stream: version for stream, version in models.versions(streams).items() if stream == name},
         count_in_cloudwatch(client("cloudwatch"), SystemClock()),
         SystemClock(),
+        waiting_in(client("sqs"), bus.queues["projections"]),
     )
     assert StuckStream(name, 3, shown=2, published=3) in watch.look(older_than_s=0)
     deliver(lose=None)

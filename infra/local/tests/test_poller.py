@@ -1,6 +1,7 @@
 """The poller between a queue and a handler: how much it takes at once, and when what failed comes back."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -62,3 +63,13 @@ def test_a_large_batch_ends_where_its_bytes_do(monkeypatch: pytest.MonkeyPatch) 
     assert 20 <= polled(large, [], monkeypatch, at_once=1_000) < 100
     small = FakeQueue(["{}"] * 400)
     assert polled(small, [], monkeypatch, at_once=1_000) == 400
+
+
+@pytest.mark.parametrize(("received", "paused"), [(0, [0.4]), (9, [0.4]), (10, [])])
+def test_events_may_gather_only_while_no_more_of_them_wait(
+    received: int, paused: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    worker._lingering(lambda: received, 0.4)()
+    assert slept == paused

@@ -71,7 +71,16 @@ class World:
         self.clock = ManualClock(NOON)
         self.counts: list[int] = []
         heads = MemoryHeads(self.store)
-        self.watch = StreamWatch(heads, self.store, self.bus, self.models.versions, self.counts.append, self.clock)
+        self.waiting = 0
+        self.watch = StreamWatch(
+            heads,
+            self.store,
+            self.bus,
+            self.models.versions,
+            self.counts.append,
+            self.clock,
+            backlog=lambda: self.waiting,
+        )
 
     def append(self, stream: str, events: Sequence[Any]) -> None:
         self.store.append([append_of(self.store.load(stream), events)])
@@ -100,6 +109,18 @@ def test_what_is_behind_for_a_moment_only_is_left_alone() -> None:
     assert world.watch.look(older_than_s=20) == []
     world.clock.advance(2)
     assert [one.lacks_after for one in world.watch.look(older_than_s=20)] == [3]
+
+
+def test_what_may_wait_in_a_long_queue_is_not_published_again_before_its_time() -> None:
+    world = World()
+    world.append(INCIDENT, EVENTS[:6])
+    world.bus.deliver(INCIDENT, [1, 2, 3])
+    world.clock.advance(60)
+    world.waiting = watch_module.MANY + 1
+    assert world.watch.look(older_than_s=20) == []
+    assert world.counts == []
+    world.clock.advance(watch_module.PATIENT_S)
+    assert [one.lacks_after for one in world.watch.look(older_than_s=20)] == [3], "in the end it is, queue or no queue"
 
 
 def test_a_busy_stream_is_stuck_too_when_what_it_lacks_is_old() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from resilibot.local.aws import home_client
 from resilibot.local.home_file import HomeFile
 from resilibot.local.roster import SERVICES
+from resilibot.runtime.bus.backlog import waiting_in
 from resilibot.runtime.bus.publisher import SnsPublisher
 from resilibot.runtime.bus.topology import Topology
 from resilibot.runtime.clock import SystemClock
@@ -41,7 +42,7 @@ def make_relay(home: HomeFile) -> Relay:
     return Relay(client("dynamodbstreams"), client("dynamodb"), runtime.tables, publisher, hints)
 
 
-def make_watch(relay: Relay) -> StreamWatch:
+def make_watch(relay: Relay, home: HomeFile) -> StreamWatch:
     """The watch over stuck streams; it shares the relay's thread, since a relay keeps its place in memory."""
     runtime = Runtime.from_env()
     dynamodb = client("dynamodb")
@@ -52,6 +53,7 @@ def make_watch(relay: Relay) -> StreamWatch:
         _read_models(dynamodb, runtime.tables).versions,
         count_in_cloudwatch(client("cloudwatch"), runtime.clock),
         runtime.clock,
+        waiting_in(client("sqs"), home.queues["projections"]),
     )
 
 

@@ -200,7 +200,7 @@ def _loops(name: str, home: HomeFile) -> list[tuple[Callable[[], object], float]
         from resilibot.local.backbone import make_relay, make_watch
 
         relay = make_relay(home)
-        return [(_relaying(relay, make_watch(relay), home), 0)]
+        return [(_relaying(relay, make_watch(relay, home), home), 0)]
     if name == "sequencer":
         from resilibot.local.backbone import make_sequencer
 
@@ -218,8 +218,18 @@ def _loops(name: str, home: HomeFile) -> list[tuple[Callable[[], object], float]
         "sqs", config=Config(read_timeout=POLL_S + 10, retries={"total_max_attempts": 2}, max_pool_connections=25)
     )
     pollers = [Poller(sqs, home.queues[feed.queue], feed, home.visibility_s) for feed in feeds(name)]
-    pause_s = home.projection_linger_s if name == "projections" else 0
-    return [*((poller.poll, pause_s) for poller in pollers), *(_watching() if name == "observe" else ())]
+    linger_s = home.projection_linger_s if name == "projections" else 0
+    return [*((_lingering(p.poll, linger_s), 0) for p in pollers), *(_watching() if name == "observe" else ())]
+
+
+def _lingering(poll: Callable[[], int], linger_s: float) -> Callable[[], None]:
+    """After a batch that was not full, let events of the same streams gather; while more of them wait, go on."""
+
+    def step() -> None:
+        if poll() < BATCH and linger_s:
+            time.sleep(linger_s)
+
+    return step
 
 
 def _watching() -> list[tuple[Callable[[], object], float]]:

@@ -3,7 +3,8 @@
 A gap shows itself with the next message of a stream; a lost last message does not, however long one waits. So each
 look compares a part of all HEADs with the versions that the read models stand at and with the relay's cursors, and
 publishes again what a stream lacks. Each look is bounded: LOOKED_AT HEADs, of which the next look takes the
-following ones, and HEALED streams of them.
+following ones, and HEALED streams of them. While many messages wait in the read models' queue, what is not shown most
+likely lies among them: publishing it again would make the queue longer still, so the look is PATIENT then.
 
 A stuck stream is logged as `stuck_stream` with its place and counted in the metric ResiliBot/StuckStreams: that is
 the alarm. `resilibot status` shows the same comparison.
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 LOOKED_AT = 300
 HEALED = 50
+MANY = 100  # messages that wait for the read models
+PATIENT_S = 300.0
 NAMESPACE = "ResiliBot"
 METRIC = "StuckStreams"
 
@@ -68,7 +71,10 @@ class Republisher(Protocol):
 
 
 class StreamWatch:
-    """`shown` gives the read models' versions; `count(n)` takes the number of stuck streams found by one look."""
+    """`shown` gives the read models' versions; `count(n)` takes the number of stuck streams found by one look.
+
+    `backlog` gives the number of messages that wait for the read models. Raises BusUnavailable.
+    """
 
     def __init__(
         self,
@@ -78,6 +84,7 @@ class StreamWatch:
         shown: Versions,
         count: Callable[[int], None],
         clock: Clock,
+        backlog: Callable[[], int],
     ) -> None:
         self._heads = heads
         self._history = history
@@ -85,11 +92,14 @@ class StreamWatch:
         self._shown = shown
         self._count = count
         self._clock = clock
+        self._backlog = backlog
         self._after: str | None = None
         self._was_stuck = False
 
     def look(self, older_than_s: float) -> list[StuckStream]:
         """One look at the next HEADs. Returns what was stuck and is published again.
+
+        With a backlog, what lacks events for less than PATIENT_S is not stuck.
 
         Raises StoreUnavailable, ReadModelError, BusUnavailable: then the next look begins at the same place.
         """
@@ -97,6 +107,8 @@ class StreamWatch:
         heads, after = self._heads.page(0, 1, self._after, LOOKED_AT)
         names = [head.stream for head in heads]
         suspects = behind(heads, self._shown(names), self._relay.published(names))
+        if suspects and self._backlog() > MANY:
+            older_than_s = max(older_than_s, PATIENT_S)
         found = [one for one in suspects[:HEALED] if self._heal(one, now, older_than_s)]
         self._after = after
         if found or self._was_stuck:  # zero is told once, so that an alarm ends

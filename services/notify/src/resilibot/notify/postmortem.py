@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase, fold
@@ -45,6 +46,7 @@ def write(incident_id: str, events: Sequence[RecordedEvent]) -> str:
 def check(text: str, events: Sequence[RecordedEvent]) -> None:
     """Every line but headings cites events of this log and holds only their figures. Raises PostmortemRefused."""
     by_id = {event.id: event for event in events}
+    figures_of = cache(lambda identifier: _figures(by_id[identifier]))
     for line in text.splitlines():
         if not line.strip() or line.startswith("#"):
             continue
@@ -55,7 +57,7 @@ def check(text: str, events: Sequence[RecordedEvent]) -> None:
         unknown = [identifier for identifier in ids if identifier not in by_id]
         if unknown:
             raise PostmortemRefused(f"unknown event {unknown[0]}: {line[:120]}")
-        known = _figures(by_id[identifier] for identifier in ids)
+        known = frozenset[float]().union(*map(figures_of, ids))
         for figure in FIGURE.findall(_unescape(line[: cited.start()])):
             if float(figure) not in known:
                 raise PostmortemRefused(f"{figure} stands in none of the named events: {line[:120]}")
@@ -189,6 +191,8 @@ def _short(text: str) -> str:
 
 
 def _plain(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else " " for c in text)
 
 
@@ -200,14 +204,11 @@ def _clock(at: datetime) -> str:
     return at.strftime("%H:%M:%S")
 
 
-def _figures(events: Iterable[RecordedEvent]) -> set[float]:
-    """Every figure that stands in these events' data or sentence, and the parts of their time; not ids and hashes."""
-    found: set[float] = set()
-    for event in events:
-        text = json.dumps(event.envelope.data, ensure_ascii=False) + " " + narrate_recorded(event)
-        clock = _clock(event.envelope.recorded_at).replace(":", " ")
-        found |= {float(figure) for figure in FIGURE.findall(f"{text} {clock}")}
-    return found
+def _figures(event: RecordedEvent) -> set[float]:
+    """Every figure that stands in the event's data or sentence, and the parts of its time; not ids and hashes."""
+    text = json.dumps(event.envelope.data, ensure_ascii=False) + " " + narrate_recorded(event)
+    clock = _clock(event.envelope.recorded_at).replace(":", " ")
+    return {float(figure) for figure in FIGURE.findall(f"{text} {clock}")}
 
 
 def _first(events: Sequence[RecordedEvent], kind: type[DomainEvent]) -> RecordedEvent | None:

@@ -59,13 +59,15 @@ def itemise(
         left_out = 0
         for number, (value, query, summary) in enumerate(one.contents, start=_next_number(items, one.kind)):
             item = _item(f"r{round_number}.{one.kind}.{number - left_out}", one, value, query, summary, redactor)
-            if len(canonical(item.content)) > INLINE_BYTES or _size(item) > room:
+            size = _size(item)
+            if size > room or (size > INLINE_BYTES and len(canonical(item.content)) > INLINE_BYTES):
                 item, gap = _elsewhere(item, blobs)
                 told += [gap] if gap else []
-            if _size(item) > room:
+                size = _size(item)
+            if size > room:
                 left_out += 1
                 continue
-            room -= _size(item)
+            room -= size
             items.append(item)
         if left_out:
             detail = f"{left_out} of {len(one.contents)} observations are left out: they do not fit into one event"
