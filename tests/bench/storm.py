@@ -1,9 +1,10 @@
 """storm: bursts of 10,000 alarms of 40 resources, then 200 distinct incidents at once; proved from the store.
 
-`python -m tests.bench.storm [--bursts N] [--alarms N] [--resources N] [--incidents N]` prints a JSON line for each
-burst (of the same resources: the worker's memory may grow by the source ids it remembers and no further) and one for
-the incidents. What is claimed is counted in the tables themselves (commits as they lie there), not asked of the code
-that wrote them. The
+`python -m tests.bench.storm [--bursts N] [--alarms N] [--resources N] [--other-resources] [--incidents N]` prints a
+JSON line for each burst and one for the incidents. `worker_mb` is the intake worker's resident memory: before the
+burst, and when each tenth of it was taken. Bursts are of the same resources (the worker may grow by the source ids it
+remembers) or, with --other-resources, of new ones each (and by what it remembers of these). What is claimed is counted
+in the tables themselves (commits as they lie there), not asked of the code that wrote them. The
 raw rate is that of receiving and deleting in tens, by one thread, in the same run, from another queue of the same
 emulator that is as long (the embedded one slows down with a queue's length).
 Exit code 1 when something was lost, doubled, opened twice or looked at twice.
@@ -49,18 +50,23 @@ def alarm(account: str, name: str, *, service: str, metric: str) -> dict[str, An
     }
 
 
-def burst(house: House, alarms: int, resources: int, number: int = 0, within_s: float = 600) -> dict[str, Any]:
+def burst(
+    house: House, alarms: int, resources: int, number: int = 0, *, others: bool = False, within_s: float = 1200
+) -> dict[str, Any]:
     """`alarms` alarms of `resources` resources as fast as the queue takes them. Figures, and what does not hold.
 
-    `number`: how many bursts were before; after the first, every resource has its open incident.
+    `number`: how many bursts were before; after the first, every resource has its open incident, unless this one is of
+    `others`.
     """
     raw = raw_rate(house, alarms)
     before_mb, started, since = _resident_mb(house.pid("ingest")), time.monotonic(), datetime.now(UTC)
-    sent = _send(house, alarms, resources, number)
-    sent_s, peaks = time.monotonic() - started, [before_mb]
-    while _waiting(house) and time.monotonic() - started < within_s:
-        time.sleep(0.5)
-        peaks.append(_resident_mb(house.pid("ingest")))
+    first = number * resources if others else 0
+    sent = _send(house, alarms, range(first, first + resources), number)
+    sent_s = time.monotonic() - started
+    curve = [(_waiting(house), _resident_mb(house.pid("ingest")))]
+    while curve[-1][0] and time.monotonic() - started < within_s:
+        time.sleep(0.25)
+        curve.append((_waiting(house), _resident_mb(house.pid("ingest"))))
     events = [event for event in stored(house) if datetime.fromisoformat(event["recorded_at"]) >= since]
     received = Counter(e["data"]["signal"]["source_id"] for e in events if e["type"] == "SignalReceived.v1")
     opened = [e["stream"] for e in events if e["type"] == "IncidentOpened.v1"]
@@ -71,7 +77,7 @@ def burst(house: House, alarms: int, resources: int, number: int = 0, within_s: 
     wrong = {
         "lost": len(set(sent) - set(received)),
         "doubled": sum(1 for number in received.values() if number > 1),
-        "incidents_beside_the_expected": len(opened) - (0 if number else resources),
+        "incidents_beside_the_expected": len(opened) - (0 if number and not others else resources),
         "investigated_twice": sum(1 for number in looks.values() if number > 1),
     }
     return {
@@ -81,7 +87,7 @@ def burst(house: House, alarms: int, resources: int, number: int = 0, within_s: 
         "signals_per_s": round(rate),
         "raw_receive_and_delete_per_s": round(raw),
         "ratio": round(rate / raw, 2),
-        "worker_mb": {"before": before_mb, "peak": max(peaks), "after": peaks[-1]},
+        "worker_mb": {"before": before_mb, "by_tenth": _by_tenth(curve, alarms), "peak": max(mb for _, mb in curve)},
         "wrong": {name: number for name, number in wrong.items() if number},
     }
 
@@ -131,11 +137,18 @@ def stored(house: House) -> Iterator[dict[str, Any]]:
             yield from (json.loads(body["S"]) for body in item["events"]["L"])
 
 
-def _send(house: House, alarms: int, resources: int, burst: int) -> list[str]:
+def _by_tenth(curve: list[tuple[int, float]], alarms: int) -> list[float]:
+    """Resident MB when so many tenths of the alarms were taken: the first sample from there on."""
+    return [
+        next((mb for left, mb in curve if left <= alarms * (10 - tenth) / 10), curve[-1][1]) for tenth in range(1, 11)
+    ]
+
+
+def _send(house: House, alarms: int, resources: range, burst: int) -> list[str]:
     """Straight to the intake queue, as SNS would put them there; returns the source ids that must be in the log."""
     bodies, ids = [], []
     for number in range(alarms):
-        place = number % resources
+        place = resources[number % len(resources)]
         message = alarm("111122223333", f"storm-{place}", service=f"storm-{place}", metric="Failures")
         ids.append(f"storm-{burst}-{number:06d}")
         notification = {"Type": "Notification", "MessageId": ids[-1], "Message": json.dumps(message)}
@@ -201,12 +214,12 @@ def _plan(folder: str, with_world: bool) -> HomePlan:
     return HomePlan(Path(folder), with_world=with_world, settings=settings)
 
 
-def main(bursts: int, alarms: int, resources: int, incidents: int) -> int:
+def main(bursts: int, alarms: int, resources: int, others: bool, incidents: int) -> int:
     figures = []
     if bursts:
         with _home(with_world=False) as house:
             for number in range(bursts):
-                figures.append(burst(house, alarms, resources, number))
+                figures.append(burst(house, alarms, resources, number, others=others))
                 print(json.dumps(figures[-1]), flush=True)
     if incidents:
         with _home(with_world=True) as house:
@@ -221,6 +234,7 @@ if __name__ == "__main__":
     parser.add_argument("--bursts", type=int, default=3)
     parser.add_argument("--alarms", type=int, default=10_000)
     parser.add_argument("--resources", type=int, default=40)
+    parser.add_argument("--other-resources", action="store_true")
     parser.add_argument("--incidents", type=int, default=200)
     given = parser.parse_args()
-    sys.exit(main(given.bursts, given.alarms, given.resources, given.incidents))
+    sys.exit(main(given.bursts, given.alarms, given.resources, given.other_resources, given.incidents))

@@ -2,17 +2,19 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from resilibot.contracts import events as e
 from resilibot.contracts.signal import ResourceRef, Signal
+from resilibot.ingest import homes
 from resilibot.ingest.correlate import WINDOW_S, correlate, group_streams, grouped
 from resilibot.ingest.homes import Groups
 from resilibot.ingest.topology import Node, Topology, TopologyInvalid, read_topology
+from resilibot.runtime.event_store.memory import InMemoryEventStore
+from resilibot.runtime.event_store.port import Stream
 from resilibot.runtime.testing import NOON
+from tests.support.event_store_contract import append_of
 from tests.support.story import signal
 
 TOPOLOGY = Topology(
@@ -204,30 +206,52 @@ def test_of_a_long_day_only_the_window_costs_anything() -> None:
     assert (ASKED.count("Shop search-errors"), len(ASKED)) == (1, 4)
 
 
-class Once:
-    """An event of a stream that counts how often it is read."""
+class Grouping(InMemoryEventStore):
+    """A store of one group stream that counts the events it gave."""
 
-    def __init__(self, event: e.SignalGroupedV1) -> None:
-        self.hash = event.fingerprint
-        self._event = event
-        self.reads = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = 0
 
-    @property
-    def readable(self) -> e.SignalGroupedV1:
-        self.reads += 1
-        return self._event
+    def load(self, stream: str, *, after: int = 0, upto: int | None = None) -> Stream:
+        loaded = super().load(stream, after=after, upto=upto)
+        self.given += len(loaded.events)
+        return loaded
+
+    def group(self, *services: str) -> list[e.SignalGroupedV1]:
+        events = [member(about(service)) for service in services]
+        self.append([append_of(super().load(GROUP), events)])
+        return events
 
 
-def stream_of(*events: Once) -> Any:
-    return SimpleNamespace(id="group#1:x", events=events, version=len(events), hash=events[-1].hash)
+GROUP = "group#1:x"
 
 
 def test_members_are_folded_on_from_where_they_were() -> None:
-    groups = Groups()
-    one, two = Once(member(about("search"))), Once(member(about("checkout")))
-    assert len(list(groups.members([stream_of(one)]))) == 1
-    assert list(groups.members([stream_of(one, two)])) == [one._event, two._event]
-    assert list(groups.members([stream_of(one, two)])) == [one._event, two._event]
-    assert (one.reads, two.reads) == (1, 1)
-    assert list(groups.members([stream_of(two)])) == [two._event], "another history is folded anew"
-    assert list(groups.members([stream_of(two), stream_of(one)])) == [two._event, one._event]
+    store = Grouping()
+    groups = Groups(store)
+    told = store.group("search")
+    assert list(groups.members([groups.end(GROUP)])) == told
+    told += store.group("checkout", "orders")
+    end = groups.end(GROUP)
+    assert (end.version, len(end.events), end.hash) == (3, 1, end.events[0].hash)
+    assert list(groups.members([end])) == told
+    assert list(groups.members([groups.end(GROUP)])) == told
+    assert store.given == 3, "each event was read once"
+    whole = InMemoryEventStore.load(store, GROUP)  # as a writer has it after a conflict
+    assert list(groups.members([whole])) == told
+    assert store.given == 3
+
+
+def test_another_history_and_one_that_was_let_go_are_folded_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(homes, "KEPT_GROUPS", 1)
+    store = Grouping()
+    groups = Groups(store)
+    told = store.group("search", "checkout")
+    end = groups.end(GROUP)
+    groups.end("group#1:other")
+    assert list(groups.members([end])) == told, "an end alone does not tell the members"
+    other = Grouping()
+    (only,) = other.group("orders")
+    groups._store = other
+    assert list(groups.members([other.load(GROUP)])) == [only]

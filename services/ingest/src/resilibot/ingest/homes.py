@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from resilibot.contracts import events as e
@@ -12,6 +13,7 @@ from resilibot.ingest.attach import Related, fold_signals
 from resilibot.ingest.correlate import correlate, group_streams, note_members
 from resilibot.ingest.topology import Topology
 from resilibot.runtime.event_store.port import Stream
+from resilibot.runtime.event_store.recall import History
 from resilibot.runtime.folds import Folds
 
 KEPT_GROUPS = 16  # streams: of accounts that are in trouble at the same time
@@ -34,29 +36,47 @@ def home_in(key: str, current: Mapping[str, Stream], folds: Folds) -> IncidentCa
     return home_of(key, came_to, current, folds) if came_to else None
 
 
+@dataclass(frozen=True)
+class _Folded:
+    """A group stream: its last event, and the last word about each fingerprint; no other event is kept."""
+
+    end: Stream
+    members: dict[str, e.SignalGroupedV1]  # grows
+
+
 class Groups:
     """The members of group streams, folded on from where each stream was last: a stream only ever grows.
 
     What is kept stands at the hash that it was folded to, which covers every event before it. One thread at a time.
     """
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[int, str, dict[str, e.SignalGroupedV1]]] = OrderedDict()
+    def __init__(self, store: History) -> None:
+        self._store = store
+        self._known: OrderedDict[str, _Folded] = OrderedDict()
+
+    def end(self, name: str) -> Stream:
+        """The stream as it is now, as far as a writer needs it: its last event, to append after. Raises StoreError."""
+        known = self._known.get(name)
+        return self._folded(self._store.load(name, after=known.end.version if known else 0)).end
 
     def members(self, streams: Sequence[Stream]) -> Iterable[e.SignalGroupedV1]:
-        """Where each fingerprint of these streams belongs: its last word counts."""
-        found = [self._of(stream) for stream in streams]
+        """Where each fingerprint of these streams belongs: its last word counts. Streams are whole, or ends."""
+        found = [self._folded(stream).members for stream in streams]
         return (found[0] if len(found) == 1 else {key: one for of in found for key, one in of.items()}).values()
 
-    def _of(self, stream: Stream) -> dict[str, e.SignalGroupedV1]:
-        version, hash_, last = self._known.pop(stream.id, (0, "", {}))
-        if version > len(stream.events) or (version and stream.events[version - 1].hash != hash_):
-            version, last = 0, {}
-        note_members(stream.events[version:], last)
-        self._known[stream.id] = (stream.version, stream.hash, last)
+    def _folded(self, stream: Stream) -> _Folded:
+        known = self._known.pop(stream.id, None) or _Folded(Stream(stream.id), {})
+        further = tuple(event for event in stream.events if event.version > known.end.version)
+        joint = further[0].prev_hash if further else stream.hash
+        if stream.events and joint != known.end.hash:  # another history, or an end whose beginning is not kept any more
+            known, further = _Folded(Stream(stream.id), {}), self._store.load(stream.id).events
+        if further:
+            note_members(further, known.members)
+            known = _Folded(Stream(stream.id, further[-1:], further[-1].version, further[-1].hash), known.members)
+        self._known[stream.id] = known
         while len(self._known) > KEPT_GROUPS:
             self._known.popitem(last=False)
-        return last
+        return known
 
 
 def relate(
@@ -67,13 +87,24 @@ def relate(
     folds: Folds,
     groups: Groups | None = None,
 ) -> Related | None:
-    """The open incident that the signal belongs to: that of the strongest relation whose incident is open still."""
-    among = (groups or Groups()).members([current[name] for name in group_streams(signal, now)])
+    """The open incident that the signal belongs to: that of the strongest relation whose incident is open still.
+
+    Without `groups`, the group streams in `current` are whole.
+    """
+    streams = [current[name] for name in group_streams(signal, now)]
+    among = groups.members(streams) if groups else _members(streams)
     for match in correlate(signal, among, topology):
         case = home_of(match.member.fingerprint, match.member.incident_id, current, folds)
         if case.exists and not case.is_over and not _would_be_hidden(signal, case, match.relation):
             return Related(case.incident_id, match.relation, match.reason)
     return None
+
+
+def _members(streams: Iterable[Stream]) -> Iterable[e.SignalGroupedV1]:
+    last: dict[str, e.SignalGroupedV1] = {}
+    for stream in streams:
+        note_members(stream.events, last)
+    return last.values()
 
 
 def _would_be_hidden(signal: Signal, case: IncidentCase, relation: str) -> bool:

@@ -34,7 +34,7 @@ from resilibot.runtime.writer import Origin, Writer
 
 log = logging.getLogger(__name__)
 NOT_KEPT = frozenset({"http", "slack", "sns"})  # ignored, and may hold what lets one in: a token, a cookie, a header
-KEPT_EVENTS = 2_000  # of incidents, and of groups: some 10 MB each; the streams of a storm are few
+KEPT_EVENTS = 2_000  # of incidents: some 16 MB; the streams of a storm are few
 AT_ONCE = 25  # signals in one commit: an item of the store holds some hundred kilobytes
 
 
@@ -68,9 +68,8 @@ class Intake:
         self._ignored: dict[str, Noted] = {}  # by source, the stream of its hour as last seen: saves reading it again
         self._signals = SignalMemory(writer.store)
         self._incidents = Recall(writer.store, KEPT_EVENTS)
-        self._groups = Recall(writer.store, KEPT_EVENTS)
         self._folds = Folds()
-        self._members = Groups()
+        self._groups = Groups(writer.store)
 
     @cached_property
     def _rates(self) -> Rates:
@@ -194,8 +193,8 @@ class Intake:
     def _relate(self, signal: Signal, now: datetime, current: MutableMapping[str, Stream]) -> Related | None:
         for name in group_streams(signal, now):
             if name not in current:
-                current[name] = self._groups.load(name)  # a long day's stream, of which little is new
-        return relate(signal, now, current, self._ports.topology, self._folds, self._members)
+                current[name] = self._groups.end(name)  # a long day's stream, of which little is new
+        return relate(signal, now, current, self._ports.topology, self._folds, self._groups)
 
     def _silences(self) -> dict[str, Silence]:
         """Read anew with each attempt, and only when a signal would open something.
