@@ -102,6 +102,8 @@ def test_a_run_that_could_leave_nothing_out_is_a_failure(tmp_path: Path) -> None
     """A case in words has no other nodes: its metrics stay, whoever they are of."""
     for name in ("t01", "t06"):
         shutil.copytree(SAMPLES / "incidents" / name, tmp_path / "incidents" / name)
+    with (tmp_path / "incidents" / "t01" / "metrics.csv").open("a") as metrics:
+        metrics.write("1792000000,another-db,CPUUtilization,Average,12\n")
     assert run(folder=tmp_path, truth=None).exit_code == 0
     result = run("--without", 0.9, folder=tmp_path, truth=None)
     assert result.exit_code == 1

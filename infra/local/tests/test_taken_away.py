@@ -38,8 +38,8 @@ def test_series_are_drawn_one_by_one(seed: int) -> None:
 
 
 def test_a_share_that_has_no_binary_form_takes_not_one_more() -> None:
-    recorded = [(f"m{i}", "latency", "Average") for i in range(30)]
-    assert len(TakenAway(0.1, 1).of("i1", "other", recorded)) == 3
+    recorded = [(f"m{i}", "latency", "Average") for i in range(100)]
+    assert len(TakenAway(0.07, 1).of("i1", "other", recorded)) == 7
 
 
 @pytest.mark.parametrize("by", By)

@@ -42,4 +42,4 @@ class TakenAway:
         return frozenset(key for key in others if key[0] in dark)
 
     def _count(self, among: int) -> int:
-        return math.ceil(round(self.share * among, 9))  # 0.1 x 30 is a little more than 3 in binary
+        return math.ceil(round(self.share * among, 9))  # 0.07 x 100 is a little more than 7 in binary
