@@ -8,6 +8,8 @@ PACKAGES := contracts infra/runtime infra/local $(wildcard services/*)
 SOURCES := $(addsuffix /src,$(PACKAGES))
 PYTEST := $(RUN) pytest
 DIAGNOSIS_AT_LEAST := cases=32 top1=0.95 top3=0.95 specificity=0.95 category=0.95 grade=95
+LEFT_OUT_AT_LEAST := cases=32 top1=0.92 specificity=0.95
+LEFT_OUT_SEEDS := 1 2 3 4 5
 export UV
 
 .DEFAULT_GOAL := help
@@ -56,6 +58,9 @@ eval: $(UV) ## intake, runbook search, diagnosis and watches over the project's 
 		--qrels tests/samples/runbooks/qrels.tsv --at-least 0.80 --out /dev/null
 	$(RUN) resilibot eval diagnose tests/samples/diagnosis --truth tests/samples/diagnosis/truth.jsonl --repeat 7 \
 		$(foreach limit,$(DIAGNOSIS_AT_LEAST),--at-least $(limit)) --at-most brier=0.06
+	$(foreach seed,$(LEFT_OUT_SEEDS),$(RUN) resilibot eval diagnose tests/samples/diagnosis \
+		--truth tests/samples/diagnosis/truth.jsonl --without 0.3 --spare-culprit --seed $(seed) \
+		$(foreach limit,$(LEFT_OUT_AT_LEAST),--at-least $(limit)) --out /dev/null &&) true
 	$(RUN) resilibot eval watch tests/samples/watch --truth tests/samples/watch/truth.jsonl --at-least 0.85 --out /dev/null
 
 simulate: $(UV) ## all services under a seeded adversary, every property after each run (SEEDS=10000 FIRST=0)

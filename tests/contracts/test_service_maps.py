@@ -13,6 +13,7 @@ from resilibot.runtime.service import Service
 EMITTERS = [service for service in SERVICES if service.name != "projections"]
 NEWEST = {wire_type: event for wire_type, event in REGISTRY.items() if UPCASTS.newest(wire_type) == wire_type}
 EVENTS = sorted(NEWEST.values(), key=lambda event: event.wire_type)  # older versions are read as these
+ASKING = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")  # for ConverseStream
 BY_NAME = {service.name: service for service in SERVICES}
 
 
@@ -65,10 +66,11 @@ def test_only_published_read_models_are_read_and_reading_them_is_permitted(servi
 
 @pytest.mark.feature(57)
 def test_the_reasoner_may_ask_a_model_and_do_nothing_else() -> None:
-    assert set(BY_NAME["reason"].needs) == {"bedrock:InvokeModel", "secretsmanager:GetSecretValue"}
+    assert set(BY_NAME["reason"].needs) == {*ASKING, "secretsmanager:GetSecretValue"}
     assert BY_NAME["plan"].needs == ()
 
 
 @pytest.mark.feature(72)
 def test_only_who_diagnoses_and_who_answers_questions_may_ask_a_model() -> None:
-    assert {service.name for service in SERVICES if "bedrock:InvokeModel" in service.needs} == {"reason", "projections"}
+    for action in ASKING:
+        assert {service.name for service in SERVICES if action in service.needs} == {"reason", "projections"}

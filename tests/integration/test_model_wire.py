@@ -2,7 +2,9 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+import random
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,13 +21,13 @@ from resilibot.runtime.testing import story
 from tests.support import chat_completions, converse
 from tests.support.act_world import opened
 from tests.support.model_answers import PRICES, claim, says, view
+from tests.support.model_wire import KEY, PROTOCOLS, ModelWire, model_wire
 from tests.support.scene_builder import World
 from tests.support.scripted_http import Endpoint, Script, Step, asked_value
 
 pytestmark = [pytest.mark.integration, pytest.mark.feature(118)]
 
 A = "i-00000000000000001"
-KEY = "sk-very-secret-key"
 HUNG = World(silent=[A], errors={"orders": 50, A: 100}, latency={"orders": 300, A: 600})
 AGREES = says(view("hung_process", A, claim("it answers nothing", "r1.status.1")))
 GOOD = Step(AGREES)
@@ -33,32 +35,25 @@ GOOD = Step(AGREES)
 
 @dataclass(frozen=True)
 class Wire:
-    """One protocol: where it is served, and how its requests are read."""
+    """reason, with a model behind one protocol."""
 
-    name: str
-    endpoint: Endpoint
-    question: Callable[[dict[str, Any]], str]
-    schema: Callable[[dict[str, Any]], Any]
-
+    model: ModelWire
     made: dict[str, Ports] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.model.protocol
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.model.endpoint
 
     def ports(self, **changed: Any) -> Ports:
         """Made once per settings, as a worker does; pauses take no time."""
         if repr(changed) in self.made:
             return self.made[repr(changed)]
-        settings = ReasonSettings.model_validate(
-            {
-                "reasoner": self.name,
-                "reasoner_model": "some.model-v1",
-                "reasoner_url": f"{self.endpoint.url}/v1" if self.name == "openai" else "",
-                "reasoner_key": KEY,
-                "reasoner_region": "eu-west-1",
-                "reasoner_call_s": 10,
-                **PRICES,
-                **changed,
-            }
-        )
-        ports = ports_of(settings)
+        told = {"reasoner": self.name, "reasoner_call_s": 10, **self.model.settings("reasoner"), **PRICES, **changed}
+        ports = ports_of(ReasonSettings.model_validate(told))
         assert ports is not None
         return self.made.setdefault(repr(changed), replace(ports, pause=lambda _: None))
 
@@ -69,18 +64,10 @@ class Wire:
         return event
 
 
-@pytest.fixture(scope="module", params=["bedrock", "openai"])
+@pytest.fixture(scope="module", params=PROTOCOLS)
 def served(request: pytest.FixtureRequest) -> Iterator[Wire]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        if request.param == "bedrock":
-            with converse.converse() as endpoint:
-                patch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", endpoint.url)
-                yield Wire("bedrock", endpoint, converse.question, converse.schema)
-        else:
-            with chat_completions.chat_completions() as endpoint:
-                yield Wire("openai", endpoint, chat_completions.question, chat_completions.schema)
+    with model_wire(request.param) as wire:
+        yield Wire(wire)
 
 
 @pytest.fixture
@@ -116,19 +103,20 @@ def test_it_is_asked_by_native_schema_without_tools_and_the_answer_fits_it(wire:
     wire.diagnosed(GOOD)
     (request,) = wire.endpoint.requests
     body = request["body"]
-    schema = wire.schema(body)
+    assert request["path"].endswith("/converse-stream") if wire.name == "bedrock" else body["stream"]
+    schema = wire.model.schema(body)
     jsonschema.validate(AGREES, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(says(view("hung_process", "i-0000000000000000f", claim("x", "r1.status.1"))), schema)
     assert not {"toolConfig", "tools", "tool_choice", "functions"} & body.keys()
-    value = asked_value(wire.question(body))
+    value = asked_value(wire.model.question(body))
     assert {item["id"] for item in value["evidence"]} == {item.id for item in HUNG.gathered().items}
 
 
 def test_two_calls_have_different_marks(wire: Wire) -> None:
     wire.diagnosed(Step(status=429, code="ThrottlingException"), GOOD)
     wire.diagnosed(GOOD)
-    marks = [wire.question(request["body"]).split("\n")[1] for request in wire.endpoint.requests]
+    marks = [wire.model.question(request["body"]).split("\n")[1] for request in wire.endpoint.requests]
     assert len({*marks}) == 2
     assert min(len(mark) for mark in marks) == 32
 
@@ -183,8 +171,8 @@ def test_whatever_stands_in_a_body_the_incident_gets_its_diagnosis(wire: Wire, b
 
 
 def test_an_openai_refusal_is_one() -> None:
-    with chat_completions.chat_completions() as endpoint:
-        wire = Wire("openai", endpoint, chat_completions.question, chat_completions.schema)
+    with model_wire("openai") as served:
+        wire = Wire(served)
         assert fell_back(wire.diagnosed(Step(refusal="I cannot"), GOOD)) == "refused"
 
 
@@ -241,20 +229,143 @@ def test_a_key_and_the_prompt_stay_out_of_event_and_log(wire: Wire, caplog: pyte
     assert fell_back(told) == "access_denied"
     (request,) = wire.endpoint.requests
     assert KEY not in json.dumps(request["body"])
-    assert (f"Bearer {KEY}" in request["headers"].values()) == (wire.name == "openai"), "the key goes to its door only"
+    assert wire.model.is_key_sent(request) == (wire.name == "openai"), "the key goes to its door only"
     seen = f"{told.model_dump_json()} {caplog.text}"
     assert KEY not in seen
     assert "may not read" not in seen
 
 
+WHOLE = 2  # events after which the whole text has come in, if it is of one piece
+
+
+@pytest.mark.parametrize("events", [0, 1, WHOLE])
+def test_a_stream_that_ends_without_saying_why_is_no_answer_even_if_its_text_is_whole(wire: Wire, events: int) -> None:
+    cut = Step(AGREES, piece=10_000, events=events)
+    assert wire.diagnosed(cut, GOOD).reasoner.fell_back is None
+    assert len(wire.endpoint.requests) == 2
+    told = wire.diagnosed(cut, cut, reasoner_tries=2)
+    assert fell_back(told) == ("cut" if events or wire.name == "bedrock" else "model_error"), (
+        "of nothing at all: either"
+    )
+    assert (told.reasoner.calls, told.reasoner.unmetered, told.findings) == (2, 2, by_rules().findings)
+
+
+def test_only_the_text_was_missing_nothing_of_a_stream_that_was_cut_after_it(wire: Wire) -> None:
+    """Else the test before would show nothing: one or two events more, and the same text is an answer."""
+    said_why = WHOLE + (2 if wire.name == "bedrock" else 1)
+    told = wire.diagnosed(Step(AGREES, piece=10_000, events=said_why)).reasoner
+    assert told.fell_back is None
+    assert (told.tokens_in, told.tokens_out, told.unmetered) == (0, 0, 1), "its tokens were to come next"
+
+
+BEDROCK_FAULTS = {
+    "throttlingException": "throttled",
+    "modelStreamErrorException": "model_error",
+    "internalServerException": "model_error",
+    "serviceUnavailableException": "model_error",
+    "validationException": "rejected",
+    "somethingNewException": "model_error",
+}
+OPENAI_FAULTS = {"rate_limit_exceeded": "throttled", "server_error": "model_error", "something_new": "model_error"}
+
+
+def test_an_error_within_a_stream_is_what_it_would_have_been_before_it(wire: Wire) -> None:
+    for fault, code in (BEDROCK_FAULTS if wire.name == "bedrock" else OPENAI_FAULTS).items():
+        wire.endpoint.requests.clear()
+        told = wire.diagnosed(*[Step(AGREES, piece=10_000, fault=fault)] * 2, reasoner_tries=2)
+        assert fell_back(told) == code, fault
+        assert len(wire.endpoint.requests) == (1 if code == "rejected" else 2), fault
+        assert told.reasoner.unmetered == told.reasoner.calls
+
+
+@pytest.mark.parametrize("answer", ["x" * 400_000, {**AGREES, "summary": "x" * 400_000}], ids=["prose", "schema"])
+def test_an_answer_beyond_what_it_may_have_is_not_read_on(wire: Wire, answer: Any) -> None:
+    told = wire.diagnosed(Step(answer, piece=1000, pause_s=0.002), GOOD, reasoner_output_tokens=500)
+    assert fell_back(told) == "answer_cut"
+    assert (told.reasoner.calls, told.reasoner.unmetered) == (1, 1)
+    assert wire.endpoint.sent < 100, "500 tokens are 8 events; it does not go on to send all of 400"
+
+
+def test_an_answer_that_comes_steadily_ends_with_its_time_all_the_same(wire: Wire) -> None:
+    wire.diagnosed(GOOD)  # the clients are imported now
+    steady, began = Step("x" * 2000, piece=10, pause_s=0.05), time.monotonic()
+    assert fell_back(wire.diagnosed(steady, reasoner_call_s=0.5, reasoner_tries=1)) == "timed_out"
+    assert time.monotonic() - began < 5, "all of it takes 10 s"
+
+
+@pytest.mark.filterwarnings("ignore:Failed to extract usage")  # the client's, of what is no number of tokens
+@pytest.mark.parametrize("usage", [(10**30, 100), (1000, 10**30), (-7, 100), (1000, -7), (200_000, 100), (0, 5)])
+def test_tokens_that_the_request_cannot_have_had_are_not_told(wire: Wire, usage: tuple[int, int]) -> None:
+    told = wire.diagnosed(Step(AGREES, usage=usage)).reasoner
+    assert told.fell_back is None, "the answer is heard"
+    assert (told.tokens_in, told.tokens_out, told.unmetered, told.cost_usd) == (0, 0, 1, "0")
+
+
+def odd_events() -> dict[str, list[bytes]]:
+    """By protocol, streams with one event of another shape."""
+    told: list[tuple[str, Any]] = [
+        ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": 5}}),
+        ("contentBlockDelta", {"contentBlockIndex": 0, "delta": []}),
+        ("contentBlockDelta", {"delta": {"text": "x"}}),
+        ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"toolUse": {"input": "x"}}}),
+        ("messageStop", {}),
+        ("messageStop", {"stopReason": ["end_turn"]}),
+        ("messageStop", []),
+        ("metadata", {"usage": {"inputTokens": "many"}}),
+        ("metadata", {"usage": [1]}),
+        ("metadata", {"usage": {"inputTokens": float("inf"), "outputTokens": 1, "totalTokens": 1}}),
+        ("nobodyKnowsThis", {"a": 1}),
+    ]
+    choices: list[Any] = [
+        5,
+        [5],
+        [{"delta": 5}],
+        [{"index": 0, "delta": {"content": 5}}],
+        [{"index": 0, "delta": {"tool_calls": [{"index": 0, "function": 7}]}}],
+        [{"index": 0, "delta": {}, "finish_reason": ["stop"]}],
+    ]
+    chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    lines = [{**chunk, "choices": choice} for choice in choices]
+    lines += [{**chunk, "choices": [], "usage": usage} for usage in ([1], {"prompt_tokens": "many"}, 1e300)]
+    deep = "[" * 20_000
+    return {
+        "bedrock": [converse.message("event", name, body) for name, body in told]
+        + [converse.message("event", "metadata", {"usage": 1})[:-9], deep.encode()],
+        "openai": [f"data: {json.dumps(line)}\n\n".encode() for line in lines]
+        + [f"data: {deep}\n\n".encode(), b"data: 1e999\n\n", b"data: null\n\n", b"event: x\n\n"],
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Failed to extract usage", "ignore:Pydantic serializer warnings")
+def test_whatever_stands_in_an_event_the_incident_gets_its_diagnosis(wire: Wire) -> None:
+    for number, event in enumerate(odd_events()[wire.name]):
+        told = wire.diagnosed(Step(AGREES, mangle=lambda whole, odd=event: odd + whole), reasoner_tries=1)  # type: ignore[misc]
+        assert told.reasoner.fell_back is None or fell_back(told) in ("cut", "model_error", "not_ended"), number
+
+
+@pytest.mark.filterwarnings("ignore:Failed to extract usage", "ignore:Pydantic serializer warnings")
+def test_bytes_that_were_changed_on_the_way_leave_a_diagnosis(wire: Wire) -> None:
+    for seed in range(60):
+        rng = random.Random(f"{wire.name} {seed}")
+
+        def changed(whole: bytes, rng: random.Random = rng) -> bytes:
+            told = bytearray(whole)
+            for _ in range(rng.choice([1, 1, 3, 20])):
+                at = rng.randrange(len(told))
+                told[at : at + rng.choice([0, 1, 1, 9])] = rng.randbytes(rng.choice([0, 1, 1, 5]))
+            return bytes(told)
+
+        told = wire.diagnosed(Step(AGREES, mangle=changed), reasoner_tries=1)
+        assert told.outcome == by_rules().outcome, seed
+        assert told.hypotheses[0].component == by_rules().hypotheses[0].component, seed
+
+
 def test_a_model_without_credentials_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    with converse.converse() as endpoint:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", endpoint.url)
-        wire = Wire("bedrock", endpoint, converse.question, converse.schema)
-        assert fell_back(wire.diagnosed(GOOD)) == "access_denied"
-        assert endpoint.requests == []
+    with model_wire("bedrock") as served:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+        monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+        assert fell_back(Wire(served).diagnosed(GOOD)) == "access_denied"
+        assert served.endpoint.requests == []

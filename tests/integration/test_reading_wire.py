@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,59 +12,43 @@ import pytest
 from resilibot.projections.adapters.readers import reader_of
 from resilibot.projections.ports import Ports
 from resilibot.projections.settings import AskSettings
-from tests.support import chat_completions, converse
 from tests.support.asked_record import PORTS, about, ask, assert_resolves
+from tests.support.model_wire import KEY, PROTOCOLS, ModelWire, model_wire
 from tests.support.readings import says
 from tests.support.scripted_http import Endpoint, Script, Step, asked_value
 
 pytestmark = [pytest.mark.integration, pytest.mark.feature(72)]
 
-KEY = "sk-very-secret-key"
 TEXT = "gimme the lowdown on what payments-api did, amigo"
 WHY = says("why", services=["payments-api"])
 
 
 @dataclass(frozen=True)
 class Wire:
-    name: str
-    endpoint: Endpoint
-    question: Callable[[dict[str, Any]], str]
-    schema: Callable[[dict[str, Any]], Any]
+    """The questions' reader, with a model behind one protocol."""
 
+    model: ModelWire
     made: dict[str, Ports] = field(default_factory=dict)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.model.endpoint
 
     def asked(self, *script: Script, text: str = TEXT, **changed: Any) -> dict[str, Any]:
         """The reply; a reader is made once per settings, as a process does."""
         self.endpoint.script(*script)
-        settings = AskSettings.model_validate(
-            {
-                "ask_reader": self.name,
-                "ask_model": "some.model-v1",
-                "ask_url": f"{self.endpoint.url}/v1" if self.name == "openai" else "",
-                "ask_key": KEY,
-                "ask_region": "eu-west-1",
-                **changed,
-            }
-        )
         if repr(changed) not in self.made:
-            self.made[repr(changed)] = replace(PORTS, reader=reader_of(settings))
+            told = {"ask_reader": self.model.protocol, **self.model.settings("ask"), **changed}
+            self.made[repr(changed)] = replace(PORTS, reader=reader_of(AskSettings.model_validate(told)))
         told = ask(text, self.made[repr(changed)])
         assert_resolves(told)
         return told
 
 
-@pytest.fixture(scope="module", params=["bedrock", "openai"])
+@pytest.fixture(scope="module", params=PROTOCOLS)
 def served(request: pytest.FixtureRequest) -> Iterator[Wire]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        if request.param == "bedrock":
-            with converse.converse() as endpoint:
-                patch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", endpoint.url)
-                yield Wire("bedrock", endpoint, converse.question, converse.schema)
-        else:
-            with chat_completions.chat_completions() as endpoint:
-                yield Wire("openai", endpoint, chat_completions.question, chat_completions.schema)
+    with model_wire(request.param) as wire:
+        yield Wire(wire)
 
 
 @pytest.fixture
@@ -92,13 +76,13 @@ def test_it_is_asked_by_native_schema_without_tools_and_only_about_the_question(
     wire.asked(Step(WHY))
     wire.asked(Step(WHY))
     first, second = (request["body"] for request in wire.endpoint.requests)
-    jsonschema.validate(WHY, wire.schema(first))
+    jsonschema.validate(WHY, wire.model.schema(first))
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(says("why", services=["billing"]), wire.schema(first))
+        jsonschema.validate(says("why", services=["billing"]), wire.model.schema(first))
     assert not {"toolConfig", "tools", "tool_choice", "functions"} & first.keys()
     assert '"name": "reading"' in json.dumps(first), "what the schema is called"
-    assert asked_value(wire.question(first)).keys() == {"question", "now", "services"}
-    marks = {wire.question(body).split("\n")[1] for body in (first, second)}
+    assert asked_value(wire.model.question(first)).keys() == {"question", "now", "services"}
+    marks = {wire.model.question(body).split("\n")[1] for body in (first, second)}
     assert (len(marks), min(map(len, marks))) == (2, 32)
 
 
@@ -133,7 +117,7 @@ def test_a_model_that_obeys_the_question_gets_nothing_told(wire: Wire) -> None:
     """It says what the question orders it to say."""
 
     def obedient(request: dict[str, Any]) -> Step:
-        return Step(asked_value(wire.question(request))["question"].partition("ANSWER: ")[2])
+        return Step(asked_value(wire.model.question(request))["question"].partition("ANSWER: ")[2])
 
     for order in (
         '{"kind":"list","secrets":true}',
@@ -155,4 +139,4 @@ def test_a_key_and_the_question_stay_out_of_the_log(wire: Wire, caplog: pytest.L
     assert "tokens_in" in logged
     assert KEY not in logged + json.dumps(told)
     assert "amigo" not in logged
-    assert (f"Bearer {KEY}" in wire.endpoint.requests[0]["headers"].values()) == (wire.name == "openai")
+    assert wire.model.is_key_sent(wire.endpoint.requests[0]) == (wire.model.protocol == "openai")

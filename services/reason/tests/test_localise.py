@@ -171,6 +171,41 @@ def test_without_counts_of_calls_it_still_answers_and_says_so() -> None:
     assert located.suspects[0].confidence < found(graph).suspects[0].confidence
 
 
+def uncounted(component: str, now_s: float) -> list[MetricContent]:
+    return [metric for metric in slow(component, now_s) if metric.name != "requests"]
+
+
+def fan(*callees: str) -> TopologyContent:
+    nodes = [TopologyNode(name=name) for name in ("a", *callees)]
+    return TopologyContent(alarm_node="a", nodes=nodes, edges=[("a", callee) for callee in callees])
+
+
+def test_a_node_whose_calls_are_not_counted_takes_no_more_blame_than_others_leave_over() -> None:
+    """It may be called in one request of a hundred: by its caller's count it would explain four times the trouble."""
+    located = localise(fan("b", "c"), [*slow("a", 2.0), *slow("b", 1.9), *uncounted("c", 5.0)])
+    assert located is not None
+    shares = {suspect.component: suspect.share for suspect in located.suspects}
+    assert shares == pytest.approx({"b": 0.9, "c": 0.1, "a": 0.0})
+    assert (order(located)[0], located.suspects[0].confidence > BELIEVED) == ("b", True)
+
+
+def test_a_node_whose_calls_are_not_counted_is_blamed_where_no_other_explains_the_trouble() -> None:
+    for beside in ([], slow("b", 1.0), uncounted("b", 1.0)):
+        located = localise(fan("b", "c"), [*slow("a", 2.0), *beside, *uncounted("c", 5.0)])
+        assert located is not None
+        assert order(located)[0] == "c"
+        assert located.suspects[0].share == pytest.approx(1.0)
+
+
+def test_what_its_callers_suffer_is_looked_for_above_those_that_are_not_counted_either() -> None:
+    topology = chain("a", "b", "c")
+    circle = topology.model_copy(update={"edges": [*topology.edges, ("c", "b")]})
+    for graph in (topology, circle):
+        located = localise(graph, [*slow("a", 2.0), *uncounted("b", 3.0), *uncounted("c", 3.0)])
+        assert located is not None
+        assert max(suspect.share for suspect in located.suspects) <= 1.0
+
+
 def test_two_rows_are_too_few_for_full_confidence() -> None:
     graph = faulty(4, "latency")
     short = [m.model_copy(update={"points": m.points[:2]}) for m in graph.metrics()]

@@ -34,6 +34,7 @@ from resilibot.contracts.evidence import (
 )
 from resilibot.contracts.signal import MetricRef, ResourceRef, Severity, Signal
 from resilibot.local.recorded_evidence import read_recorded
+from resilibot.local.taken_away import SeriesKey, TakenAway
 from resilibot.observe.baseline import summarise
 from resilibot.observe.itemise import Found, itemise
 from resilibot.runtime.blobs import InMemoryBlobStore
@@ -44,7 +45,6 @@ ELSEWHERE: tuple[EvidenceKind, ...] = ("log", "status", "change")  # kinds that 
 
 RESOURCES = ("db_instance_identifier", "kube_deployment", "service")  # annotations that name what an alert is about
 
-SeriesKey = tuple[str, str, str]  # service, metric, statistic
 Points = dict[SeriesKey, list[tuple[datetime, float]]]
 
 
@@ -56,19 +56,27 @@ class FolderInvalid(Exception):
 
 @dataclass(frozen=True)
 class RecordedIncident:
-    """`files` says which file (and place in it) an evidence item was read from, by the item's id."""
+    """`files` says which file (and place in it) an evidence item was read from, by the item's id.
+
+    `taken`: the series that were left out on purpose.
+    """
 
     id: str
     case: IncidentCase
     gathered: e.EvidenceGatheredV1
     files: dict[str, str]
+    taken: frozenset[SeriesKey] = frozenset()
 
 
 class IncidentFolder:
-    """The recorded incidents of one folder; a baseline that several share is read once."""
+    """The recorded incidents of one folder; a baseline that several share is read once.
 
-    def __init__(self, root: Path) -> None:
+    `away`: what of their telemetry is left out; None for nothing.
+    """
+
+    def __init__(self, root: Path, away: TakenAway | None = None) -> None:
         self._root = root
+        self._away = away
         self._baselines: dict[str, dict[SeriesKey, Baseline | None]] = {}
 
     @cached_property
@@ -92,15 +100,25 @@ class IncidentFolder:
         series = read_series(path / "metrics.csv")
         alarm = told["alarm"]
         signal = _signal(str(told["id"]), alarm, int(told.get("period_s") or 60))
+        is_on_graph = (path / "topology.json").is_file()  # without a graph nothing says who is another node
+        taken = (
+            self._away.of(signal.source_id, signal.resource.name, series) if self._away and is_on_graph else frozenset()
+        )
         times = [at for points in series.values() for at, _ in points]
         first, last = (_time(t) for t in told["window"]) if told.get("window") else _span(times, signal.fired_at)
         found, gaps = _recorded(path / "evidence")
-        contents = self._metrics(told.get("baseline"), series, signal)
+        gaps += [
+            _gap("metric", f"{name} of {service}, {statistic}, has no point in the window: taken away")
+            for service, name, statistic in sorted(taken)
+            if _is_read(signal, statistic)
+        ]
+        seen = {key: points for key, points in series.items() if key not in taken}
+        contents = self._metrics(told.get("baseline"), seen, signal)
         if contents:
             found.append(Found("metric", SOURCE, contents, Window(start=first, end=last)))
         else:
             gaps.append(_gap("metric", "metrics.csv is absent or empty"))
-        if (path / "topology.json").is_file():
+        if is_on_graph:
             graph = _topology(path / "topology.json", str(alarm.get("service", "")))
             found.append(Found("topology", SOURCE, [(graph, {"file": "topology.json"}, "call graph")]))
         else:
@@ -116,7 +134,7 @@ class IncidentFolder:
             items=items,
             gaps=gaps,
         )
-        return RecordedIncident(str(told["id"]), _case(signal), gathered, files)
+        return RecordedIncident(str(told["id"]), _case(signal), gathered, files, taken)
 
     def _metrics(self, baseline: str | None, series: Points, signal: Signal) -> list[Any]:
         """What observe reads: the alarm's metric at its statistic, and what else its node and its neighbours count."""
@@ -124,7 +142,7 @@ class IncidentFolder:
         watched = signal.metric
         contents = []
         for (service, name, statistic), points in sorted(series.items()):
-            if watched is not None and statistic not in (watched.statistic, "Sum"):
+            if not _is_read(signal, statistic):
                 continue
             is_alarms = watched is not None and (service, name) == (signal.resource.service, watched.name)
             content = MetricContent(
@@ -147,6 +165,10 @@ class IncidentFolder:
             points = read_series(self._root / "baselines" / f"{Path(name).name}.csv")
             self._baselines[name] = {key: summarise(values) for key, values in points.items()}
         return self._baselines[name]
+
+
+def _is_read(signal: Signal, statistic: str) -> bool:
+    return signal.metric is None or statistic in (signal.metric.statistic, "Sum")
 
 
 def _recorded(folder: Path) -> tuple[list[Found], list[EvidenceGap]]:

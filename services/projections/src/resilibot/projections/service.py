@@ -85,5 +85,10 @@ SERVICE = Service(
         "GET /audit": Access.VIEWER,
     },
     # who calls, and a model's key; whose names; a model, if one is wanted for questions
-    needs=("secretsmanager:GetSecretValue", "kms:Decrypt", "bedrock:InvokeModel"),
+    needs=(
+        "secretsmanager:GetSecretValue",
+        "kms:Decrypt",
+        "bedrock:InvokeModel",
+        "bedrock:InvokeModelWithResponseStream",
+    ),
 )

@@ -8,6 +8,10 @@ For the alarm's metric and statistic, per row (a point in time) and per node rea
     own     = impact - sum of the impacts of the anomalous direct dependencies
     share   = own / impact of the alarm's node, then the median over the anomalous rows
 
+Where a node's calls were not counted, those of its least busy caller stand for them, and its impact is at most what its
+nearest counted callers together suffer and their counted anomalous dependencies do not explain: who calls it waits at
+least as long for it, and loses at least as many calls.
+
 A dependency without telemetry is walked through to its own dependencies, and so is a mirror (`client`, `remote`: a
 view of calls that another node serves). Order: anomalous first, mirrors last, the alarm's own node last among its kind,
 then share, deviation, depth, calls and, when all of them are equal, name.
@@ -144,7 +148,10 @@ class _Window:
                 self._callers.setdefault(callee, []).append(caller)
         self.series = self._same_metric(metrics)
         self._calls = self._traffic(metrics)
-        self.is_weighed = alarm.statistic in COUNTED or self._alarm_node in self._calls
+        self._is_by_calls = alarm.statistic not in COUNTED and self._alarm_node in self._calls
+        self.is_weighed = alarm.statistic in COUNTED or self._is_by_calls
+        uncounted = sorted(self.series.keys() - self._calls.keys()) if self._is_by_calls else ()
+        self._bounding = {node: self._counted_callers(node) for node in uncounted}
         self._below = {node: tuple(self._dependencies(node, self.series)) for node in self.series}
 
     def is_mirror(self, node: str) -> bool:
@@ -212,22 +219,47 @@ class _Window:
         impact = {node: max(0.0, s.excess(at) or 0.0) * self._weight(node, at) for node, s in seen.items()}
         deviation = {node: s.deviation(at) or 0.0 for node, s in seen.items()}
         whole = impact.get(self._alarm_node) or max(impact.values(), default=0.0) or 1.0
-        scored = {}
-        for node in seen:
-            below = self._below[node] if len(seen) == len(self.series) else self._dependencies(node, seen)
-            explained = sum(impact[callee] for callee in below if deviation[callee] > ANOMALOUS)
-            scored[node] = ((impact[node] - explained) / whole, deviation[node])
-        return scored
+        called = self._below if len(seen) == len(self.series) else {n: tuple(self._dependencies(n, seen)) for n in seen}
+        below = {node: [c for c in callees if deviation[c] > ANOMALOUS] for node, callees in called.items()}
+        self._bound(impact, below)
+        explained = {node: sum(impact[callee] for callee in below[node]) for node in seen}
+        return {node: ((impact[node] - explained[node]) / whole, deviation[node]) for node in seen}
+
+    def _bound(self, impact: dict[str, float], below: Mapping[str, Sequence[str]]) -> None:
+        """Lower the impact of uncounted nodes to what their callers suffer and no counted dependency explains."""
+        left: dict[str, float] = {}
+        for node, callers in self._bounding.items():
+            for caller in callers:
+                if caller in impact and caller not in left:
+                    explained = math.fsum(impact[callee] for callee in below[caller] if callee in self._calls)
+                    left[caller] = max(impact[caller] - explained, 0.0)
+            bounds = [left[caller] for caller in callers if caller in left]
+            if node in impact and bounds:
+                impact[node] = min(impact[node], math.fsum(bounds))
 
     def _weight(self, node: str, at: datetime) -> float:
         """Calls of the node in that row; where they were not counted, what its least busy caller may have sent it."""
-        if not self.is_weighed or self._alarm.statistic in COUNTED:
+        if not self._is_by_calls:
             return 1.0
         counted = self._counted(node, at)
         if counted is None:
             callers = self._callers.get(node, ())
             counted = min((n for c in callers if (n := self._counted(c, at)) is not None), default=None)
         return (self._counted(self._alarm_node, at) or 0.0) if counted is None else counted
+
+    def _counted_callers(self, node: str) -> list[str]:
+        """The nearest callers with a metric and a count of calls; others are walked through. Circles end."""
+        waiting, met, found = list(self._callers.get(node, ())), {node}, []
+        while waiting:
+            caller = waiting.pop()
+            if caller in met:
+                continue
+            met.add(caller)
+            if caller in self.series and caller in self._calls:
+                found.append(caller)
+            else:
+                waiting += self._callers.get(caller, ())
+        return found
 
     def _counted(self, node: str, at: datetime) -> float | None:
         """Calls in that row, else as many as usual; None when the node's calls are not known at all."""

@@ -23,5 +23,6 @@ SERVICE = Service(
     name="reason",
     emits=frozenset({e.DiagnosisReachedV1, e.IncidentResolvedV1}),
     reactions={e.EvidenceGatheredV1: Reaction(decide, gather)},
-    needs=("bedrock:InvokeModel", "secretsmanager:GetSecretValue"),  # a model's, and its key's: only if one is wanted
+    # a model's, and its key's: only if one is wanted
+    needs=("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream", "secretsmanager:GetSecretValue"),
 )

@@ -12,10 +12,12 @@ from resilibot.local.commands.grading import grade_log
 from resilibot.local.commands.retrieving import retrieve
 from resilibot.local.commands.rows import json_lines, write
 from resilibot.local.commands.watching import watch
+from resilibot.local.commands.withholding import WithholdingInvalid, away_of, told_of
 from resilibot.local.diagnosis_eval import CasesInvalid, answer, matched, read_truth, said, stable
 from resilibot.local.incident_folder import FolderInvalid, IncidentFolder
 from resilibot.local.ingest_eval import INDEX_FILES, judge
 from resilibot.local.scoring import score
+from resilibot.local.taken_away import By
 
 app = typer.Typer(no_args_is_help=True, help="Run the product's own code over a folder of input.")
 app.command("retrieve")(retrieve)
@@ -52,23 +54,33 @@ def diagnose(
     at_least: Annotated[list[str] | None, typer.Option(help="with --truth: top1=0.95; below it is a failure")] = None,
     at_most: Annotated[list[str] | None, typer.Option(help="with --truth: brier=0.1; above it is a failure")] = None,
     repeat: Annotated[int, typer.Option(min=1, help="with --truth: answers per case, evidence in other orders")] = 1,
+    without: Annotated[float, typer.Option(min=0, max=1, help="share of the other nodes' telemetry to leave out")] = 0,
+    by: Annotated[By, typer.Option(help="with --without: whole nodes, or single series")] = By.NODE,
+    seed: Annotated[int, typer.Option(help="with --without: of what is drawn")] = 1,
+    spare_culprit: Annotated[bool, typer.Option("--spare-culprit", help="with --without and --truth")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable figures and errors")] = False,
 ) -> None:
     """One line per incident: what the reasoner makes of it; with --truth the figures instead (lines to --out).
 
-    Exit code 1 without any incident, when not all that are present ran, or a figure misses its limit; 2 for bad input.
+    Exit code 1 without any incident, when not all that are present ran, nothing could be left out as wanted, or a
+    figure misses its limit; 2 for bad input. The alarm's own node keeps its telemetry whatever is left out.
     """
-    recorded = IncidentFolder(folder)
     if truth is None and (at_least or at_most or repeat > 1):
         raise fail("--at-least, --at-most and --repeat need --truth", "no_truth", as_json, BAD_USE)
     try:
         limits = Limits.read(at_least or [], at_most or [])
         truths = read_truth(truth) if truth else {}
+        away = away_of(without, seed, by, spare_culprit, truths if truth else None)
+        recorded = IncidentFolder(folder, away)
         if not recorded.incidents:
             raise fail(f"{folder}: no incident in it, nothing was evaluated", "no_cases", as_json)
         incidents = list(recorded.read())
-    except (FolderInvalid, CasesInvalid, LimitInvalid) as error:
+    except (FolderInvalid, CasesInvalid, LimitInvalid, WithholdingInvalid) as error:
         raise fail(str(error), error.code, as_json, BAD_USE) from error
+    try:
+        left_out = {"without": told_of(away, incidents, truths)} if away else {}
+    except WithholdingInvalid as error:
+        raise fail(str(error), error.code, as_json) from error
     if out is not None or truth is None:
         write(json_lines(answer(incident, abstain=abstain) for incident in incidents), out, as_json)
     if truth is None:
@@ -78,7 +90,7 @@ def diagnose(
     except CasesInvalid as error:
         raise fail(str(error), error.code, as_json) from error
     same = {i.id: stable(i, repeat) for i in incidents}
-    tell(figures, as_json, {"repeat": repeat, "stable": sum(n == repeat for n in same.values())})
+    tell(figures, as_json, {"repeat": repeat, "stable": sum(n == repeat for n in same.values()), **left_out})
     unstable = [f"{i}: only {n} of {repeat} answers are the same" for i, n in same.items() if n != repeat]
     hold(figures, limits, unstable, as_json)
 

@@ -51,7 +51,7 @@ def hold(figures: Figures, limits: Limits, others: Sequence[str], as_json: bool)
 
 
 def tell(figures: Figures, as_json: bool, more: Mapping[str, Any]) -> None:
-    """As JSON with all of `more`; in words with what `more` says of stability."""
+    """As JSON with all of `more`; in words with what `more` says of stability and of what was left out."""
     if as_json:
         typer.echo(json.dumps({**figures.told(), **more}))
         return
@@ -66,6 +66,9 @@ def tell(figures: Figures, as_json: bool, more: Mapping[str, Any]) -> None:
         ("  of a constant", figures.brier_of_a_constant, figures.cases),
     )
     out.print(f"{figures.cases} cases, {counts['healthy']} of them healthy; {figures.abstained} faults named nobody")
+    if away := more.get("without"):
+        what = f"{away['series']} series of {away['cases']} cases left out (seed {away['seed']})"
+        out.print(f"  {what}; of the culprit itself in {away['culprits_hit']}")
     for name, figure, cases in rows:
         out.print(f"  {name:<16} {_shown(figure)}  of {cases}")
     steps = ", ".join(f"{step}: {figures.grades[step]}" for step in GRADES)

@@ -62,7 +62,10 @@ class ReplyCut(ModelFailed):
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back. `stop` is the endpoint's own word, `ended` whether it means that the answer is whole."""
+    """What came back. `stop` is the endpoint's own word, `ended` whether it means that the answer is whole.
+
+    No tokens: they were not told, or cannot be.
+    """
 
     text: str
     stop: str
