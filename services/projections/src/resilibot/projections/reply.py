@@ -1,7 +1,8 @@
 """reply: a question answered from read models, each statement with the event that it rests on. Pure.
 
 Nothing is answered that the record does not hold: then it is said that it is not in the record, with what was
-understood. Titles, sentences and causes are quoted as they are: whoever shows them escapes them for the medium.
+understood. Titles, sentences and causes are quoted, each within its line: whoever shows them escapes them for the
+medium.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Literal
 from resilibot.contracts.case import OVER
 from resilibot.contracts.evidence import SimilarIncidentContent
 from resilibot.contracts.similar import Remembered, past_of, similar
-from resilibot.projections.ask import MAX_CHARS, Question, chosen
+from resilibot.projections.ask import MAX_CHARS, Question, chosen, named
 from resilibot.projections.lexicon import EXAMPLES, Kind
 
 LISTED = 10  # incidents in a list
@@ -74,7 +75,7 @@ def reply(question: Question, rows: Sequence[Row], records: Mapping[str, Record]
         return Reply("not_understood", None, question.understood(), _kinds(question))
     answer = Reply("not_in_record", question.kind, question.understood(), "", bound=unread)
     if _is_about_nothing_known(question):
-        answer.text = f"Not in the record: nothing there is called {', '.join(question.unplaced)}."
+        answer.text = f"Not in the record: nothing there is called {named(question.unplaced)}."
         return answer
     fitting = chosen(question, rows)
     if question.kind is Kind.COUNT:
@@ -134,7 +135,7 @@ def _each(
             answer.citations += [_cite(part.incident_id or row["incident_id"], *cited) for cited in part.cites]
             answer.found = "answered" if part.is_answer else answer.found
         left = [f"  and {len(parts) - LINES} more"] if len(parts) > LINES else []
-        told.append("\n".join([_headline(row), *(f"  {part.text[:LINE_CHARS]}" for part in parts[:LINES]), *left]))
+        told.append("\n".join([_headline(row), *(f"  {_in_a_line(part.text)}" for part in parts[:LINES]), *left]))
     more = len(fitting) - TOLD
     if more > 0:
         told.append(f"{more} more incident{'' if more == 1 else 's'} fit: name one by its id, or a time.")
@@ -323,9 +324,14 @@ def _cite(incident_id: str, line: Mapping[str, Any], evidence_id: str | None) ->
 
 def _headline(row: Row) -> str:
     escalated = ", escalated" if row["escalated"] else ""
-    title = row["title"][:LINE_CHARS]
+    title = _in_a_line(row["title"])
     state = f"{row['severity']}, {row['status']}{escalated}"
     return f"{row['incident_id']} {title} ({state}, opened {_time(row['opened_at'])})"
+
+
+def _in_a_line(text: str) -> str:
+    """A line break in a text from outside would begin a line that looks like one of ours."""
+    return " ".join(text.split())[:LINE_CHARS]
 
 
 def _time(text: str) -> str:
