@@ -14,7 +14,8 @@ from resilibot.projections.lexicon import EXAMPLES, KEY_WORDS, LEXICON, Kind
 from resilibot.projections.moments import find_span
 from resilibot.projections.ports import Ports
 from resilibot.projections.project import fold_view
-from resilibot.projections.reply import Record, reply, wanted
+from resilibot.projections.reply import reply, wanted
+from resilibot.projections.statements import Record
 from resilibot.reason.diagnose import diagnose
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
