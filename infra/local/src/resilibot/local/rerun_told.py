@@ -16,7 +16,7 @@ from resilibot.local.second_reader import Verdict
 def told(
     incident_id: str, reasoner: str, rounds: Sequence[Round], left: Sequence[RecordedEvent] = ()
 ) -> dict[str, Any]:
-    """The whole comparison as JSON. `left`: decisions that were not asked again; with one of them it is not the same."""
+    """The whole comparison as JSON. `left`: decisions not asked again; with any of them it is not the same."""
     return {
         "incident_id": incident_id,
         "reasoner": reasoner,
