@@ -99,9 +99,9 @@ class Either:
 
 
 def bearer_of(event: Mapping[str, Any]) -> str:
-    """The bearer token of an API event. Raises Unauthorised."""
-    headers = {k.lower(): v for k, v in (event.get("headers") or {}).items()}
-    scheme, _, token = str(headers.get("authorization", "")).partition(" ")
+    """The bearer token of an API event. Raises Unauthorised, also of two: nobody shall choose which one counts."""
+    told = [value for name, value in (event.get("headers") or {}).items() if name.lower() == "authorization"]
+    scheme, _, token = str(told[0] if len(told) == 1 else "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorised("an Authorization header with a bearer token is needed")
     return token.strip()
