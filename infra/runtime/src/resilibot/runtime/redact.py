@@ -22,6 +22,7 @@ DEPTH = 60
 TOO_DEEP = "[nested too deep to be shown]"
 CONTEXT = 64  # characters before a value in which the word stands that says what it is
 SHORT = 6  # a value after "key: " in prose is longer than this, and no plain word
+LONGEST = 4096  # so much of a value is looked at; of a secret one also what goes on behind it is replaced
 AGAIN = 4  # what a replacement uncovers is looked at again, so often at most
 
 KINDS = (
@@ -76,8 +77,9 @@ _SCAN = re.compile(
       | (?P<email>[A-Za-z0-9][\w.%+-]{{0,63}}@(?:[A-Za-z0-9-]{{1,63}}\.){{1,8}}[A-Za-z]{{2,24}}(?!\.?[\w-]))
       | (?P<long>(?<![/+=:])[A-Za-z0-9/+]{{40}}(?![\w/+=]))
       )
-    | (?<![\w-])--(?P<flag>[A-Za-z][\w-]{{1,60}}+)[ ]{{1,3}}(?P<flag_value>[^\s"'`]{{1,4096}}+)  # --password hunter2
-    | (?<!\w)(?P<key>[A-Za-z][\w.-]{{1,60}}+)(?P<close>\\{{0,3}}["']|\])?(?P<gap>[ \t]{{0,3}}(?:=>|:=|=|:)[ \t]{{0,3}})
+    | (?<![\w-])--(?P<flag>[A-Za-z][\w-]{{1,60}}+)[ ]{{1,3}}(?P<flag_value>[^\s"'`]{{1,{LONGEST}}}+)  # --password hunter2
+    | (?<!\w)(?P<key>[A-Za-z_][\w.-]{{1,120}}+)(?P<close>\\{{0,3}}["']|\])?
+        (?P<gap>[ \t]{{0,40}}+(?:=>|:=|=|:)[ \t]{{0,40}}+)
     """,
     re.VERBOSE | re.MULTILINE | re.ASCII,
 )
@@ -113,13 +115,14 @@ _WHOLE: dict[str, str] = {
 _GROUPS = ("keep", *_WHOLE)
 _ALONE = ("jwt", "aws_key", "slack", "github", "api_key", "private")  # told by themselves, whatever stands around them
 
-_QUOTED = re.compile(r"""(?P<quote>\\{0,3}["'])(?P<value>[^\n]{0,512}?)(?P=quote)""")
-_BARE = re.compile(r"""[^\s"'`&,;)}<>\\]{1,4096}+""")
+_QUOTE = re.compile(r"""\\{0,3}["']""")
+_BARE = re.compile(rf"""[^\s"'`&,;)}}<>\\]{{1,{LONGEST}}}+""")
+_ON = re.compile(r"""[^\s"'`&,;)}<>\\]*+""")
 _HEADER = re.compile(r"""(?i:(?P<scheme>basic|bearer|digest|token|apikey|negotiate|aws4-hmac-sha256)[ ]{1,3})?"""
-                     r"""(?P<value>[^\s"'`,;<>\\]{1,4096}+)""")  # fmt: skip
+                     rf"""(?P<value>[^\s"'`,;<>\\]{{1,{LONGEST}}}+)""")  # fmt: skip
 _SCHEMES = {"basic": "basic", "bearer": "bearer"}
 _ROUTING = re.compile(r"[0-9a-f]{32}|(?=[^\d]*\d)(?=[^A-Z]*[A-Z])[A-Za-z0-9+_-]{20}")
-_COOKIES = re.compile(r"""[^"'`\r\n\\]{1,4096}+""")
+_COOKIES = re.compile(rf"""(?:="[^"\r\n\\]{{0,{LONGEST}}}+"(?=[;\r\n]|$)|[^"'`\r\n\\]){{1,{LONGEST}}}+""")
 _PLACEHOLDER = re.compile(
     r"(?i:null|none|nil|true|false|undefined|redacted|hidden|masked|removed|yes|no|\*+|x{3,}|\.{3,}|-+"
     r"|\$\{[\w.:-]*\}?|\{\{.*|%[sdv]|<[^<>]*>?|\[[a-z_ -]*\]?|\([a-z_ -]*\)?|arn:aws[\w-]*:.*)|\$[A-Z_][A-Z0-9_]*"
@@ -191,7 +194,7 @@ class Redactor:
 
     def _value(self, value: Any, kind: str, depth: int) -> Any:
         if isinstance(value, str):
-            return self._secret(value, kind) if kind else self._text(value, depth)
+            return self._secret(value, kind, depth) if kind else self._text(value, depth)
         if isinstance(value, bool) or value is None:
             return value
         if isinstance(value, int | float):
@@ -239,6 +242,9 @@ class Redactor:
                 context = before + text[max(done, match.start() - CONTEXT) : match.start()]
                 span, kind, at = self._matched(match, context)
             if span is not None:
+                if span[1] - span[0] >= LONGEST:
+                    span = (span[0], _ON.match(text, span[1]).end())  # type: ignore[union-attr]  # it fits nothing too
+                    at = max(at, span[1])
                 replaced = text[done : span[0]] + self._tag(kind, text[slice(*span)])
                 yield replaced
                 before, done = replaced[-CONTEXT:], span[1]
@@ -256,12 +262,12 @@ class Redactor:
             return match.span(inner), kind, match.end(inner)
         return None, "", match.end() if name in ("keep", "email", "card", "long") else _past_word(match)
 
-    def _secret(self, value: str, kind: str) -> str:
-        """A value whose key says what it is."""
+    def _secret(self, value: str, kind: str, depth: int) -> str:
+        """A value whose key says what it is. One that seems to be none is a text like any other."""
         header = _HEADER.fullmatch(value)
         start = header.start("value") if header else 0
         if not _may_be(value[start:]):
-            return value
+            return self._text(value, depth)
         kind = _SCHEMES.get((header["scheme"] or "").lower(), kind) if header else kind
         return value[:start] + self._tag(_kind_of_value(value[start:], kind), value[start:])
 
@@ -323,8 +329,8 @@ def _keyed(match: re.Match[str], text: str) -> Found:
 
 
 def _value_span(text: str, at: int, key: str, kind: str) -> tuple[tuple[int, int], str]:
-    if quoted := _QUOTED.match(text, at):
-        start, end = quoted.span("value")
+    if quote := _QUOTE.match(text, at):
+        start, end = quote.end(), _quote_ends(text, quote)
         header = _HEADER.fullmatch(text, start, end)
     elif kind == "cookie" and (cookies := _COOKIES.match(text, at)):
         return cookies.span(), kind
@@ -335,6 +341,18 @@ def _value_span(text: str, at: int, key: str, kind: str) -> tuple[tuple[int, int
     if header and header["scheme"]:
         return header.span("value"), _SCHEMES.get(header["scheme"].lower(), kind)
     return (start, end), kind
+
+
+def _quote_ends(text: str, quote: re.Match[str]) -> int:
+    """Where the value behind an opening quote ends: at the same quote, or one that is escaped otherwise, on its line.
+
+    Where neither comes, the text was cut off within the value: then all of the line is of it.
+    """
+    start, last = quote.end(), quote.end() + LONGEST
+    line = text.find("\n", start, last)
+    last = line if line >= 0 else min(last, len(text))
+    ends = (text.find(mark, start, last) for mark in (quote[0], quote[0][-1]))
+    return next((end for end in ends if end >= 0), last)
 
 
 def _is_routing(key: str) -> bool:
@@ -466,4 +484,14 @@ _CHECKS: Mapping[str, Callable[[str, str], bool]] = {
     "email": _is_email,
     "card": _is_card,
 }
-_DECODER = json.JSONDecoder()
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two equal keys only the last would be looked at, and the text of the first kept: that is no JSON then."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once)
