@@ -272,8 +272,18 @@ def test_what_is_nested_deeper_than_any_evidence_is_cut_and_does_not_raise() -> 
 def test_the_quick_look_misses_nothing_that_the_scan_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [one.line for one in planted(5, 12)] + list(clean(5, 300))
     quick = [Redactor().text(line) for line in lines]
-    monkeypatch.setattr(redact, "_is_worth_a_scan", lambda text: True)
+    monkeypatch.setattr(redact, "_scan_for", lambda text: redact._scan())
     assert [Redactor().text(line) for line in lines] == quick
+
+
+@settings(max_examples=400, deadline=None)
+@given(HOSTILE)
+def test_a_scan_without_what_cannot_fit_finds_the_same(text: str) -> None:
+    quick = KEYED.text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redact, "_scan_for", lambda text: redact._scan())
+        patch.setattr(redact, "SHORTEST", -1)
+        assert KEYED.text(text) == quick
 
 
 def test_addresses_stay_where_the_owner_wants_them() -> None:

@@ -14,13 +14,14 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 JSON_CHARS = 200_000  # a longer text is read by its patterns alone
 DEPTH = 60
 TOO_DEEP = "[nested too deep to be shown]"
 CONTEXT = 64  # characters before a value in which the word stands that says what it is
+SHORTEST = 32  # so short a text is worth a look whether there can be anything in it
 SHORT = 6  # a value after "key: " in prose is longer than this, and no plain word
 LONGEST = 4096  # so much of a value is looked at; of a secret one also what goes on behind it is replaced
 AGAIN = 4  # what a replacement uncovers is looked at again, so often at most
@@ -48,52 +49,59 @@ TAG = re.compile(rf"\[({'|'.join(KINDS)})(?::[0-9a-f]{{4}})?\]")
 
 # One scan over the text: at each place the first of these that fits. Each begins where no word goes on, each
 # repetition is bounded or possessive, so that no text makes it go back over what it has read.
-_SCAN = re.compile(
-    rf"""
-    (?P<keep>{TAG.pattern}|enc:v1:[0-9a-f]{{32}}:[A-Za-z0-9+/]*+={{0,2}})  # a tag, or a sealed name (personal)
-    | (?P<private>-----BEGIN[ ][A-Z0-9 ]{{0,40}}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
-        (?:(?s:.)*?-----END[ ][A-Z0-9 ]{{0,40}}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----|(?s:.)*))
-    | (?P<pem>^[ \t]*(?P<pem_value>[A-Za-z0-9+/]{{64}}(?:[A-Za-z0-9+/]{{6}})?)[ \t]*$)  # a line of a cut key
-    | (?<![A-Za-z0-9_-])(?:
-        (?P<jwt>eyJ[\w-]{{8,}}+\.[\w-]{{8,}}+(?:\.[\w-]*+){{1,3}})
-      | (?P<aws_key>(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{{16}}(?![A-Za-z0-9]))
-      | (?P<slack>xox[abceoprs]-[A-Za-z0-9-]{{10,}}+|xapp-[A-Za-z0-9-]{{20,}}+
-        |hooks\.slack\.com/(?:services|workflows|triggers)/[\w/-]{{20,}}+)
-      | (?P<github>gh[opsur]_[A-Za-z0-9]{{36,}}+|github_pat_\w{{22,}}+)
-      | (?P<api_key>
-          sk-(?=[\w-]{{0,200}}\d)(?=[\w-]{{0,200}}[A-Z])[\w-]{{20,}}+          # OpenAI, Anthropic
-        | [prs]k_(?:live|test)_[A-Za-z0-9]{{16,}}+ | whsec_[A-Za-z0-9+/]{{24,}}+={{0,2}}  # Stripe
-        | AIza[\w-]{{35}}(?![\w-]) | ya29\.[\w-]{{20,}}+ | GOCSPX-[\w-]{{20,}}+       # Google
-        | SG\.[\w-]{{16,}}+\.[\w-]{{16,}}+ | npm_[A-Za-z0-9]{{36}}(?!\w) | pypi-[\w-]{{50,}}+
-        | glpat-[\w-]{{20,}}+ | hv[bsr]\.[\w-]{{24,}}+ | do[opr]_v1_[0-9a-f]{{64}} | SK[0-9a-f]{{32}}(?!\w)
-        )
-      | (?P<pagerduty>pd[a-z]{{2}}\+[\w+-]{{16,}}+ | (?i:pagerduty)[ '":=_a-z()-]{{1,30}}
-          (?P<pagerduty_value>[A-Za-z0-9+_-]{{20}}|[0-9a-f]{{32}})(?![\w+-]))
-      | (?P<bearer>(?i:bearer)[ ]{{1,3}}(?P<bearer_value>(?=[\w.~+/-]{{0,64}}\d)[\w.~+/-]{{8,}}+=*+))
-      | (?P<basic>(?i:basic)[ ]{{1,3}}(?P<basic_value>[A-Za-z0-9+/]{{8,}}+={{0,2}}))
-      | (?P<url>[A-Za-z][A-Za-z0-9+.-]{{1,20}}://[^\s/?\#"'<>:@]{{0,128}}:(?P<url_value>[^\s/?\#"'<>]{{1,256}})@)
-      | (?P<card>(?:\d{{13,19}}|\d{{4}}(?P<sep>[ -])\d{{4}}(?P=sep)\d{{4}}(?P=sep)\d{{4}}
-        |\d{{4}}[ -]\d{{6}}[ -]\d{{5}})(?![\w-]))
-      | (?P<email>[A-Za-z0-9][\w.%+-]{{0,63}}@(?:[A-Za-z0-9-]{{1,63}}\.){{1,8}}[A-Za-z]{{2,24}}(?!\.?[\w-]))
-      | (?P<long>(?<![/+=:])[A-Za-z0-9/+]{{40}}(?![\w/+=]))
+_KEPT = rf"(?P<keep>{TAG.pattern}|enc:v1:[0-9a-f]{{32}}:[A-Za-z0-9+/]*+={{0,2}})"  # a tag, or a sealed name (personal)
+_PRIVATE = r"""(?P<private>-----BEGIN[ ][A-Z0-9 ]{0,40}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
+      (?:(?s:.)*?-----END[ ][A-Z0-9 ]{0,40}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----|(?s:.)*))"""
+_PEM = r"(?P<pem>^[ \t]*(?P<pem_value>[A-Za-z0-9+/]{64}(?:[A-Za-z0-9+/]{6})?)[ \t]*$)"  # a line of a cut key
+_FORMED = r"""
+      (?P<jwt>eyJ[\w-]{8,}+\.[\w-]{8,}+(?:\.[\w-]*+){1,3})
+    | (?P<aws_key>(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9]))
+    | (?P<slack>xox[abceoprs]-[A-Za-z0-9-]{10,}+|xapp-[A-Za-z0-9-]{20,}+
+      |hooks\.slack\.com/(?:services|workflows|triggers)/[\w/-]{20,}+)
+    | (?P<github>gh[opsur]_[A-Za-z0-9]{36,}+|github_pat_\w{22,}+)
+    | (?P<api_key>
+        sk-(?=[\w-]{0,200}\d)(?=[\w-]{0,200}[A-Z])[\w-]{20,}+          # OpenAI, Anthropic
+      | [prs]k_(?:live|test)_[A-Za-z0-9]{16,}+ | whsec_[A-Za-z0-9+/]{24,}+={0,2}  # Stripe
+      | AIza[\w-]{35}(?![\w-]) | ya29\.[\w-]{20,}+ | GOCSPX-[\w-]{20,}+       # Google
+      | SG\.[\w-]{16,}+\.[\w-]{16,}+ | npm_[A-Za-z0-9]{36}(?!\w) | pypi-[\w-]{50,}+
+      | glpat-[\w-]{20,}+ | hv[bsr]\.[\w-]{24,}+ | do[opr]_v1_[0-9a-f]{64} | SK[0-9a-f]{32}(?!\w)
       )
-    | (?<![\w-])--(?P<flag>[A-Za-z][\w-]{{1,60}}+)[ ]{{1,3}}(?P<flag_value>[^\s"'`]{{1,{LONGEST}}}+)  # --password hunter2
-    | (?<!\w)(?P<key>[A-Za-z_][\w.-]{{1,120}}+)(?P<close>\\{{0,3}}["']|\])?
-        (?P<gap>[ \t]{{0,40}}+(?:=>|:=|=|:)[ \t]{{0,40}}+)
-    """,
-    re.VERBOSE | re.MULTILINE | re.ASCII,
+    | (?P<pagerduty>pd[a-z]{2}\+[\w+-]{16,}+ | (?i:pagerduty)[ '":=_a-z()-]{1,30}
+        (?P<pagerduty_value>[A-Za-z0-9+_-]{20}|[0-9a-f]{32})(?![\w+-]))
+    | (?P<bearer>(?i:bearer)[ ]{1,3}(?P<bearer_value>(?=[\w.~+/-]{0,64}\d)[\w.~+/-]{8,}+=*+))
+    | (?P<basic>(?i:basic)[ ]{1,3}(?P<basic_value>[A-Za-z0-9+/]{8,}+={0,2}))"""
+_URL = r"""(?P<url>[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/?\#"'<>:@]{0,128}:(?P<url_value>[^\s/?\#"'<>]{1,256})@)"""
+_CARD = r"""(?P<card>(?:\d{13,19}|\d{4}(?P<sep>[ -])\d{4}(?P=sep)\d{4}(?P=sep)\d{4}
+      |\d{4}[ -]\d{6}[ -]\d{5})(?![\w-]))"""
+_EMAIL = r"(?P<email>[A-Za-z0-9][\w.%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?!\.?[\w-]))"
+_LONG = r"(?P<long>(?<![/+=:])[A-Za-z0-9/+]{40}(?![\w/+=]))"
+_FLAG = (
+    rf"""(?<![\w-])--(?P<flag>[A-Za-z][\w-]{{1,60}}+)[ ]{{1,3}}(?P<flag_value>[^\s"'`]{{1,{LONGEST}}}+)"""  # --pwd x
 )
-# Each alternative of the scan needs one of these, in lower case, or a run of characters.
-_HINTS: tuple[str, ...] = (
-    *("@", "akia", "asia", "abia", "acca", "eyj", "-----begin", "pass", "pwd", "secret", "token", "authorization"),
-    *("cookie", "credential", "jwt", "key", "bearer", "basic", "xox", "xapp-", "slack", "pagerduty", "pat_", "sk-"),
-    *("_live_", "_test_", "whsec_", "aiza", "ya29.", "gocspx-", "sg.", "npm_", "pypi-", "glpat-", "_v1_", "amz"),
-    *("hvs.", "hvb.", "hvr.", "gho_", "ghp_", "ghs_", "ghu_", "ghr_"),
+_KEY = r"""(?<!\w)(?P<key>[A-Za-z_][\w.-]{1,120}+)(?P<close>\\{0,3}["']|\])?
+      (?P<gap>[ \t]{0,40}+(?:=>|:=|=|:)[ \t]{0,40}+)"""
+
+
+@cache
+def _scan(has_forms: bool = True, has_runs: bool = True, has_at: bool = True) -> re.Pattern[str]:
+    """The scan without what cannot fit: a third of the time, in a text in which only a word says what follows it."""
+    within = [_FORMED] * has_forms + [_URL] * has_at + [_CARD] * has_runs + [_EMAIL] * has_at + [_LONG] * has_runs
+    parts = [_KEPT, *[_PRIVATE] * has_forms, *[_PEM] * has_runs]
+    parts += [rf"(?<![A-Za-z0-9_-])(?:{'|'.join(within)})"] if within else []
+    return re.compile("|".join([*parts, _FLAG, _KEY]), re.VERBOSE | re.MULTILINE | re.ASCII)
+
+
+# What a text must hold, in lower case, for the formed ones, and for a key or flag that says something; or a run.
+_FORM_HINTS: tuple[str, ...] = (
+    *("akia", "asia", "abia", "acca", "eyj", "-----begin", "bearer", "basic", "xox", "xapp-", "slack", "pagerduty"),
+    *("pat_", "sk-", "_live_", "_test_", "whsec_", "aiza", "ya29.", "gocspx-", "sg.", "npm_", "pypi-", "glpat-"),
+    *("_v1_", "hvs.", "hvb.", "hvr.", "gho_", "ghp_", "ghs_", "ghu_", "ghr_"),
 )
-_RUNS = tuple(  # one by one: an alternation of these is ten times slower
-    re.compile(pattern, re.ASCII)
-    for pattern in (r"[A-Za-z0-9/+]{40}", r"\d{4}[ -]?\d{4,6}[ -]?\d{4}", r"pd[a-z]{2}\+", r"SK[0-9a-f]{32}")
-)
+_KEY_HINTS = ("pass", "pwd", "secret", "token", "authorization", "cookie", "credential", "jwt", "key", "amz")
+_FORM_RUNS = (re.compile(r"pd[a-z]{2}\+"), re.compile(r"SK[0-9a-f]{32}"))
+_RUNS = (re.compile(r"[A-Za-z0-9/+]{40}"), re.compile(r"\d{4}[ -]?\d{4,6}[ -]?\d{4}", re.ASCII))
+# Shorter than all that has a form, and no key, flag, URL or address; or a word, shorter than a key id.
+_NOTHING = re.compile(r"(?:[^:=@-]|-(?!-)){0,12}|[A-Za-z/]{0,19}")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(?:Z|[+-]\d\d:?\d\d)?")
 _WHOLE: dict[str, str] = {
     "private": "private-key",
@@ -112,7 +120,8 @@ _WHOLE: dict[str, str] = {
     "long": "aws-secret",
     "flag": "secret",
 }
-_GROUPS = ("keep", *_WHOLE)
+_GROUPS = {"gap": "key", "flag_value": "flag"}  # by the group that ends an alternative, where that is another
+_INNER = ("pem", "pagerduty", "bearer", "basic", "url", "flag")  # of these only the part named so_value is the secret
 _ALONE = ("jwt", "aws_key", "slack", "github", "api_key", "private")  # told by themselves, whatever stands around them
 
 _QUOTE = re.compile(r"""\\{0,3}["']""")
@@ -162,6 +171,7 @@ _HARMLESS = frozenset(  # tokens that let nobody in
     | {"next", "num", "pad", "page", "pagination", "prompt", "request", "resume", "start", "stop", "sync", "total"}
     | {"unexpected"}
 )
+_NUMBER, _LISTED = (int, float), (list, tuple)  # made once: a metric has many points
 _NAMES, _VALUES = ("name", "key", "parametername"), ("value", "parametervalue")
 
 
@@ -183,10 +193,12 @@ class Redactor:
         return self._value(value, "", 0)
 
     def _text(self, text: str, depth: int) -> str:
+        if len(text) <= SHORTEST and (_NOTHING.fullmatch(text) or _STAMP.fullmatch(text)):
+            return text  # nine of ten texts of evidence: names, words and the times of its many points
         for _ in range(AGAIN):
             found = self._structured(text, depth)
             if found is None:
-                found = "".join(self._scanned(text))
+                found = self._scanned(text)
             if found == text:
                 return text
             text = found
@@ -197,14 +209,14 @@ class Redactor:
             return self._secret(value, kind, depth) if kind else self._text(value, depth)
         if isinstance(value, bool) or value is None:
             return value
-        if isinstance(value, int | float):
+        if isinstance(value, _NUMBER):
             return self._tag(kind, str(value)) if kind else value
         if depth > DEPTH:
             return TOO_DEEP
+        if isinstance(value, _LISTED):
+            return [self._value(part, kind, depth + 1) for part in value]
         if isinstance(value, Mapping):
             return self._mapping(value, kind, depth)
-        if isinstance(value, list | tuple):
-            return [self._value(part, kind, depth + 1) for part in value]
         return value
 
     def _mapping(self, value: Mapping[Any, Any], kind: str, depth: int) -> dict[Any, Any]:
@@ -228,15 +240,16 @@ class Redactor:
             return None
         found = self._value(data, "", depth + 1)
         middle = text[start:end] if found == data else _dumped(found, text)
-        return "".join(self._scanned(text[:start])) + middle + "".join(self._scanned(text[end:]))
+        return self._scanned(text[:start]) + middle + self._scanned(text[end:])
 
-    def _scanned(self, text: str) -> Iterator[str]:
-        if not _is_worth_a_scan(text):
-            yield text
-            return
+    def _scanned(self, text: str) -> str:
+        scan = _scan_for(text)
+        return text if scan is None else "".join(self._pieces(text, scan))
+
+    def _pieces(self, text: str, scan: re.Pattern[str]) -> Iterator[str]:
         done, at, before = 0, 0, ""
-        while (match := _SCAN.search(text, at)) is not None:
-            if match["key"] is not None:
+        while (match := scan.search(text, at)) is not None:
+            if match.lastgroup == "gap":
                 span, kind, at = _keyed(match, text)
             else:
                 context = before + text[max(done, match.start() - CONTEXT) : match.start()]
@@ -251,8 +264,8 @@ class Redactor:
         yield text[done:]
 
     def _matched(self, match: re.Match[str], before: str) -> Found:
-        name = next(group for group in _GROUPS if match[group] is not None)
-        inner = f"{name}_value" if f"{name}_value" in _SCAN.groupindex and match[f"{name}_value"] else name
+        name = _name(match)
+        inner = f"{name}_value" if name in _INNER and match[f"{name}_value"] else name
         value, kind = match[inner], _WHOLE.get(name, "")
         if name == "flag":
             kind = kind_of(match["flag"])
@@ -300,15 +313,27 @@ def kind_of(key: str) -> str:
     return next((_LAST.get(word, "secret") for word in _GLUED if last.endswith(word)), "")
 
 
-def _is_worth_a_scan(text: str) -> bool:
+def _scan_for(text: str) -> re.Pattern[str] | None:
     """Most lines hold nothing that any of the patterns needs; to see that costs a third of the scan."""
-    if len(text) <= 32 and _STAMP.fullmatch(text):  # of the many points of metrics
-        return False
+    if len(text) <= SHORTEST and _STAMP.fullmatch(text):
+        return None
     lowered = text.lower()
-    for hint in _HINTS:
-        if hint in lowered:
-            return True
-    return any(run.search(text) for run in _RUNS)
+    has_forms = _holds(lowered, _FORM_HINTS) or any(run.search(text) for run in _FORM_RUNS)
+    has_runs = any(run.search(text) for run in _RUNS)
+    has_at = "@" in text
+    if has_forms or has_runs or has_at or _holds(lowered, _KEY_HINTS):
+        return _scan(has_forms, has_runs, has_at)
+    return None
+
+
+def _holds(lowered: str, hints: tuple[str, ...]) -> bool:
+    return any(map(lowered.__contains__, hints))
+
+
+def _name(match: re.Match[str]) -> str:
+    """Of the alternative that fits."""
+    last = match.lastgroup or ""
+    return _GROUPS.get(last, last)
 
 
 def _keyed(match: re.Match[str], text: str) -> Found:
@@ -355,6 +380,7 @@ def _quote_ends(text: str, quote: re.Match[str]) -> int:
     return next((end for end in ends if end >= 0), last)
 
 
+@lru_cache(4096)
 def _is_routing(key: str) -> bool:
     words = _WORDS.findall(key.lower())
     return len(words) > 1 and words[-1] == "key" and words[-2] in _PAGERDUTY_KEYS
@@ -378,12 +404,13 @@ def _is_no_word(value: str) -> bool:
 
 def _kind_of_value(value: str, kind: str) -> str:
     """The kind of a value that a pattern knows as a whole: then its tag is the same wherever it stands."""
-    match = _SCAN.match(value)
+    match = _scan().match(value)
     if match is None or match.end() != len(value):
         return kind
-    if match["long"] is not None and _is_mixed(value):
+    name = _name(match)
+    if name == "long" and _is_mixed(value):
         return "aws-secret"
-    return next((_WHOLE[name] for name in _ALONE if match[name] is not None), kind)
+    return _WHOLE[name] if name in _ALONE else kind
 
 
 def _kind_under(key: str, part: Any, kind: str, named: str) -> str:
@@ -464,13 +491,13 @@ def _is_card(value: str, before: str) -> bool:
     """Luhn, and the first digits and lengths that cards have: a number alone passes Luhn one time in ten."""
     digits = [int(c) for c in value if c.isdigit()]
     number = "".join(map(str, digits))
-    if not _CARD.fullmatch(number):
+    if not _CARD_NUMBER.fullmatch(number):
         return False
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
-_CARD = re.compile(
+_CARD_NUMBER = re.compile(
     r"4\d{15}|5[1-5]\d{14}|2(?:2[2-9]|[3-6]\d|7[01])\d{13}|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}|6(?:011|5\d\d)\d{12}"
     r"|35(?:2[89]|[3-8]\d)\d{12}"
 )
