@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resilibot.runtime import redact
-from resilibot.runtime.redact import TAG, TOO_DEEP, Redactor, kind_of
+from resilibot.runtime.redact import TOO_DEEP, Redactor
+from resilibot.runtime.secret_forms import TAG, scan
+from resilibot.runtime.secret_names import kind_of
 from tests.support.seeded_secrets import ALNUM, clean, is_readable, planted
 
 KEYED = Redactor(lambda: b"incident")
@@ -272,7 +274,7 @@ def test_what_is_nested_deeper_than_any_evidence_is_cut_and_does_not_raise() -> 
 def test_the_quick_look_misses_nothing_that_the_scan_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [one.line for one in planted(5, 12)] + list(clean(5, 300))
     quick = [Redactor().text(line) for line in lines]
-    monkeypatch.setattr(redact, "_scan_for", lambda text: redact._scan())
+    monkeypatch.setattr(redact, "scan_for", lambda text: scan())
     assert [Redactor().text(line) for line in lines] == quick
 
 
@@ -281,8 +283,8 @@ def test_the_quick_look_misses_nothing_that_the_scan_finds(monkeypatch: pytest.M
 def test_a_scan_without_what_cannot_fit_finds_the_same(text: str) -> None:
     quick = KEYED.text(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(redact, "_scan_for", lambda text: redact._scan())
-        patch.setattr(redact, "SHORTEST", -1)
+        patch.setattr(redact, "scan_for", lambda text: scan())
+        patch.setattr(redact, "is_nothing", lambda text: False)
         assert KEYED.text(text) == quick
 
 
