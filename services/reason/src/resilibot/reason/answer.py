@@ -16,7 +16,7 @@ from resilibot.contracts.evidence import Citation, Finding
 from resilibot.reason.prompt import VOCABULARY, Prompt
 from resilibot.runtime.models.plain import sentence
 
-MOST_CHARS = 60_000  # of an answer; a longer one is not read
+MOST_CHARS = 20_000  # of an answer; a longer one is not read: with its citations written out it must fit into an event
 MOST_DROPPED = 10  # claims of an unusable answer that are named
 
 Likelihood = Literal["low", "medium", "high"]
