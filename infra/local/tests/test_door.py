@@ -14,6 +14,7 @@ from resilibot.local.commands.text import safe
 from resilibot.local.door import AT_ONCE, Door, Refused, check_body
 from resilibot.runtime.access import Access
 from resilibot.runtime.http import Gate, Principals, application, new_router
+from resilibot.runtime.http.application import table_of
 from resilibot.runtime.http.limits import TokenBuckets
 from resilibot.runtime.http.router import RouteTable
 
@@ -143,6 +144,26 @@ def test_who_is_unknown_hears_that_first_whatever_the_body() -> None:
     assert asyncio.run(ask(door, "/incidents", b"{", "POST"))[0] == HTTPStatus.UNAUTHORIZED
     status, problem = asyncio.run(ask(door, "/open", b"{", "POST"))
     assert (status, problem["errors"][0]["field"]) == (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content-type")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "/", "\x00", "\u2028"])
+def test_what_stands_behind_a_path_opens_no_route_to_another_role(end: str) -> None:
+    """As the server hands it over: %0A is a line break by then, before which the resolver's pattern ends too."""
+    router = new_router({"POST /forget": Access.ADMIN})
+
+    @router.post("/forget")
+    def forget() -> dict[str, str]:
+        raise AssertionError("a viewer may not")
+
+    known = {hashlib.sha256(b"good").hexdigest(): {"id": "x", "roles": ["viewer"]}}
+    limits = TokenBuckets(1000, 1000)
+    gate = Gate(Principals(lambda: json.dumps(known)), limits, limits)
+    resolver = application(Resolver(), [router], gate)
+    resolver.prepare()
+    door = Door(resolver, table_of([router]), gate)
+    headers = [(b"authorization", b"Bearer good"), (b"content-type", b"application/json")]
+    assert asyncio.run(ask(door, "/forget", b"{}", "POST", headers))[0] == HTTPStatus.FORBIDDEN
+    assert asyncio.run(ask(door, f"/forget{end}", b"{}", "POST", headers))[0] == HTTPStatus.NOT_FOUND
 
 
 def test_two_authorizations_are_no_proof_here_either() -> None:
