@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from resilibot.act.ports import Ports as ActPorts
@@ -41,6 +42,16 @@ def test_every_setting_is_documented_with_its_meaning(folder: str, model: type[B
     for name, field in model.model_fields.items():
         assert field.description, f"{name} says nothing of itself"
         assert f"`RESILIBOT_{name.upper()}`" in page, f"{name} is missing in {folder}/README.md"
+
+
+@pytest.mark.parametrize("model", [model for _, model in SETTINGS], ids=lambda model: model.__name__)
+def test_settings_that_cannot_be_read_are_told_without_what_stands_in_them(model: type[BaseSettings]) -> None:
+    """The error ends in a log, and what was written into the wrong place may be a secret."""
+    wrong = {name: ["hunter2"] for name in model.model_fields}
+    with pytest.raises(ValidationError) as refused:
+        model.model_validate(wrong)
+    assert "hunter2" not in str(refused.value)
+    assert next(iter(model.model_fields)) in str(refused.value)
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
+from resilibot.local.api import Resolver
 from resilibot.local.openapi import routers
 from resilibot.local.roster import SERVICES
 from resilibot.runtime.access import Access
 from resilibot.runtime.http import Gate, Principals, application, new_router
 from resilibot.runtime.http.application import DOCUMENT
 from resilibot.runtime.http.limits import TokenBuckets
-from resilibot.runtime.http.router import RouteTable, Undeclared
+from resilibot.runtime.http.router import RouteTable, Undeclared, template_of
 
 pytestmark = [pytest.mark.feature(82), pytest.mark.feature(140)]
 ROLES = [access for access in Access if access.needs_token]
@@ -58,6 +59,9 @@ MATRIX = {
 }
 
 
+UNLIMITED = TokenBuckets(1e6, 1_000_000)
+
+
 def token_of(role: str, kind: str) -> str:
     return f"{role}-{kind}-token"
 
@@ -73,18 +77,18 @@ def call() -> Any:
         }
         for role, kind in CALLERS
     }
-    unlimited = TokenBuckets(1e6, 1_000_000)
-    gate = Gate(Principals(lambda: json.dumps(known)), unlimited, unlimited)
+    gate = Gate(Principals(lambda: json.dumps(known)), UNLIMITED, UNLIMITED)
     app = application(APIGatewayHttpResolver(enable_validation=True), routers(), gate)
 
-    def ask(template: str, authorization: str | None) -> tuple[int, dict[str, Any]]:
+    def ask(template: str, authorization: str | None, **headers: str) -> tuple[int, dict[str, Any]]:
         method, path = template.split(" ", 1)
         path = path.replace("{", "").replace("}", "")
         event = {
             "version": "2.0",
             "rawPath": path,
             "headers": {"content-type": "application/json"}
-            | ({"authorization": authorization} if authorization else {}),
+            | ({"authorization": authorization} if authorization else {})
+            | headers,
             "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
             "body": "{}" if method == "POST" else None,
             "isBase64Encoded": False,
@@ -142,10 +146,59 @@ def test_an_unknown_path_or_method_is_told_only_to_who_is_known(call: Any) -> No
     assert call("GET /incidents/", "Bearer viewer-person-token")[0] == 404
 
 
-def test_a_route_that_no_map_declares_cannot_be_registered() -> None:
-    router = new_router({"GET /known": Access.VIEWER})
-    with pytest.raises(Undeclared, match="POST /known"):
-        router.post("/known")
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"])
+def test_a_route_that_no_map_declares_cannot_be_registered_by_whatever_decorator(method: str) -> None:
+    router = new_router({"GET /other": Access.VIEWER})
+    with pytest.raises(Undeclared, match=f"{method} /known"):
+        getattr(router, method.lower())("/known")
+    with pytest.raises(Undeclared, match=f"{method} /known"):
+        router.route("/known", method)
+    with pytest.raises(Undeclared, match=f"{method} /known"):
+        router.route("/known", [method])
+
+
+@pytest.mark.parametrize("resolver", [APIGatewayHttpResolver, Resolver])
+def test_every_route_that_is_served_has_its_role_in_the_matrix(resolver: Any) -> None:
+    """As the resolver holds them, by whichever way they got there."""
+    made = resolver() if resolver is Resolver else resolver(enable_validation=True)
+    app = application(made, routers(), Gate(Principals(lambda: "{}"), UNLIMITED, UNLIMITED))
+    served = [template_of(route.method, route.path) for route in (*app._static_routes, *app._dynamic_routes)]
+    assert sorted(served) == sorted(MATRIX)
+
+
+NOT_ITS_PATH = ("\n", "/", "//", "?", "#", ";a=b", "%0a", "%00", "%2f", "\r\n", "\x00", "\u2028", " ", "/..", "/.")
+
+
+@pytest.mark.parametrize("template", sorted(t for t, access in ROUTES.items() if access.needs_token))
+def test_no_other_writing_of_a_path_or_method_opens_it_to_another_role(call: Any, template: str) -> None:
+    """The table of roles and the resolver must never disagree about which route is meant."""
+    method, path = template.split(" ", 1)
+    access = ROUTES[template]
+    stranger = "nothing-person-token"
+    twisted = [f"{method} {path}{end}" for end in NOT_ITS_PATH] + [f"{method} /{path}", f"{method} {path.upper()}"]
+    twisted += [f"{one} {path}" for one in ("HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", method.lower())]
+    for one in twisted:
+        status, problem = call(one, f"Bearer {stranger}")
+        assert status in (403, 404, 405), (one, status, problem)
+        assert call(one, None)[0] == 401, one
+    for name in ("x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"):
+        for value in ("GET", "/health"):
+            status, problem = call(template, f"Bearer {stranger}", **{name: value})
+            assert (status, access in problem["detail"]) == (403, True), (name, value)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
+def test_the_scheme_is_of_any_case_and_the_token_of_its_own(call: Any, scheme: str) -> None:
+    assert call("GET /incidents", f"{scheme} viewer-person-token")[0] not in (401, 403)
+    assert call("GET /incidents", f"{scheme} VIEWER-PERSON-TOKEN")[0] == 401
+
+
+def test_two_proofs_are_none(call: Any) -> None:
+    """Which of them counts would be decided by whoever reads them first."""
+    for other in ("Bearer admin-person-token", "Bearer viewer-person-token", "Bearer nonsense"):
+        status, _ = call("GET /incidents", "Bearer viewer-person-token", Authorization=other)
+        assert status == 401
+        assert call("GET /incidents", f"Bearer viewer-person-token, {other}")[0] == 401
 
 
 def test_the_table_finds_a_route_as_the_resolver_does() -> None:

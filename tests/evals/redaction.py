@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from resilibot.runtime.redact import TAG, Redactor
+from resilibot.runtime.redact import Redactor
+from resilibot.runtime.secret_forms import TAG
 from tests.support.seeded_secrets import clean, is_readable, planted
 
 TUNED_ON, HELD_OUT = 1, 101

@@ -8,7 +8,7 @@ import pytest
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.local.recorded_log import RecordedLog, of_answer
-from resilibot.local.rerun import REASONERS, GateRules, rerun
+from resilibot.local.rerun import REASONERS, GateRules, not_asked_again, rerun
 from resilibot.runtime.blobs import InMemoryBlobStore
 from tests.simulation.house import ACT
 from tests.simulation.run import Run
@@ -36,6 +36,7 @@ def test_the_same_inputs_give_the_same_decisions(logs: list[RecordedLog]) -> Non
     for log in logs:
         rounds = rerun(log, REASONERS["deterministic"], GateRules(ACT))
         assert [one.differs for one in rounds if one.differs] == [], log.incident_id
+        assert not_asked_again(log, rounds) == [], log.incident_id
         judged += [one for one in rounds if one.was_judged]
     assert len(judged) > 40
     kinds = {type(one.verdict[0]) for one in judged} | {type(one.plan[0]) for one in judged}

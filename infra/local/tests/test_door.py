@@ -1,6 +1,7 @@
 """The door of the API: what is not a JSON object in UTF-8 goes no further, and a crowd waits instead of blocking."""
 
 import asyncio
+import hashlib
 import json
 import threading
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from resilibot.local.commands.text import safe
 from resilibot.local.door import AT_ONCE, Door, Refused, check_body
 from resilibot.runtime.access import Access
 from resilibot.runtime.http import Gate, Principals, application, new_router
+from resilibot.runtime.http.application import table_of
 from resilibot.runtime.http.limits import TokenBuckets
 from resilibot.runtime.http.router import RouteTable
 
@@ -66,7 +68,7 @@ def test_no_more_are_inside_at_once_than_there_are_threads_for() -> None:
     assert most == AT_ONCE
 
 
-def ask(app: Any, path: str, body: bytes = b"", method: str = "GET") -> Any:
+def ask(app: Any, path: str, body: bytes = b"", method: str = "GET", headers: Any = ()) -> Any:
     """A request to an ASGI application: a coroutine that gives status and answer."""
 
     async def asked() -> tuple[int, dict[str, Any]]:
@@ -79,7 +81,7 @@ def ask(app: Any, path: str, body: bytes = b"", method: str = "GET") -> Any:
         async def send(message: Any) -> None:
             said.append(message)
 
-        scope = {"type": "http", "method": method, "path": path, "headers": [], "query_string": b""}
+        scope = {"type": "http", "method": method, "path": path, "headers": list(headers), "query_string": b""}
         await app(scope, receive, send)
         return said[0]["status"], json.loads(said[1]["body"])
 
@@ -142,6 +144,42 @@ def test_who_is_unknown_hears_that_first_whatever_the_body() -> None:
     assert asyncio.run(ask(door, "/incidents", b"{", "POST"))[0] == HTTPStatus.UNAUTHORIZED
     status, problem = asyncio.run(ask(door, "/open", b"{", "POST"))
     assert (status, problem["errors"][0]["field"]) == (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content-type")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "/", "\x00", "\u2028"])
+def test_what_stands_behind_a_path_opens_no_route_to_another_role(end: str) -> None:
+    """As the server hands it over: %0A is a line break by then, before which the resolver's pattern ends too."""
+    router = new_router({"POST /forget": Access.ADMIN})
+
+    @router.post("/forget")
+    def forget() -> dict[str, str]:
+        raise AssertionError("a viewer may not")
+
+    known = {hashlib.sha256(b"good").hexdigest(): {"id": "x", "roles": ["viewer"]}}
+    limits = TokenBuckets(1000, 1000)
+    gate = Gate(Principals(lambda: json.dumps(known)), limits, limits)
+    resolver = application(Resolver(), [router], gate)
+    resolver.prepare()
+    door = Door(resolver, table_of([router]), gate)
+    headers = [(b"authorization", b"Bearer good"), (b"content-type", b"application/json")]
+    assert asyncio.run(ask(door, "/forget", b"{}", "POST", headers))[0] == HTTPStatus.FORBIDDEN
+    assert asyncio.run(ask(door, f"/forget{end}", b"{}", "POST", headers))[0] == HTTPStatus.NOT_FOUND
+
+
+def test_two_authorizations_are_no_proof_here_either() -> None:
+    """As behind the door: a proof and something else must not be heard as either of them."""
+
+    async def nobody(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("a body that is no JSON goes no further")
+
+    known = {hashlib.sha256(b"good").hexdigest(): {"id": "x", "roles": ["responder"]}}
+    limits = TokenBuckets(1000, 1000)
+    gate = Gate(Principals(lambda: json.dumps(known)), limits, limits)
+    door = Door(nobody, RouteTable({"POST /incidents": Access.RESPONDER}), gate)
+    good, other = (b"authorization", b"Bearer good"), (b"authorization", b"Bearer other")
+    assert asyncio.run(ask(door, "/incidents", b"{", "POST", [good]))[0] == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    for both in ([good, other], [other, good], [good, good]):
+        assert asyncio.run(ask(door, "/incidents", b"{", "POST", both))[0] == HTTPStatus.UNAUTHORIZED
 
 
 def test_what_comes_from_outside_cannot_steer_the_terminal() -> None:

@@ -21,6 +21,7 @@ from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.evidence import EvidenceItem
 from resilibot.local import rerun as rerunning
 from resilibot.local.cli import app
+from resilibot.local.commands.rerunning import word_of
 from resilibot.local.no_network import NetworkRefused, no_network
 from resilibot.local.recorded_log import CarriedBlobs, RecordedLog, of_answer
 from resilibot.local.rerun import GateRules, rerun
@@ -36,7 +37,7 @@ from tests.simulation.house import ACT
 from tests.simulation.run import Run
 from tests.support.ledger import KEY
 from tests.support.model_answers import ScriptedModel, ports, reply, says
-from tests.support.recorded_rows import rows
+from tests.support.recorded_rows import followed_by, rows
 
 RULES = GateRules(ACT)
 
@@ -131,6 +132,72 @@ def test_a_policy_that_nobody_knows_any_more_is_said_and_not_guessed() -> None:
     first = rerun(log, judge, RULES)[0]
     assert "policy p9 is not known here" in first.notes[0]
     assert first.policy == ("p9", None)
+    assert (first.gate[1], first.differs) == (None, [])
+
+
+def saved(path: Path, recorded: Sequence[RecordedEvent]) -> Path:
+    (path / "made.json").write_text(json.dumps(rows(recorded)))
+    return path / "made.json"
+
+
+@pytest.mark.feature(202)
+def test_a_gate_that_is_not_asked_again_is_not_called_the_same(tmp_path: Path) -> None:
+    """Else whoever writes an unknown policy into a log could let everything pass there."""
+
+    def let_through(event: DomainEvent) -> DomainEvent:
+        if not isinstance(event, e.PlanGatedV1):
+            return event
+        gates = [g.model_copy(update={"decision": "approval"}) for g in event.gates]
+        return event.model_copy(update={"policy_version": "p9", "gates": gates})
+
+    path = saved(tmp_path, changed(let_through))
+    told = json.loads(run("--from", path, "--json").stdout)
+    assert told["same"] is False
+    assert [one["type"] for one in told["not_asked_again"]] == ["PlanGated.v1"]
+    assert told["rounds"][0]["gate"]["rerun"] is None
+    shown = run("--from", path).stdout
+    assert "gate: same" not in shown
+    assert "the same decisions, but 1 not asked again" in " ".join(shown.split())
+    assert run("--from", path, "--strict").exit_code == 1
+
+
+@pytest.mark.feature(202)
+@pytest.mark.parametrize("forged", [e.DiagnosisReachedV1, e.PlanProposedV1, e.PlanGatedV1, e.IncidentResolvedV1])
+def test_a_decision_that_no_evidence_led_to_is_told_and_nothing_is_called_the_same(
+    tmp_path: Path, forged: type[DomainEvent]
+) -> None:
+    """Recorded as if out of nowhere: no round leads to it, so no round is asked about it."""
+    decision = next(one.event for one in events() if isinstance(one.readable, forged))
+    path = saved(tmp_path, followed_by(events(), (1, decision)))
+    told = json.loads(run("--from", path, "--json").stdout)
+    assert [one["differs"] for one in told["rounds"] if one["differs"]] == []
+    assert told["same"] is False
+    assert told["not_asked_again"] == [{"type": decision.wire_type, "version": len(events()) + 1}]
+    assert run("--from", path, "--strict").exit_code == 1
+
+
+def test_a_decision_that_this_build_cannot_read_is_not_called_the_same(tmp_path: Path) -> None:
+    linked: list[RecordedEvent] = []
+    for one in events():
+        newer = {"type": "DiagnosisReached.v99"} if isinstance(one.event, e.DiagnosisReachedV1) else {}
+        envelope = one.envelope.model_copy(update=newer)
+        linked.append(RecordedEvent.after(linked[-1].hash if linked else GENESIS, envelope))
+    result = run("--from", saved(tmp_path, linked), "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["same"] is False
+    assert "DiagnosisReached.v99" in {one["type"] for one in told["not_asked_again"]}
+    assert any("DiagnosisReached.v99" in note for one in told["rounds"] for note in one["notes"])
+
+
+def test_a_step_that_was_exchanged_behind_the_gate_is_another_decision() -> None:
+    def renamed(event: DomainEvent) -> DomainEvent:
+        if not isinstance(event, e.PlanGatedV1):
+            return event
+        return event.model_copy(update={"gates": [g.model_copy(update={"step_id": "s9"}) for g in event.gates]})
+
+    log = of_answer(rows(changed(renamed)), CarriedBlobs())
+    assert rerun(log, judge, RULES)[0].differs == ["gate"]
 
 
 def test_a_target_that_was_busy_then_is_no_other_decision() -> None:
@@ -352,6 +419,13 @@ def test_evidence_that_is_not_what_it_was_is_called_altered() -> None:
     assert [fault.code for fault in rerun(log, judge, RULES)[0].faults] == ["EVIDENCE_ALTERED"]
 
 
+def test_the_same_decisions_over_evidence_that_is_gone_are_said_to_be_so() -> None:
+    same: dict[str, Any] = {"rounds": [{"differs": []}], "not_asked_again": [], "evidence_faults": []}
+    assert word_of(same) == "[green]the same decisions[/green]"
+    assert "but 1 missing or altered in the evidence" in word_of({**same, "evidence_faults": [{}]})
+    assert "other decisions" in word_of({**same, "rounds": [{"differs": ["gate"]}], "evidence_faults": [{}]})
+
+
 # Bad input
 
 
@@ -367,8 +441,21 @@ def _empty(told: list[dict[str, Any]]) -> None:
     told.clear()
 
 
+def _unhash(told: list[dict[str, Any]]) -> None:
+    """A body is changed, and no hash is told from there on."""
+    _rewrite(told)
+    for row in told[3:]:
+        row["hash"] = ""
+
+
 @pytest.mark.parametrize(
-    ("spoil", "said"), [(_rewrite, ":4 does not have its own hash"), (_drop, "belongs"), (_empty, "no events")]
+    ("spoil", "said"),
+    [
+        (_rewrite, ":4 does not have its own hash"),
+        (_drop, "belongs"),
+        (_empty, "no events"),
+        (_unhash, "without its hash"),
+    ],
 )
 def test_a_log_that_was_changed_is_refused_with_its_place(
     tmp_path: Path, spoil: Callable[[list[dict[str, Any]]], None], said: str

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import traceback
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from resilibot.runtime.access import Access
 from resilibot.runtime.http import Conflict, Principals, application, new_router, use_principals
+from resilibot.runtime.http.principals import PrincipalsMalformed
 
 
 class Order(BaseModel):
@@ -113,3 +115,21 @@ def test_who_may_act_but_not_look_sees_nothing(app: Any) -> None:
     assert call(app, "", method="GET")[0] == 200
     status, problem = call(app, "", token="r0bot", method="GET")
     assert (status, "viewer" in problem["detail"]) == (403, True)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        json.dumps({"hunter2": {"id": "ana", "roles": ["viewer"]}}),
+        json.dumps({"a" * 64: {"id": "ana", "roles": ["viewer"], "token": "hunter2"}}),
+        json.dumps({"a" * 64: {"id": "ana", "roles": "hunter2"}}),
+        "hunter2",
+    ],
+)
+def test_known_tokens_that_cannot_be_read_are_told_by_their_place_and_not_by_what_stands_there(
+    secret: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody may have put the tokens themselves where their digests belong."""
+    with pytest.raises(PrincipalsMalformed) as refused:
+        Principals(lambda: secret).by_token("x")
+    assert "hunter2" not in "".join(traceback.format_exception(refused.value))

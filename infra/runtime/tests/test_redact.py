@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resilibot.runtime import redact
-from resilibot.runtime.redact import TAG, TOO_DEEP, Redactor, kind_of
+from resilibot.runtime.redact import TOO_DEEP, Redactor
+from resilibot.runtime.secret_forms import TAG, scan
+from resilibot.runtime.secret_names import kind_of
 from tests.support.seeded_secrets import ALNUM, clean, is_readable, planted
 
 KEYED = Redactor(lambda: b"incident")
@@ -57,6 +59,19 @@ def test_the_key_is_asked_for_only_when_there_is_something_to_redact_and_once() 
         ("mail to ann.b@example.org.", "mail to [email]."),
         ("-----BEGIN EC PRIVATE KEY-----\nMHcC\n-----END EC PRIVATE KEY----- after", "[private-key] after"),
         ("cut off -----BEGIN PRIVATE KEY-----\nMIIE", "cut off [private-key]"),
+        ('{"user":"app","password":"hunter2', '{"user":"app","password":"[password]'),
+        ("password='correct horse battery\nhost=db", "password='[password]\nhost=db"),
+        ('{\\"token\\":\\"abc and so on"} next', '{\\"token\\":\\"[token]"} next'),
+        ("//registry.example.com/:_authToken=abc123", "//registry.example.com/:_authToken=[token]"),
+        ("__password = hunter2", "__password = [password]"),
+        ("password            =        hunter2", "password            =        [password]"),
+        ("password\t\t\t\t\t:\t\t\t\t\thunter2x", "password\t\t\t\t\t:\t\t\t\t\t[password]"),
+        (f"{'SPRING_' * 12}PASSWORD=hunter2", f"{'SPRING_' * 12}PASSWORD=[password]"),
+        ('Cookie: lang="de"; sid=Zm9vYmFy; x=1\nHost: a', "Cookie: [cookie]\nHost: a"),
+        ('{"a": "password=hunter2", "a": "ok"}', '{"a": "password=[password]", "a": "ok"}'),
+        ('{"secret": "hunter2", "secret": null} end', '{"secret": "[secret]", "secret": null} end'),
+        (f'{{"password": "<{KEY_ID}>"}}', '{"password": "<[aws-key]>"}'),
+        (f'{{"secret": "arn:aws:x:{KEY_ID} y"}}', '{"secret": "arn:aws:x:[aws-key] y"}'),
     ],
 )
 def test_secrets_are_replaced_and_what_stands_around_them_stays(text: str, shown: str) -> None:
@@ -83,6 +98,26 @@ def test_secrets_are_replaced_and_what_stands_around_them_stays(text: str, shown
 )
 def test_what_only_looks_so_stays_as_it_is(text: str) -> None:
     assert Redactor().text(text) is text
+
+
+@pytest.mark.parametrize("size", [500, 513, 900, 4095, 4096, 4097, 9000])
+@pytest.mark.parametrize(
+    "carrier",
+    [
+        'export AWS_SESSION_TOKEN="{v}" # of the role',
+        "'client_secret': '{v}', next",
+        "AWS_SESSION_TOKEN={v} AWS_REGION=eu-west-1",
+        "X-Auth-Token: {v}",
+        "curl --token {v} https://example.com",
+        'cut {{"token": "{v}',
+        '{{"token": "{v}"}}',
+    ],
+)
+def test_no_secret_is_too_long_to_be_one(carrier: str, size: int) -> None:
+    """Session tokens of AWS have some thousand characters."""
+    value = (LONG * (size // len(LONG) + 1))[:size]
+    shown = Redactor().text(carrier.format(v=value))
+    assert shown == carrier.format(v="[secret]" if "client_secret" in carrier else "[token]")
 
 
 def test_keys_say_what_a_value_is_at_any_depth_and_in_json_within_a_string() -> None:
@@ -162,6 +197,7 @@ PIECES = st.sampled_from(
             "***",
             "AKIA",
         ),
+        *("_authToken=", '"password":"', '\\"token\\":\\"', "Cookie: a=", "     =     ", '{"a":1,"a":', "\t"),
     ]
 )
 HOSTILE = st.lists(PIECES | st.text(max_size=8), max_size=24).map("".join)
@@ -201,6 +237,16 @@ def _shape(shown: Any, data: Any) -> bool:
 N = 60_000
 UNITS = ("a", "eyJ-", "eyJaaaaaaaa.", "password=", 'password="', "a@", "a.", "a://", "aa://b:c", "1234 ", '{"', '["[')
 UNITS += ("--password ", "\\", "a:b@", "AKIA", "xoxb-", "sk-", "pagerduty ", "basic ", "token: a ", " ", "=" * 7 + "a")
+UNITS += (
+    "password='",
+    "token: '",
+    'a_token=\\"',
+    "password='[card] ",
+    "_a=",
+    "password  ",
+    'cookie: a="b',
+    "Cookie: [card] ",
+)
 UNITS += ("-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----END ", f"{KEY_ID} ", "Bearer ", "4111-", "a\n")
 
 
@@ -228,8 +274,18 @@ def test_what_is_nested_deeper_than_any_evidence_is_cut_and_does_not_raise() -> 
 def test_the_quick_look_misses_nothing_that_the_scan_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [one.line for one in planted(5, 12)] + list(clean(5, 300))
     quick = [Redactor().text(line) for line in lines]
-    monkeypatch.setattr(redact, "_is_worth_a_scan", lambda text: True)
+    monkeypatch.setattr(redact, "scan_for", lambda text: scan())
     assert [Redactor().text(line) for line in lines] == quick
+
+
+@settings(max_examples=400, deadline=None)
+@given(HOSTILE)
+def test_a_scan_without_what_cannot_fit_finds_the_same(text: str) -> None:
+    quick = KEYED.text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redact, "scan_for", lambda text: scan())
+        patch.setattr(redact, "is_nothing", lambda text: False)
+        assert KEYED.text(text) == quick
 
 
 def test_addresses_stay_where_the_owner_wants_them() -> None:

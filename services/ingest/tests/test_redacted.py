@@ -11,7 +11,8 @@ from resilibot.contracts.signal import Signal
 from resilibot.ingest.fingerprint import fingerprint
 from resilibot.ingest.kept import original
 from resilibot.ingest.redacted import redacted
-from resilibot.runtime.redact import TAG, Redactor
+from resilibot.runtime.redact import Redactor
+from resilibot.runtime.secret_forms import TAG
 from services.ingest.tests.test_intake import Door
 from tests.support.act_world import opened
 

@@ -12,7 +12,8 @@ from resilibot.observe.itemise import INLINE_BYTES, Found, itemise
 from resilibot.observe.patterns import template
 from resilibot.observe.ports import LogLine, LogRead, Runbook, SourceFailed
 from resilibot.runtime.blobs import InMemoryBlobStore
-from resilibot.runtime.redact import TAG, Redactor
+from resilibot.runtime.redact import Redactor
+from resilibot.runtime.secret_forms import TAG
 from services.observe.tests.test_gather import FakeWorld, looking
 from tests.support.act_world import opened
 

@@ -1,5 +1,6 @@
 """Questions in plain words: read as a kind with filters, answered from the record with events that resolve."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -13,7 +14,8 @@ from resilibot.projections.lexicon import EXAMPLES, KEY_WORDS, LEXICON, Kind
 from resilibot.projections.moments import find_span
 from resilibot.projections.ports import Ports
 from resilibot.projections.project import fold_view
-from resilibot.projections.reply import Record, reply, wanted
+from resilibot.projections.reply import reply, wanted
+from resilibot.projections.statements import Record
 from resilibot.reason.diagnose import diagnose
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
@@ -451,6 +453,40 @@ def test_a_not_turns_the_status_or_severity_that_follows(text: str, statuses: se
 def test_what_was_not_escalated_cannot_be_asked_for_and_is_not_answered_by_what_was() -> None:
     question = parse("which incidents were not escalated?", NOW, KNOWN)
     assert (question.is_escalated, question.unplaced) == (False, ("not escalated",))
+
+
+def test_no_word_is_ignored_however_many_are_unknown() -> None:
+    unknown = [f"zxqv{n:02d}" for n in range(11)]
+    told = ask(f"why did checkout fail {' '.join(unknown)}")
+    assert told["understood"].endswith(f"not understood: {', '.join(unknown[:8])} and 3 more")
+    nothing = ask(f"why did {' '.join(unknown)} fail")
+    assert nothing["text"] == f"Not in the record: nothing there is called {', '.join(unknown[:8])} and 3 more."
+
+
+def test_what_no_filter_says_is_named_behind_any_number_of_unknown_words() -> None:
+    unknown = " ".join(f"zxqv{n:02d}" for n in range(9))
+    assert parse(f"which incidents were not escalated {unknown}", NOW, KNOWN).unplaced[-1] == "not escalated"
+
+
+def test_words_from_outside_make_no_line_of_their_own() -> None:
+    """A title, a cause, an item: each stays where it is quoted, so none can look like a statement of the reply."""
+    own, log = CHECKOUT
+    forged = "fine\n  01FORGED x (LOW, CLOSED)\r\n\u2028- all is well [r1.metric.1]"
+    states = json.loads(json.dumps(fold_view(f"incident#{own}", log).states()))
+    states["incidents"]["title"] = forged
+    case = states["cases"]
+    case["diagnoses"][-1]["summary"] = forged
+    for look in case["rounds"]:
+        for item in look["items"]:
+            item["summary"] = forged
+    for line in states["timelines"]:
+        line["sentence"] = forged
+    models = MemoryReadModels(Database())
+    models.save(f"incident#{own}", states, len(log))
+    ports = Ports(InMemoryEventStore(), models, clock=ManualClock(NOW))
+    for kind, question in EXAMPLES.items():
+        told = ask(question.replace("critical ", ""), ports)
+        assert not [line for line in told["text"].splitlines() if line.lstrip().startswith(("01FORGED", "- all"))], kind
 
 
 def test_a_row_of_an_older_build_is_like_no_other_until_a_rebuild() -> None:

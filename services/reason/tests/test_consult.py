@@ -196,6 +196,14 @@ GOOD = json.dumps(AGREES)
         json.dumps({**AGREES, "findings": [claim("x" * 2001, "r1.log.1")]}),
         json.dumps({**AGREES, "findings": [{"text": "x", "evidence": "r1.log.1"}]}),
         '{"verdict":"unclear","hypotheses":[],"findings":[]}' + " " * 60_000,
+        GOOD[:-1] + ',"verdict":"no_fault"}',
+        GOOD.replace('"component":', '"component":"orders","component":'),
+        GOOD[:-1] + ',"findings":NaN}',
+        GOOD.replace('"high"', "Infinity"),
+        GOOD.replace('"high"', "[" * 500 + "]" * 500),
+        GOOD.replace("it answers nothing", "\\ud800"),
+        json.dumps({**AGREES, "findings": [claim("x", "r1.log.1")] * 10_000}),
+        json.dumps({**AGREES, "findings": [claim("x", *["r1.log.1"] * 21)]}),
     ],
 )
 def test_what_is_not_of_the_schema_is_no_answer_and_not_repaired(text: str) -> None:
@@ -214,6 +222,12 @@ def test_what_is_not_of_the_schema_is_no_answer_and_not_repaired(text: str) -> N
         says(view("hung_process", "i-99999999999999999", claim("the moon is full", "r1.status.1"))),
         says(view("sabotage", A, claim("the moon is full", "r1.status.1"))),
         says(view("hung_process", A.upper(), claim("the moon is full", "r1.status.1"))),
+        says(view("hung_process", A.replace("i", "\u0456"), claim("the moon is full", "r1.status.1"))),
+        says(view("hung_process", f"{A}\u200b", claim("the moon is full", "r1.status.1"))),
+        says(view("hung_\u0440rocess", A, claim("the moon is full", "r1.status.1"))),
+        says(view("hung_process", A, claim("the moon is full", "R1.STATUS.1"))),
+        says(view("hung_process", A, claim("the moon is full", "r1.status.\u0661"))),
+        says(view("hung_process", A, claim("the moon is full", "r01.status.1"))),
         says(verdict="no_fault", findings=[claim("the moon is full", "r2.status.1")]),
     ],
 )
@@ -274,8 +288,9 @@ def test_the_rules_alone_are_the_default_and_are_said_to_be_nothing_else() -> No
 
 @pytest.mark.parametrize("url", ["ftp://models", "http://", "models:8080", "https://user:pass@models/v1"])
 def test_an_endpoint_is_an_address_without_a_password(url: str) -> None:
-    with pytest.raises(ValueError, match="address"):
+    with pytest.raises(ValueError, match="address") as refused:
         ReasonSettings.model_validate({"reasoner_url": url})
+    assert url not in str(refused.value)
 
 
 def test_settings_do_not_show_the_key() -> None:

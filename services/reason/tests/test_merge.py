@@ -1,5 +1,6 @@
 """What a model's answer changes of the rules' diagnosis, and what it cannot."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resilibot.contracts import events as e
-from resilibot.contracts.canonical import content_hash
+from resilibot.contracts.canonical import canonical, content_hash
 from resilibot.contracts.evidence import Citation, EvidenceItem, RunbookContent
 from resilibot.plan.service import SERVICE as PLAN
-from resilibot.reason.answer import Answer, Claim, Consultation, View, read_answer
+from resilibot.reason.answer import MOST_CHARS, Answer, AnswerUnusable, Claim, Consultation, View, read_answer
 from resilibot.reason.diagnose import diagnose
 from resilibot.reason.merge import DOUBTED, POSSIBLE, judge_with
 from resilibot.reason.prompt import VOCABULARY, prompt
 from resilibot.reason.settings import ReasonSettings
+from resilibot.runtime.event_store.items import COMMIT_BYTES
 from resilibot.runtime.testing import story
 from tests.support.act_world import opened
 from tests.support.model_answers import claim, says, text_of, view
@@ -197,6 +199,32 @@ def test_a_models_citation_does_not_move_the_release_to_return_to() -> None:
     assert best is not None
     told = merged(gathered, says(view(best.cause, best.component, claim("it is this one", "r1.change.2"))))
     assert planned(gathered, told) == planned(gathered, rules)
+
+
+@pytest.mark.parametrize("words", [0, 40, 100, 250])
+@pytest.mark.parametrize("claims", [3, 6, 10])
+def test_no_answer_is_so_large_that_the_rules_verdict_cannot_be_stored_with_it(words: int, claims: int) -> None:
+    """A citation has ten times the size of its id, so an answer that cites all it can would make the event too large:
+    then nothing would be recorded, and the incident would wait for ever."""
+    log = next(item for item in HUNG.gathered().items if item.kind == "log")
+    many = [log.model_copy(update={"id": f"r1.log.{n}"}) for n in range(2, 30)]
+    gathered = HUNG.gathered()
+    gathered = gathered.model_copy(update={"items": [*gathered.items, *many]})
+    told = [claim(f"{n}{chr(0x1D54F) * words}", *(item.id for item in many[:20])) for n in range(claims)]
+    answer = says(
+        *(view("other", "orders", *told, against=told, statement=f"{n}") for n in range(5)),
+        verdict="no_fault",
+        findings=told,
+    )
+    case = story(PLAN).given(opened(), gathered).case
+    asked = prompt(case, gathered, diagnose(case, gathered), "mark", ReasonSettings())
+    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    if len(text) > MOST_CHARS:
+        with pytest.raises(AnswerUnusable):
+            read_answer(text, asked)
+        return
+    event = merged_as_read(gathered, read_answer(text, asked))
+    assert len(canonical(event.payload())) < COMMIT_BYTES - 50_000
 
 
 def test_a_verify_round_that_shows_health_resolves_whatever_the_model_says() -> None:

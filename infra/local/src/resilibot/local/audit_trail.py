@@ -15,6 +15,7 @@ from resilibot.runtime.audit.aws_archive import DynamoRestorableStore, S3Archive
 from resilibot.runtime.audit.bundle import Bundle, build
 from resilibot.runtime.audit.checkpoint import Checkpoint, SigningKey
 from resilibot.runtime.audit.checkpoints import open_all, take
+from resilibot.runtime.audit.contents import Contents
 from resilibot.runtime.audit.coverage import CoveredReport, audit_covered
 from resilibot.runtime.audit.restore import Restored, restore
 from resilibot.runtime.audit.s3_checkpoints import S3Checkpoints, make_bucket, signing_key
@@ -82,7 +83,7 @@ class AuditTrail:
 
     def verify(self, stream: str | None = None) -> CoveredReport:
         opened = open_all(self.checkpoints, self.key_id)
-        return audit_covered(self.store, opened, stream)
+        return audit_covered(self.store, opened, stream, Contents(self.blobs))
 
     def checkpoint(self, *, only_if_changed: bool = False) -> Checkpoint | None:
         """None: there is no stream yet, or nothing changed."""

@@ -88,7 +88,10 @@ class Door:
         """The answer to somebody who may not come in, whatever the request; None: it is about the request."""
         if self._gate is None:
             return None
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers: dict[str, str] = {}
+        for name, value in scope["headers"]:  # joined as behind the door: two proofs are none
+            before = headers.get(name.decode("latin-1"))
+            headers[name.decode("latin-1")] = ", ".join(filter(None, (before, value.decode("latin-1"))))
         async with self._places:  # it takes a thread, as a request does
             return await asyncio.to_thread(self._judged, self._gate, headers, refused, route)
 

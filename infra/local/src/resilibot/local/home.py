@@ -24,6 +24,7 @@ from resilibot.local.aws import clients_at, emulator_env
 from resilibot.local.emulators import Emulator, make_emulator
 from resilibot.local.home_file import FILE, HomeBusy, HomeFailed, HomeFile
 from resilibot.local.ports import free_port
+from resilibot.local.private_files import OWN_FOLDER, write_private
 from resilibot.local.processes import Supervisor
 from resilibot.local.roster import SERVICES
 from resilibot.runtime.bus.provision import Provisioned, provision
@@ -69,7 +70,7 @@ class Home:
     def start(self) -> HomeFile:
         """Raises EmulatorError, HomeFailed or HomeBusy."""
         _refuse_second(self._plan.state_dir)
-        _fresh(self._plan.state_dir)
+        fresh(self._plan.state_dir)
         endpoint = self._plan.endpoint or self._start_emulator()
         with clients_at(endpoint) as client:
             provisioned = provision(client, Topology(SERVICES), _tables())
@@ -210,8 +211,8 @@ def seed(client: Callable[[str], Any], state_dir: Path) -> None:
     s3.put_bucket_versioning(Bucket="resilibot-runbooks", VersioningConfiguration={"Status": "Enabled"})
     for runbook in sorted((Path(__file__).parent / "world" / "runbooks").glob("*.md")):
         s3.put_object(Bucket="resilibot-runbooks", Key=f"runbooks/{runbook.name}", Body=runbook.read_bytes())
-    _private(state_dir / "operator.token", token)
-    _private(state_dir / "webhooks.json", sources)
+    write_private(state_dir / "operator.token", token)
+    write_private(state_dir / "webhooks.json", sources)
 
 
 def webhook_sources() -> dict[str, Any]:
@@ -240,11 +241,6 @@ def webhook_sources() -> dict[str, Any]:
         },
         "sentry": {"scheme": "hmac-sha256", "secrets": [token(24)], "signature_header": "sentry-hook-signature"},
     }
-
-
-def _private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text)
 
 
 def _make_keys(kms: Any) -> None:
@@ -276,11 +272,15 @@ def _refuse_second(state_dir: Path) -> None:
         raise HomeBusy(f"process {pid} runs a home in {state_dir} already")
 
 
-def _fresh(state_dir: Path) -> None:
-    """Empty the folder but for installed tools: the embedded emulator starts empty, so must everything else."""
+def fresh(state_dir: Path) -> None:
+    """Empty the folder but for installed tools: the embedded emulator starts empty, so must everything else.
+
+    What is made anew is closed to others: the emulator's files hold secrets, and what senders sent as it came.
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
     for name in ("run", "logs", "world", "emulator"):
         shutil.rmtree(state_dir / name, ignore_errors=True)
-    (state_dir / "run").mkdir(parents=True)
+        (state_dir / name).mkdir(mode=OWN_FOLDER)
 
 
 def _answers(url: str) -> bool:

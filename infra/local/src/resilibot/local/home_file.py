@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from resilibot.local.private_files import write_private
+
 FILE = "home.json"
 STUCK_S = 20.0  # behind HEAD for longer than this, a stream counts as stuck
 
@@ -60,9 +62,7 @@ class HomeFile(BaseModel):
         return self.state_dir / "operator.token"
 
     def write(self) -> None:
-        path = self.state_dir / FILE
-        path.with_suffix(".tmp").write_text(self.model_dump_json(indent=2))
-        path.with_suffix(".tmp").replace(path)
+        write_private(self.state_dir / FILE, self.model_dump_json(indent=2))
 
     @classmethod
     def read(cls, state_dir: Path) -> "HomeFile":

@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from resilibot.local.private_files import append_private
+
 log = logging.getLogger(__name__)
 
 STOP_S = 5.0
@@ -38,8 +40,7 @@ def spawn(argv: Sequence[str], log_file: Path, env: Mapping[str, str]) -> subpro
 
 
 def _spawn(argv: Sequence[str], log_file: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    with log_file.open("ab") as out:
+    with append_private(log_file) as out:
         return subprocess.Popen(  # noqa: S603  argv is ours
             list(argv),
             stdin=subprocess.DEVNULL,

@@ -77,6 +77,8 @@ def of_answer(told: Any, blobs: BlobStore) -> RecordedLog:
         hashes = [str(row["hash"]) for row in rows]
     except (KeyError, TypeError) as error:
         raise LogInvalid(f"an event without its body or hash: {error!r}") from error
+    if not all(hashes):
+        raise LogInvalid("an event without its hash")
     return RecordedLog(*_proven(bodies, hashes), blobs)
 
 

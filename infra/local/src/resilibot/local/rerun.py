@@ -30,6 +30,8 @@ from resilibot.runtime.service import Trigger
 Reasoner = Callable[[IncidentCase, e.EvidenceGatheredV1], Verdict]
 Events = tuple[RecordedEvent, ...]
 MAX_BLOB_BYTES = 64_000_000
+# By the name of their type, so that one of a version that this build cannot read is not overlooked.
+DECISIONS = ("DiagnosisReached", "IncidentResolved", "PlanProposed", "NoRemedyFound", "PlanGated")
 
 # By what --reasoner calls it. Each judges one round, by that round and the case alone; a SecondReader may be one too.
 REASONERS: Mapping[str, Reasoner] = {"deterministic": judge}
@@ -58,7 +60,10 @@ class GateRules:
 
 @dataclass(frozen=True)
 class Round:
-    """One round of evidence and what followed from it, then and now. None: nothing was decided."""
+    """One round of evidence and what followed from it, then and now. None: nothing was decided.
+
+    `asked_again`: the versions of the recorded decisions that were asked again here.
+    """
 
     number: int
     purpose: str
@@ -69,6 +74,8 @@ class Round:
     plan: tuple[DomainEvent | None, DomainEvent | None] = (None, None)
     gate: tuple[Sequence[e.StepGate] | None, Sequence[e.StepGate] | None] = (None, None)
     policy: tuple[str | None, str | None] = (None, None)
+    is_gate_asked: bool = True  # False: by a policy that is not known here
+    asked_again: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -80,8 +87,7 @@ class Round:
         """Which of its decisions come out otherwise."""
         found = ["diagnosis"] if self.verdict[0] != self.verdict[1] else []
         found += ["plan"] if self.plan[0] != self.plan[1] else []
-        then, now = self.gate
-        return found + (["gate"] if not _same_gates(then, now) else [])
+        return found + (["gate"] if self.is_gate_asked and not _same_gates(*self.gate) else [])
 
 
 def rerun(log: RecordedLog, reasoner: Reasoner, rules: GateRules, *, with_references: bool = False) -> list[Round]:
@@ -101,6 +107,15 @@ def rerun(log: RecordedLog, reasoner: Reasoner, rules: GateRules, *, with_refere
             for gathered in events
             if isinstance(gathered.readable, e.EvidenceGatheredV1)
         ]
+
+
+def not_asked_again(log: RecordedLog, rounds: Sequence[Round]) -> list[RecordedEvent]:
+    """Decisions in the log that no round led to here: by a rule that is not known, unreadable, or out of nowhere.
+
+    Nothing is known of them, so they are not the same as then either.
+    """
+    asked = {version for one in rounds for version in one.asked_again}
+    return [one for one in log.events if one.type.partition(".")[0] in DECISIONS and one.version not in asked]
 
 
 def _consult(incident_id: str, events: Events, reader: SecondReader) -> None:
@@ -129,11 +144,14 @@ def _again(
         faults=tuple(faults[item.id] for item in seen.items if item.id in faults),
     )
     recorded = _answer(events, gathered, "reason")
-    if recorded is None or not isinstance(recorded.event, Verdict):
+    if recorded is None:
         return _with(told, notes=("not judged then: overtaken by a newer round, or the log ends here",))
+    then = recorded.readable
+    if not isinstance(then, Verdict):
+        return _with(told, notes=(f"{recorded.type} at version {recorded.version} cannot be read here",))
     verdict = reasoner(fold(incident_id, events[: recorded.version - 1]), seen)
-    told = _with(told, verdict=(recorded.event, verdict))
-    is_same = verdict == recorded.event
+    told = _with(told, verdict=(then, verdict))
+    is_same = verdict == then
     world = events if is_same else _instead(events, recorded, verdict)
     planned = _answer(events, recorded, "plan")
     until = planned.version - 1 if planned else recorded.version
@@ -144,10 +162,14 @@ def _again(
     plan = next((event for event in propose(case, trigger, None) if isinstance(event, DomainEvent)), None)
     if planned is None and plan is not None and is_same and not propose(fold(incident_id, events), trigger, None):
         plan, told = None, _with(told, notes=("not planned then: overtaken by what came after",))
-    told = _with(told, plan=(planned.event if planned else None, plan))
     gated = _answer(events, planned, "act") if planned else None
-    then = gated.event if gated and isinstance(gated.event, e.PlanGatedV1) else None
-    return _gated(told, case, plan, then, rules)
+    gates = gated.readable if gated else None
+    told = _with(
+        told,
+        plan=(planned.readable if planned else None, plan),
+        asked_again=tuple(one.version for one in (recorded, planned, gated) if one and one.readable),
+    )
+    return _gated(told, case, plan, gates if isinstance(gates, e.PlanGatedV1) else None, rules)
 
 
 def _gated(
@@ -159,8 +181,16 @@ def _gated(
         return _with(told, gate=(recorded, None), policy=(version, None))
     policy = rules.of(version)
     if policy is None:
-        note = f"the gate is not asked again: policy {version} is not known here, a file may be given"
-        return _with(told, gate=(recorded, recorded), policy=(version, None), notes=(*told.notes, note))
+        why = f"policy {version} is not known here" if then else "it was not asked then"
+        note = f"the gate is not asked again: {why}, a file may be given"
+        return _with(
+            told,
+            gate=(recorded, None),
+            policy=(version, None),
+            is_gate_asked=False,
+            asked_again=told.asked_again[:2],
+            notes=(*told.notes, note),
+        )
     facts = GateFacts(rules.settings, policy)
     gates = tuple(gate_step(case, step, plan.confidence, facts) for step in plan.steps)
     notes = told.notes
@@ -176,7 +206,7 @@ def _same_gates(then: Sequence[e.StepGate] | None, now: Sequence[e.StepGate] | N
 
 
 def _decided(gate: e.StepGate) -> tuple[Any, ...]:
-    return gate.decision, gate.action_class, tuple(gate.policy_ids)
+    return gate.step_id, gate.decision, gate.action_class, tuple(gate.policy_ids)
 
 
 def _was_busy(then: e.StepGate, now: e.StepGate) -> bool:

@@ -6,18 +6,22 @@ from typing import Any
 
 from resilibot.contracts import events as e
 from resilibot.contracts.canonical import canonical
+from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import DomainEvent
 from resilibot.contracts.evidence import Finding
 from resilibot.local.rerun import Round
 from resilibot.local.second_reader import Verdict
 
 
-def told(incident_id: str, reasoner: str, rounds: Sequence[Round]) -> dict[str, Any]:
-    """The whole comparison as JSON."""
+def told(
+    incident_id: str, reasoner: str, rounds: Sequence[Round], left: Sequence[RecordedEvent] = ()
+) -> dict[str, Any]:
+    """The whole comparison as JSON. `left`: decisions not asked again; with any of them it is not the same."""
     return {
         "incident_id": incident_id,
         "reasoner": reasoner,
-        "same": not any(one.differs for one in rounds),
+        "same": not left and not any(one.differs for one in rounds),
+        "not_asked_again": [{"type": one.type, "version": one.version} for one in left],
         "evidence_faults": [vars(fault) for one in rounds for fault in one.faults],
         "cost_usd": {
             "recorded": str(sum((_cost(one.verdict[0]) for one in rounds), Decimal(0))),

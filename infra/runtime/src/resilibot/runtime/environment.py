@@ -34,7 +34,7 @@ REDACTION_KEYS = 1000  # of as many scopes at once, 16 bytes each
 class RuntimeSettings(BaseSettings):
     """Settings that every service shares. Environment variables are the field names with the prefix RESILIBOT_."""
 
-    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True, hide_input_in_errors=True)
 
     events_table: str = Field(default="resilibot-events", description="Table of commits: the source of truth")
     streams_table: str = Field(default="resilibot-streams", description="Table of HEAD items, one per stream")

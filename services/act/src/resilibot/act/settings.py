@@ -5,7 +5,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ActSettings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True, hide_input_in_errors=True)
 
     policy_file: str = Field(default="", description="JSON policy of the owner; empty: the built-in one")
     door_policy_file: str = Field(default="", description="JSON policy of what comes in, for its budget; empty: none")

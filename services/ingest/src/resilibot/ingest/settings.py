@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class IngestSettings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True, hide_input_in_errors=True)
 
     quiet_period_s: float = Field(
         default=900, gt=0, description="Seconds after RESOLVED in which a new signal reopens; then the incident closes"

@@ -5,7 +5,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class NotifySettings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True, hide_input_in_errors=True)
 
     webhook_url: str = Field(default="", description="Where the webhook channel posts; empty: the channel is off")
     webhook_secret: SecretStr = Field(default=SecretStr(""), description="Standard Webhooks secret (whsec_...)")

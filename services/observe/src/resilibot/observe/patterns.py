@@ -11,7 +11,7 @@ from typing import Literal
 
 from resilibot.contracts.evidence import LogContent, LogPattern
 from resilibot.observe.ports import LogLine, LogRead
-from resilibot.runtime.redact import TAG
+from resilibot.runtime.secret_forms import TAG
 
 KEEP = 10
 SURGE = 3.0  # times the rate before

@@ -5,7 +5,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ObserveSettings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True, hide_input_in_errors=True)
 
     baseline_s: int = Field(default=3600, description="How far before the alarm the healthy baseline reaches")
     metric_period_s: int = Field(default=60, description="Resolution at which metrics are read")

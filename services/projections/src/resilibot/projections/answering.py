@@ -9,7 +9,8 @@ from resilibot.contracts.envelope import stream_id
 from resilibot.projections.ask import Question, Vocabulary, parse, vocabulary
 from resilibot.projections.ports import Ports
 from resilibot.projections.reader import read
-from resilibot.projections.reply import Record, Row, reply, wanted
+from resilibot.projections.reply import reply, wanted
+from resilibot.projections.statements import Record, Row
 
 PAGE = 100
 PAGES = 5  # of incidents, newest first: what is older is said to be not looked at

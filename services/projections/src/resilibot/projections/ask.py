@@ -28,7 +28,7 @@ from resilibot.projections.lexicon import (
 from resilibot.projections.moments import Span, find_span
 
 MAX_CHARS = 500
-UNPLACED_KEPT = 8
+NAMED = 8  # of words that are not understood; the others are counted
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,15 @@ class Question:
         parts += [self.span.say()] if self.span else []
         parts += ["the newest only"] if self.is_newest else []
         parts += [f"{said} read as {read}" for said, read in self.corrected]
-        parts += [f"left to the model: {', '.join(self.left_to_model)}"] if self.left_to_model else []
-        parts += [f"not understood: {', '.join(self.unplaced)}"] if self.unplaced else []
+        parts += [f"left to the model: {named(self.left_to_model)}"] if self.left_to_model else []
+        parts += [f"not understood: {named(self.unplaced)}"] if self.unplaced else []
         return "; ".join(parts)
+
+
+def named(words: Sequence[str]) -> str:
+    """So many that a person reads them; none is left out in silence."""
+    more = len(words) - NAMED
+    return ", ".join(words[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,7 @@ def parse(text: str, now: datetime, known: Vocabulary) -> Question:
         span=span,
         is_newest=any(token in NEWEST for token in tokens),
         corrected=tuple(corrected),
-        unplaced=_once(token for token in left if token not in known.words)[:UNPLACED_KEPT],
+        unplaced=_once(token for token in left if token not in known.words),
     )
 
 

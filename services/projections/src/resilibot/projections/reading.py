@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from resilibot.contracts import strict_json
 from resilibot.projections.ask import ASKED_OF_STATUS, NOT_ESCALATED, Question, Vocabulary, tokens_of
 from resilibot.projections.lexicon import EXAMPLES, LEXICON, SEVERITIES, STATUSES, Kind
 from resilibot.projections.moments import Span
@@ -130,7 +131,10 @@ def read_answer(said: str, asked: Asked, question: Question, text: str, known: V
     if len(said) > MOST_CHARS:
         raise Unread("malformed_answer", f"{len(said)} characters")
     try:
+        strict_json.parse(said)  # else the last of two equal keys would count, and the first for another reader
         answer = _Answer.model_validate_json(said)
+    except strict_json.NotStrictJson as error:
+        raise Unread("malformed_answer", "answer: json_invalid") from error
     except ValidationError as error:
         places = dict.fromkeys(f"{_place(one['loc'])}: {one['type']}" for one in error.errors())
         raise Unread("malformed_answer", "; ".join(places)) from error

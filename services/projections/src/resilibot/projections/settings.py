@@ -9,7 +9,7 @@ from resilibot.runtime.models.choice import Address
 
 
 class AskSettings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True, hide_input_in_errors=True)
 
     ask_reader: Literal["rules", "bedrock", "openai"] = Field(
         default="rules", description="Who reads a question: the rules alone, or a model what they do not (extra `llm`)"

@@ -11,11 +11,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from resilibot.contracts import events as e
+from resilibot.contracts import strict_json
 from resilibot.contracts.evidence import Citation, Finding
 from resilibot.reason.prompt import VOCABULARY, Prompt
 from resilibot.runtime.models.plain import sentence
 
-MOST_CHARS = 60_000  # of an answer; a longer one is not read
+MOST_CHARS = 20_000  # of an answer; a longer one is not read: with its citations written out it must fit into an event
 MOST_DROPPED = 10  # claims of an unusable answer that are named
 
 Likelihood = Literal["low", "medium", "high"]
@@ -100,7 +101,10 @@ def read_answer(text: str, asked: Prompt) -> Answer:
     if len(text) > MOST_CHARS:
         raise AnswerUnusable("malformed_answer", f"{len(text)} characters")
     try:
+        strict_json.parse(text)  # else the last of two equal keys would count, and the first for another reader
         read = _Answer.model_validate_json(text)
+    except strict_json.NotStrictJson as error:
+        raise AnswerUnusable("malformed_answer", "answer: json_invalid") from error
     except ValidationError as error:
         places = (f"{'.'.join(map(str, one['loc'])) or 'answer'}: {one['type']}" for one in error.errors())
         raise AnswerUnusable("malformed_answer", sentence("; ".join(places))) from error

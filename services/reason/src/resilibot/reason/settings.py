@@ -10,7 +10,7 @@ from resilibot.runtime.models.choice import Address
 
 
 class ReasonSettings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True, hide_input_in_errors=True)
 
     reasoner: Literal["deterministic", "bedrock", "openai"] = Field(
         default="deterministic", description="Who judges: the rules alone, or a model beside them (extra `llm`)"

@@ -28,7 +28,8 @@ def verify(
     incident_id: Annotated[str | None, typer.Argument(help="one incident; all streams when left out")] = None,
     as_json: Json = False,
 ) -> None:
-    """Recompute every hash chain from the store itself, and hold it against the checkpoints. Exit code 1 on a fault."""
+    """Recompute every hash chain from the store itself, and hold it against the checkpoints and against the blobs that
+    events refer to. Exit code 1 on a fault."""
     from resilibot.local.audit_trail import trail_of
 
     with errors(as_json), trail_of(home()) as trail:

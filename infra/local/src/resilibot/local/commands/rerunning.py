@@ -19,7 +19,7 @@ from resilibot.local.commands.context import BAD_USE, FAILED, api, errors, fail,
 from resilibot.local.commands.text import safe
 from resilibot.local.no_network import NetworkRefused
 from resilibot.local.recorded_log import LogInvalid, RecordedLog, of_answer, read_file
-from resilibot.local.rerun import REASONERS, GateRules, Reasoner, rerun
+from resilibot.local.rerun import REASONERS, GateRules, Reasoner, not_asked_again, rerun
 from resilibot.local.rerun_told import told
 from resilibot.local.second_reader import SecondReader
 from resilibot.reason.adapters.models import ports_of
@@ -72,7 +72,7 @@ def rerun_incident(
         raise fail(f"{source} is of incident {log.incident_id}", "another_incident", as_json, BAD_USE)
     if not any(one.was_judged for one in rounds):
         raise fail(f"{log.incident_id}: no round was judged, nothing to hold against", "no_cases", as_json)
-    comparison = told(log.incident_id, reasoner, rounds)
+    comparison = told(log.incident_id, reasoner, rounds, not_asked_again(log, rounds))
     show(comparison, as_json, lambda: _print(comparison))
     if strict and not (comparison["same"] and not comparison["evidence_faults"]):
         raise typer.Exit(FAILED)
@@ -161,16 +161,28 @@ def _print(comparison: Mapping[str, Any]) -> None:
                 out.print(f"  [yellow]{what} differs[/yellow]")
                 out.print(f"    then: {safe(line(part['recorded']))}")
                 out.print(f"    now:  {safe(line(part['rerun']))}")
-            elif part["recorded"]:
+            elif part["recorded"] and part["rerun"] is not None:
                 out.print(f"  {what}: same: {safe(line(part['recorded']))}")
         for sign, claims in (("+", "findings_added"), ("-", "findings_removed")):
             for claim in one["diagnosis"][claims]:
                 out.print(f"    {sign} {safe(claim)}")
         for note in one["notes"]:
             out.print(f"  [dim]{safe(note)}[/dim]")
+    for one in comparison["not_asked_again"]:
+        out.print(f"\n[red]not asked again[/red] {safe(one['type'])} at version {one['version']}")
     cost = comparison["cost_usd"]
-    word = "[green]the same decisions[/green]" if comparison["same"] else "[yellow]other decisions[/yellow]"
-    out.print(f"\nrerun by {comparison['reasoner']}: {word}; cost {cost['rerun']} USD, then {cost['recorded']} USD")
+    spent = f"cost {cost['rerun']} USD, then {cost['recorded']} USD"
+    out.print(f"\nrerun by {comparison['reasoner']}: {word_of(comparison)}; {spent}")
+
+
+def word_of(comparison: Mapping[str, Any]) -> str:
+    """The verdict over all rounds: never the same where something was not asked again, or its evidence is gone."""
+    if any(one["differs"] for one in comparison["rounds"]):
+        return "[yellow]other decisions[/yellow]"
+    left, faults = len(comparison["not_asked_again"]), len(comparison["evidence_faults"])
+    but = [f"{left} not asked again"] if left else []
+    but += [f"{faults} missing or altered in the evidence"] if faults else []
+    return f"[yellow]the same decisions, but {', '.join(but)}[/yellow]" if but else "[green]the same decisions[/green]"
 
 
 def _diagnosed(verdict: Mapping[str, Any] | None) -> str:

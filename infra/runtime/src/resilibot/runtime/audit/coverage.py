@@ -1,4 +1,4 @@
-"""coverage: the audit against checkpoints: does every stream still hold what was signed, and what came after? Pure.
+"""coverage: the audit against checkpoints: does every stream still hold what was signed, and what came after?
 
 Seen with checkpoints only: a stream rewritten as a whole together with its HEAD, a tail cut off with HEAD rolled
 back, a stream gone altogether. What was appended after the newest checkpoint is not covered yet.
@@ -12,6 +12,7 @@ from resilibot.contracts.canonical import GENESIS, link
 from resilibot.contracts.event import format_time
 from resilibot.runtime.audit.checkpoint import Checkpoint
 from resilibot.runtime.audit.checkpoints import Opened
+from resilibot.runtime.audit.contents import Contents
 from resilibot.runtime.event_store.verify import (
     AuditedStore,
     AuditReport,
@@ -63,8 +64,12 @@ class CoveredReport:
         return self.audit.ok
 
 
-def audit_covered(store: AuditedStore, opened: Opened, stream: str | None = None) -> CoveredReport:
+def audit_covered(
+    store: AuditedStore, opened: Opened, stream: str | None = None, contents: Contents | None = None
+) -> CoveredReport:
     """Every stream that has a HEAD or was ever signed, or one, against its chain and against the checkpoints.
+
+    contents: with it, what the events refer to is read too. Raises BlobUnavailable then.
 
     `opened` must have been read before: a stream may go on meanwhile, and is never behind a checkpoint.
     """
@@ -77,6 +82,7 @@ def audit_covered(store: AuditedStore, opened: Opened, stream: str | None = None
         head, commits = at_rest(store, name)
         events += sum(len(commit.bodies) for commit in commits)
         faults += [*verify_stream(head, commits), *verify_anchors(name, commits, signed.get(name, ()))]
+        faults += contents.faults(name, commits) if contents else []
         covered = max((anchor.version for anchor in signed.get(name, ())), default=0)
         if covered < head.version:
             windows.append(Window(name, covered + 1, head.version))

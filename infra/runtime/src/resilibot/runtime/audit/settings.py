@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class AuditSettings(BaseSettings):
     """Environment variables are the field names with the prefix RESILIBOT_."""
 
-    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True, hide_input_in_errors=True)
 
     checkpoint_bucket: str = Field(
         default="resilibot-checkpoints", description="Bucket with Object Lock for the signed checkpoints"

@@ -25,6 +25,7 @@ FaultKind = Literal[
     "unreadable",
     "checkpoint_differs",
     "checkpoint",
+    "blob",
 ]
 
 

@@ -36,7 +36,7 @@ from resilibot.runtime.http.problems import (
     answer_to,
 )
 from resilibot.runtime.http.refusals import STRANGER, UNKNOWN, Refusals
-from resilibot.runtime.http.router import ApiRouter, RouteTable, address_of
+from resilibot.runtime.http.router import ApiRouter, RouteTable, address_of, template_of
 from resilibot.runtime.http.settings import HttpSettings
 from resilibot.runtime.personal import KeysUnavailable
 
@@ -221,13 +221,26 @@ class _Door:
         return answered
 
     def _admit(self) -> None:
-        """Raises Unauthorised, TooMany, Forbidden, Unavailable."""
-        principal = self.gate.admit(self.table.of(self._route()), self.resolver.current_event.raw_event)
+        """Raises Unauthorised, TooMany, Forbidden, NotFound, Unavailable."""
+        route = self._route()
+        principal = self.gate.admit(self.table.of(route), self.resolver.current_event.raw_event)
+        if route != self._handled():
+            raise NotFound("there is no such path")
         self.resolver.append_context(principal=principal)
 
     def _route(self) -> str | None:
         event = self.resolver.current_event
         return self.table.template(event.http_method.upper(), event.path)
+
+    def _handled(self) -> str | None:
+        """The route whose handler the resolver found; None for its own answer to no route.
+
+        It compares paths a little otherwise than the table (its "$" fits before a line break too), so a role that is
+        asked for by the table counts only where both mean the same route.
+        """
+        found = self.resolver.context["_route"]
+        template = template_of(found.method, found.path)
+        return template if template in self.table.access else None
 
     def _no_route(self, _: NotFoundError) -> Response[str]:
         event = self.resolver.current_event

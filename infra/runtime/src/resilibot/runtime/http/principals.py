@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from resilibot.contracts.envelope import Actor
 from resilibot.runtime.access import Access
@@ -66,12 +66,27 @@ class Holder(BaseModel):
 _HOLDERS = TypeAdapter(dict[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], Holder])
 
 
+class PrincipalsMalformed(Exception):
+    """The secret with the known tokens cannot be read."""
+
+    code = "principals_malformed"
+
+
+def _holders(secret: str) -> Mapping[str, Holder]:
+    """Raises PrincipalsMalformed with the kinds of faults and nothing that stands there: it may be the tokens."""
+    try:
+        return _HOLDERS.validate_json(secret)
+    except ValidationError as error:
+        kinds = sorted({fault["type"] for fault in error.errors(include_input=False, include_context=False)})
+        raise PrincipalsMalformed(f"the secret with the known tokens: {', '.join(kinds)}") from None
+
+
 class Principals:
     """Tokens to principals, from a secret that is read once a minute at most. Thread-safe."""
 
     def __init__(self, read_secret: Callable[[], str], max_age_s: float = 60) -> None:
         def read() -> dict[str, Principal]:
-            holders = _HOLDERS.validate_json(read_secret())
+            holders = _holders(read_secret())
             return {digest: Principal(h.id, h.roles, h.kind) for digest, h in holders.items()}
 
         self._known = Cached(read, max_age_s)
@@ -99,9 +114,9 @@ class Either:
 
 
 def bearer_of(event: Mapping[str, Any]) -> str:
-    """The bearer token of an API event. Raises Unauthorised."""
-    headers = {k.lower(): v for k, v in (event.get("headers") or {}).items()}
-    scheme, _, token = str(headers.get("authorization", "")).partition(" ")
+    """The bearer token of an API event. Raises Unauthorised, also of two: nobody shall choose which one counts."""
+    told = [value for name, value in (event.get("headers") or {}).items() if name.lower() == "authorization"]
+    scheme, _, token = str(told[0] if len(told) == 1 else "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorised("an Authorization header with a bearer token is needed")
     return token.strip()

@@ -69,13 +69,24 @@ class ApiRouter(Router):
     ) -> Callable[[Handler], Handler]:
         return self._declared("POST", rule, returns, {*WITH_BODY, *refuses}, openapi)
 
+    def route(self, rule: str, method: Any, *given: Any, **openapi: Any) -> Callable[[Handler], Handler]:
+        """What all of powertools' decorators come down to. Raises Undeclared."""
+        for one in [method] if isinstance(method, str) else method:
+            self._access(template_of(one, rule))
+        registered: Callable[[Handler], Handler] = super().route(rule, method, *given, **openapi)
+        return registered
+
+    def _access(self, template: str) -> Access:
+        access = self.access.get(template)
+        if access is None:
+            raise Undeclared(f"{template}: the SERVICE map does not say who may call it")
+        return access
+
     def _declared(
         self, method: str, rule: str, returns: type | None, refuses: Any, openapi: dict[str, Any]
     ) -> Callable[[Handler], Handler]:
         template = template_of(method, rule)
-        access = self.access.get(template)
-        if access is None:
-            raise Undeclared(f"{template}: the SERVICE map does not say who may call it")
+        access = self._access(template)
         status = int(openapi.get("status_code", HTTPStatus.OK))
         good: dict[str, Any] = {"description": HTTPStatus(status).phrase}
         if returns is not None:
@@ -90,7 +101,7 @@ class ApiRouter(Router):
             summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n\n")
             told = {"summary": summary.removesuffix(".") or template, "description": description or None}
             # a response that does not fit is our fault: 500, where powertools would call the request malformed
-            route = super(ApiRouter, self).route(
+            route = self.route(
                 rule,
                 method,
                 responses=responses,

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class HttpSettings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True, hide_input_in_errors=True)
 
     principals_secret: str = Field(
         default="resilibot/principals",
