@@ -125,14 +125,39 @@ def test_the_lead_of_a_forecast_by_hand(tmp_path: Path) -> None:
 
 
 def test_the_lead_of_an_anomaly_by_hand(tmp_path: Path) -> None:
-    """Twelve points, from the seventh on it is bad; the alarm comes with the end of the last one."""
+    """Twelve points; the alarm comes with the end of the last one. The first finding counts, and two points tell it:
+    the second of them may be the window's first.
+    """
     _csv(tmp_path / "baselines" / "shop.csv", watch_samples.BEGIN, [10 + i % 2 for i in range(3 * 96)])
     usual = {"season": "none", "history_h": 24, "direction": "up"}
     drawn(tmp_path, "jump", usual, lambda i: 50.0 if i >= 6 else 10.5, 12, "shop")
     drawn(tmp_path, "spike", usual, lambda i: 50.0 if i == 6 else 10.5, 12, "shop")
-    drawn(tmp_path, "at-once", usual, lambda i: 50.0 if i < 2 else 10.5, 12, "shop")
+    drawn(tmp_path, "at-once", usual, lambda i: 50.0 if i < 2 or i > 7 else 10.5, 12, "shop")
+    _csv(tmp_path / "baselines" / "late.csv", watch_samples.BEGIN, [*(10 + i % 2 for i in range(3 * 96 - 1)), 50.0])
+    drawn(tmp_path, "before", usual, lambda i: 50.0 if i < 2 else 10.5, 12, "late")
     found = {row["id"]: (row["lead_s"], row["naive_lead_s"]) for row in rows_of(tmp_path)}
-    assert found == {"jump": (4 * 900, 4 * 900), "spike": (None, None), "at-once": (10 * 900, 10 * 900)}
+    assert found == {
+        "jump": (4 * 900, 4 * 900),
+        "spike": (None, None),
+        "at-once": (10 * 900, 10 * 900),
+        "before": (11 * 900, 10 * 900),
+    }
+
+
+def test_what_never_moved_and_what_now_and_then_does_have_a_usual_range_by_hand(tmp_path: Path) -> None:
+    """Of what stood still at 100, a fifth more is usual. Of a job that runs in one point of twelve, its run is."""
+    usual = {"season": "none", "history_h": 24, "direction": "up"}
+    _csv(tmp_path / "baselines" / "still.csv", watch_samples.BEGIN, [100.0] * (3 * 96))
+    _csv(tmp_path / "baselines" / "job.csv", watch_samples.BEGIN, [10.0 if i % 12 else 50.0 for i in range(3 * 96)])
+    for name, value, baseline in (
+        ("still-115", 115.0, "still"),
+        ("still-125", 125.0, "still"),
+        ("job-50", 50.0, "job"),
+        ("job-150", 150.0, "job"),
+    ):
+        drawn(tmp_path, name, usual, lambda i, value=value: value, 12, baseline)
+    found = {row["id"]: row["found"] for row in rows_of(tmp_path)}
+    assert found == {"still-115": False, "still-125": True, "job-50": False, "job-150": True}
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:
@@ -151,7 +176,8 @@ def test_false_alarms_in_quiet_hours_by_hand(tmp_path: Path) -> None:
     quiet = told["quiet"]["anomaly"]
     assert (quiet["series"], quiet["false_alarms"], quiet["naive_false_alarms"]) == (2, 2, 2)
     assert quiet["series_weeks"] == pytest.approx(2 * 95 * 900 / (7 * 86400))
-    assert told["quiet"]["exhaustion"]["series"] == 2
+    forecasts = told["quiet"]["exhaustion"]  # of a limit that is twice as far as they ever went
+    assert (forecasts["series"], forecasts["false_alarms"]) == (2, 0)
 
 
 @pytest.mark.feature(71)
@@ -220,6 +246,12 @@ def test_a_case_without_truth_and_a_truth_without_incident_are_named_and_a_failu
     answers = [answer(case) for case in WatchFolder(folder).read()[0]]
     with pytest.raises(NotTheSame, match="without truth: failing-1, quiet-errors-1, slow-0"):
         check(answers, [], {})
+    told = [one.case.id for one in answers]
+    with pytest.raises(
+        NotTheSame, match="3 cases, 4 truths; in the truth, and not among the incidents: never-recorded"
+    ):
+        check(answers, [], [*told, "never-recorded"])
+    check(answers, ["never-watched"], [*told, "never-watched"])
 
 
 def test_an_incident_that_nothing_watches_is_named_and_not_judged(tmp_path: Path) -> None:

@@ -155,6 +155,15 @@ def test_what_is_gone_for_a_day_is_deleted_and_what_another_process_may_have_put
     assert service.vectors.keys() == {*keys(MODEL, [chunk(1), chunk(3), chunk(8)]), "someone's own"}
 
 
+def test_what_was_deleted_and_comes_back_is_put_again(service: S3VectorsService, clock: Clock) -> None:
+    filled(service, clock)
+    clock.now += GRACE_S + 1
+    index = index_of(service, clock)
+    assert index.missing(MODEL, [chunk(1)]) == set()
+    assert service.vectors.keys() == keys(MODEL, [chunk(1)])
+    assert index.missing(MODEL, CHUNKS) == {chunk(2)}
+
+
 def test_what_cannot_be_deleted_costs_no_answer(
     service: S3VectorsService, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
