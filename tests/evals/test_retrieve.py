@@ -35,6 +35,22 @@ def test_the_own_runbooks_are_found(tmp_path: Path) -> None:
     assert [row[3] for row in rows[:10]] == [str(number) for number in range(1, 11)]
 
 
+def test_the_figures_are_told_as_json_and_the_run_goes_to_its_file(tmp_path: Path) -> None:
+    out = tmp_path / "run.tsv"
+    result = retrieve(BOOKS, QUERIES, "--qrels", str(QRELS), "--words-alone", "--json", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    told = json.loads(result.stdout)
+    assert told["score"] == {"queries": 20, "r1": 0.85, "r3": 0.9, "mrr10": pytest.approx(0.875, abs=1e-3)}
+    assert (told["queries"], told["fitting"], told["unreadable"]) == (20, 19, [])
+    assert told["manner"] == {"by words alone: no encoder is set up": 20}
+    assert out.read_text() == retrieve(BOOKS, QUERIES, "--words-alone").stdout
+    assert "score" in json.loads(retrieve(BOOKS, QUERIES, "--words-alone", "--json").stdout)
+    low = retrieve(BOOKS, QUERIES, "--qrels", str(QRELS), "--words-alone", "--json", "--at-least", "1")
+    assert (low.exit_code, json.loads(low.stdout)["score"]["r1"]) == (1, 0.85)
+    assert json.loads(low.stderr)["error"]["code"] == "score_too_low"
+
+
 def test_a_limit_without_qrels_to_hold_against_is_bad_use() -> None:
     assert retrieve(BOOKS, QUERIES, "--at-least", "0.5", "--words-alone").exit_code == 2
 

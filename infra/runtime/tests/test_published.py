@@ -1,11 +1,14 @@
 """Published read models: what one answer of DynamoDB does not hold is asked for, and no more."""
 
+import zlib
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from resilibot.runtime.published import PublishedIncidents, pack
+from resilibot.runtime.aws_codes import DENIED
+from resilibot.runtime.published import PublishedIncidents, PublishedUnavailable, pack
 
 BEFORE = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -36,3 +39,28 @@ def test_an_answer_that_was_cut_is_gone_on_with_up_to_the_limit(rows: int, limit
     found = PublishedIncidents(client, "cursors").before(BEFORE, 5)
     assert [row["row"] for row in found] == list(range(min(rows, 5)))
     assert client.limits == limits
+
+
+@pytest.mark.parametrize(
+    "item", [{}, {"state": {"S": "x"}}, {"state": {"B": b"no zlib"}}, {"state": {"B": zlib.compress(b"{")}}]
+)
+def test_a_row_that_cannot_be_read_is_a_named_error(item: dict[str, Any]) -> None:
+    client = Paged(1, at_once=1)
+    client.query = lambda **asked: {"Items": [item]}  # type: ignore[method-assign]
+    with pytest.raises(PublishedUnavailable, match="a row cannot be read") as failed:
+        PublishedIncidents(client, "cursors").before(BEFORE, 5)
+    assert not failed.value.is_denied
+
+
+@pytest.mark.parametrize(
+    ("code", "is_denied"), [*((code, True) for code in sorted(DENIED)), ("ThrottlingException", False)]
+)
+def test_a_refusal_says_whether_it_is_for_want_of_permission(code: str, is_denied: bool) -> None:
+    def refuse(**asked: Any) -> dict[str, Any]:
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "Query")
+
+    client = Paged(1, at_once=1)
+    client.query = refuse  # type: ignore[method-assign]
+    with pytest.raises(PublishedUnavailable) as failed:
+        PublishedIncidents(client, "cursors").before(BEFORE, 5)
+    assert failed.value.is_denied is is_denied

@@ -6,9 +6,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.parsers import QueryParser
 from botocore.stub import Stubber
 
 from resilibot.contracts.signal import MetricRef
+from resilibot.observe.adapters.aws_errors import asking
 from resilibot.observe.adapters.cloudtrail_changes import CloudTrailChanges
 from resilibot.observe.adapters.cloudwatch_logs import PAGES, CloudWatchLogs
 from resilibot.observe.adapters.cloudwatch_metrics import CloudWatchMetrics
@@ -77,6 +79,13 @@ def test_a_source_that_refuses_is_a_gap_with_its_reason_and_its_question(
     with pytest.raises(SourceFailed, match="/app") as failed:
         CloudWatchLogs(client).read("/app", START, END, 100)
     assert failed.value.reason == reason
+
+
+def test_an_answer_that_its_parser_refuses_is_an_error_with_its_question() -> None:
+    """botocore says so of XML that is none, with an error that is not of its own tree."""
+    with pytest.raises(SourceFailed, match="DescribeEvents: Unable to parse") as failed, asking("DescribeEvents"):
+        QueryParser().parse({"status_code": 200, "headers": {}, "body": b"<html>"}, None)
+    assert failed.value.reason == "error"
 
 
 def test_cloudtrail_gives_writes_with_who_and_when(stubbed: Stubbed) -> None:

@@ -12,7 +12,7 @@ from resilibot.contracts.signal import MetricRef, ResourceRef
 from resilibot.contracts.topology import Node, Topology
 from resilibot.observe.adapters.declared_topology import DeclaredTopology
 from resilibot.observe.neighbours import comparable
-from resilibot.observe.ports import Ports, Series, SourceFailed, TopologySource, Watch
+from resilibot.observe.ports import MetricPlace, Ports, Series, SourceFailed, TopologySource
 from resilibot.observe.service import SERVICE
 from resilibot.observe.settings import ObserveSettings
 from resilibot.runtime.blobs import InMemoryBlobStore
@@ -118,13 +118,13 @@ def test_the_nearest_are_read_first_when_there_are_too_many() -> None:
     assert any("2 of the services below are not read" in gap.detail for gap in gathered.gaps)
 
 
-def test_resources_declared_as_namespace_and_dimensions_are_watched_and_patterns_are_not() -> None:
+def test_resources_declared_as_namespace_and_dimensions_are_read_and_patterns_are_not() -> None:
     resource = ResourceRef(account="1", region="eu-west-1", service="payments", name="payments")
     read = DeclaredTopology(DECLARED, "App").below(resource)
-    assert read.watches == (
-        Watch("payments", None, {"App": "payments"}),
-        Watch("payments", "Queues", {"QueueName": "pay"}),
-        Watch("ledger", None, {"App": "ledger"}),
+    assert read.places == (
+        MetricPlace("payments", None, {"App": "payments"}),
+        MetricPlace("payments", "Queues", {"QueueName": "pay"}),
+        MetricPlace("ledger", None, {"App": "ledger"}),
     )
 
 

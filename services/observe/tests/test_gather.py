@@ -141,7 +141,7 @@ class NoEncoder:
     def embed(self, texts: Sequence[str]) -> list[bytes]:
         raise AssertionError
 
-    def similarities(self, query: str, vectors: Sequence[bytes]) -> list[float]:
+    def query(self, text: str) -> bytes:
         raise AssertionError
 
 

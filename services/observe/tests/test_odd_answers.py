@@ -108,6 +108,43 @@ class Graph:
         return TopologyRead(TopologyContent(alarm_node="orders", nodes=[node], edges=[]), (), {})
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("x"),
+        IndexError("x"),
+        AttributeError("x"),
+        TypeError("x"),
+        ValueError("x"),
+        OverflowError("x"),
+        RecursionError("x"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_reading_an_odd_answer_raises_costs_that_answer_only(error: Exception) -> None:
+    (gap,) = [gap for gap in look(states=(Raising(error), States(INSTANCE))).gaps if gap.source == "raising"]
+    assert (gap.reason, gap.detail) == ("error", f"raising: an answer that cannot be read: {type(error).__name__}")
+
+
+def test_an_error_that_is_not_about_an_answer_is_no_gap_but_leaves_the_round() -> None:
+    class OutOfOrder(Exception):
+        """As a bug or a broken machine raises it."""
+
+    for error in (OutOfOrder(), OSError("disk"), RuntimeError("no more threads"), MemoryError()):
+        with pytest.raises(type(error)):
+            look(states=(Raising(error),))
+
+
+class Raising(States):
+    def __init__(self, error: Exception) -> None:
+        super().__init__(INSTANCE, name="raising")
+        self.error = error
+
+    def state(self, subject: Subject, start: datetime, end: datetime) -> StateRead:
+        raise self.error
+
+
 def test_a_call_graph_that_cannot_be_read_costs_no_metric() -> None:
     gathered = look(topology=Graph(odd=True), states=(States(INSTANCE),))
     assert {"metric", "log", "status"} <= {item.kind for item in gathered.items}

@@ -1,5 +1,6 @@
 """Runbooks: what they are found by, in which order, and when none is better than the least bad one."""
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -7,6 +8,7 @@ import pytest
 
 from resilibot.observe.bm25 import Bm25
 from resilibot.observe.chunks import CHARS, FIRST, chunks, sections
+from resilibot.observe.exact_index import ExactIndex
 from resilibot.observe.fusion import fuse, ordered
 from resilibot.observe.runbook_library import AT_ONCE, RunbookLibrary
 from resilibot.observe.runbook_ports import EncoderUnavailable, Runbook, VectorsUnavailable
@@ -120,7 +122,7 @@ def test_it_is_cited_by_key_and_version_with_the_section_that_fits() -> None:
 
 @dataclass
 class FakeEncoder:
-    """Vectors of four numbers: which of four words a text has. Counts what it encodes."""
+    """Vectors of four numbers: which of four words a text has. Keeps what it encodes."""
 
     vocabulary: Sequence[str] = ("disk", "release", "volume", "certificate")
     encoded: list[str] = field(default_factory=list)
@@ -135,12 +137,11 @@ class FakeEncoder:
         self.encoded += texts
         return [self._vector(text) for text in texts]
 
-    def similarities(self, query: str, vectors: Sequence[bytes]) -> list[float]:
-        wanted = self._vector(query.replace("storage", "disk"))  # it knows that they mean the same
-        return [sum(a * b for a, b in zip(wanted, vector, strict=True)) / 2 for vector in vectors]
+    def query(self, text: str) -> bytes:
+        return self._vector(text.replace("storage", "disk"))  # it knows that they mean the same
 
     def _vector(self, text: str) -> bytes:
-        return bytes(word in text.lower() for word in self.vocabulary)
+        return struct.pack("<4f", *(0.7 * (word in text.lower()) for word in self.vocabulary))
 
 
 @dataclass
@@ -182,13 +183,13 @@ def test_without_an_encoder_the_words_decide_and_it_says_so() -> None:
 
 def test_a_chunk_is_encoded_once_also_by_another_process() -> None:
     vectors, encoder = FakeVectors(), FakeEncoder()
-    library = RunbookLibrary(encoder, vectors)
+    library = RunbookLibrary(encoder, ExactIndex(vectors))
     library.rank("disk", BOOKS)
     library.rank("release", BOOKS)
     assert sorted(encoder.encoded) == sorted({*encoder.encoded})
     other = FakeEncoder()
     changed = book("disk.md", "# Disk is full\n\nDelete older logs.", "v2")
-    RunbookLibrary(other, vectors).rank("disk", [changed, ERRORS])
+    RunbookLibrary(other, ExactIndex(vectors)).rank("disk", [changed, ERRORS])
     assert other.encoded == ["Disk is full. # Disk is full\n\nDelete older logs."]
 
 
@@ -202,7 +203,7 @@ def test_a_changed_runbook_is_found_by_its_new_text_and_cited_by_its_new_version
 
 
 def test_a_store_that_fails_costs_time_and_no_answer(caplog: pytest.LogCaptureFixture) -> None:
-    ranking = RunbookLibrary(FakeEncoder(), FakeVectors(failing=True)).rank("storage exhausted", BOOKS)
+    ranking = RunbookLibrary(FakeEncoder(), ExactIndex(FakeVectors(failing=True))).rank("storage exhausted", BOOKS)
     assert ranking.best is not None
     assert "not kept" in caplog.text
 
@@ -210,9 +211,9 @@ def test_a_store_that_fails_costs_time_and_no_answer(caplog: pytest.LogCaptureFi
 def test_what_one_search_has_no_time_to_encode_the_next_ones_do() -> None:
     books = [book(f"{n}.md", f"# Disk {n}") for n in range(AT_ONCE + 1)]
     vectors = FakeVectors()
-    library = RunbookLibrary(FakeEncoder(), vectors, encode_s=0)
+    library = RunbookLibrary(FakeEncoder(), ExactIndex(vectors), encode_s=0)
     assert library.rank("disk", books).manner == "by words alone: 17 of 17 chunks of the runbooks are not encoded yet"
-    generous = RunbookLibrary(FakeEncoder(), vectors, encode_s=60)
+    generous = RunbookLibrary(FakeEncoder(), ExactIndex(vectors), encode_s=60)
     assert generous.rank("disk", books).words_alone == ""
     assert library.rank("disk", books).hits  # words still answer
 

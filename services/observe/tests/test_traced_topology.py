@@ -10,7 +10,7 @@ from resilibot.contracts.topology import Node, Topology
 from resilibot.observe.adapters.declared_topology import DeclaredTopology
 from resilibot.observe.adapters.first_topology import FirstTopology
 from resilibot.observe.adapters.xray_topology import XrayTopology
-from resilibot.observe.ports import SourceFailed, Watch
+from resilibot.observe.ports import MetricPlace, SourceFailed
 from tests.support.canned_aws import Answer, CannedAws
 
 END = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -55,14 +55,14 @@ def test_what_the_service_calls_is_followed_and_mirrors_keep_their_kind() -> Non
         "orders (AWS::DynamoDB::Table)": "AWS::DynamoDB::Table",
     }
     assert ("payments", "orders (AWS::DynamoDB::Table)") in read.topology.edges
-    assert Watch("resize", "AWS/Lambda", {"FunctionName": "resize"}) in read.watches
-    assert Watch("payments", None, {"Service": "payments"}) in read.watches
+    assert MetricPlace("resize", "AWS/Lambda", {"FunctionName": "resize"}) in read.places
+    assert MetricPlace("payments", None, {"Service": "payments"}) in read.places
 
 
-def test_two_nodes_of_one_name_are_watched_by_their_own_name() -> None:
+def test_two_nodes_of_one_name_are_looked_up_by_their_own_name() -> None:
     _, source = xray()
-    watches = {watch.node: watch for watch in source.below(about("orders")).watches}
-    assert watches["orders (AWS::DynamoDB::Table)"].dimensions == {"TableName": "orders"}
+    places = {place.node: place for place in source.below(about("orders")).places}
+    assert places["orders (AWS::DynamoDB::Table)"].dimensions == {"TableName": "orders"}
 
 
 def test_the_graph_does_not_depend_on_the_order_in_which_x_ray_tells_it() -> None:

@@ -16,11 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilibot.observe.adapters import minilm_encoder, s3_runbooks
+from resilibot.observe.adapters.blob_vectors import BlobVectors
 from resilibot.observe.adapters.file_vectors import FileVectors
 from resilibot.observe.adapters.minilm_encoder import MiniLmEncoder
 from resilibot.observe.adapters.s3_runbooks import S3Runbooks
-from resilibot.observe.adapters.s3_vectors import S3Vectors
-from resilibot.observe.runbook_ports import EncoderUnavailable, VectorsUnavailable
+from resilibot.observe.exact_index import ExactIndex
+from resilibot.observe.runbook_library import RunbookLibrary
+from resilibot.observe.runbook_ports import EncoderUnavailable, Runbook, VectorsUnavailable
 from resilibot.observe.vector_pack import pack, unpack
 from resilibot.runtime.testing import NOON
 
@@ -63,14 +65,14 @@ def stubbed() -> tuple[Any, Stubber]:
     return client, stubber
 
 
-def test_s3_keeps_vectors_by_model() -> None:
+def test_the_blob_bucket_keeps_vectors_by_model() -> None:
     client, stubber = stubbed()
     where = {"Bucket": "b", "Key": "runbook-vectors/m1"}
     stubber.add_response("put_object", {}, {**where, "Body": pack(VECTORS)})
     stubber.add_response("get_object", {"Body": io.BytesIO(pack(VECTORS))}, where)
     stubber.add_client_error("get_object", "NoSuchKey", expected_params=where)
     stubber.add_client_error("get_object", "AccessDenied", expected_params=where)
-    store = S3Vectors(client, "b")
+    store = BlobVectors(client, "b")
     store.write("m1", VECTORS)
     assert store.read("m1") == VECTORS
     assert store.read("m1") == {}
@@ -137,7 +139,22 @@ def test_without_its_packages_the_encoder_says_what_is_missing(monkeypatch: pyte
 def test_without_a_library_the_encoder_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(EncoderUnavailable, match="onnxruntime"):
-        MiniLmEncoder().similarities("x", [b"1234"])
+        MiniLmEncoder().query("x")
+
+
+def test_an_encoder_that_fails_says_so_and_leaves_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException  # type: ignore[import-untyped]
+
+    class Exhausted:
+        def run(self, *_: Any) -> Any:
+            raise RuntimeException("Failed to allocate memory")
+
+    (_, tokenizer, names) = minilm_encoder._load()
+    monkeypatch.setattr(minilm_encoder, "_load", lambda: (Exhausted(), tokenizer, names))
+    disk = Runbook("disk.md", "v1", "# Disk is full", {})
+    ranking = RunbookLibrary(MiniLmEncoder()).rank("disk full", [disk])
+    assert (ranking.reason, ranking.words_alone) == ("error", "the encoder failed: RuntimeException")
+    assert ranking.best is not None
 
 
 def test_meaning_is_near_and_a_vector_does_not_depend_on_its_neighbours() -> None:
@@ -146,7 +163,9 @@ def test_meaning_is_near_and_a_vector_does_not_depend_on_its_neighbours() -> Non
     together, alone = encoder.embed([near, far]), encoder.embed([far])
     assert together[1] == alone[0]
     assert math.hypot(*struct.unpack("<384f", together[0])) == pytest.approx(1, abs=1e-5)
-    cosines = encoder.similarities("disk is full", together)
-    assert cosines[0] > 0.5 > cosines[1]
-    assert encoder.similarities("disk is full", []) == []
+    index = ExactIndex()
+    index.add(encoder.model(), {"near": together[0], "far": together[1]})
+    cosines = index.nearest(encoder.model(), encoder.query("disk is full"), ["far", "near"])
+    assert cosines["near"] > 0.5 > cosines["far"]
+    assert encoder.query(near) == together[0]
     assert len(encoder.model()) == 64

@@ -33,12 +33,15 @@ class EvidenceItem(Value):
         return self.content is None or content_hash(self.content) == self.content_hash
 
 
+GapReason = Literal["no_permission", "no_data", "timeout", "error", "not_supported", "not_configured"]
+
+
 class EvidenceGap(Value):
     """What could not be seen, and why: silence is never taken for health."""
 
     kind: EvidenceKind
     source: str
-    reason: Literal["no_permission", "no_data", "timeout", "error", "not_supported", "not_configured"]
+    reason: GapReason
     detail: str = Field(max_length=1000)
 
 

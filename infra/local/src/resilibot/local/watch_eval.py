@@ -12,7 +12,7 @@ them, so every finding there is a false alarm. Forecasts are asked for a limit t
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from resilibot.contracts.events import FindingRaisedV1
 from resilibot.contracts.evidence import Window
 from resilibot.contracts.quantity import Quantity, quantity_of
+from resilibot.local.diagnosis_eval import NotTheSame
 from resilibot.local.incident_folder import FolderInvalid, read_json, read_series
 from resilibot.observe import watching
 from resilibot.observe.watches import AnomalyWatch, ExhaustionWatch, Watch, Watches
@@ -88,6 +89,18 @@ class Tally:
     def precision(self) -> float:
         return self.found / (self.found + self.wrong) if self.found + self.wrong else 0.0
 
+    def told(self) -> dict[str, Any]:
+        """`lead_s`: before the alarm or the limit, median of what was found."""
+        return {
+            "found": self.found,
+            "missed": self.missed,
+            "wrong": self.wrong,
+            "healthy": self.healthy,
+            "recall": self.recall,
+            "precision": self.precision,
+            "lead_s": median(self.leads) if self.leads else None,
+        }
+
     def __str__(self) -> str:
         lead = f", {median(self.leads) / 60:.0f} min ahead (median)" if self.leads else ""
         return (
@@ -104,6 +117,14 @@ class Quiet:
     weeks: float
     findings: int
     naive: int
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "series": self.series,
+            "series_weeks": self.weeks,
+            "false_alarms": self.findings,
+            "naive_false_alarms": self.naive,
+        }
 
     def __str__(self) -> str:
         ours, naive = (count / self.weeks if self.weeks else 0.0 for count in (self.findings, self.naive))
@@ -122,8 +143,10 @@ class WatchFolder:
             raise FolderInvalid(f"{root}: no folder incidents in it")
         self._baselines: dict[str, dict[tuple[str, str, str], Series]] = {}
 
-    def cases(self) -> Iterator[Case]:
-        """Those that name a baseline, or a watch that needs none, and whose alarm's series is there."""
+    def read(self) -> tuple[list[Case], list[str]]:
+        """The cases, and the ids of incidents that are none: without baseline and watch, or without their series."""
+        cases: list[Case] = []
+        unwatched: list[str] = []
         for path in sorted(one for one in (self._root / "incidents").iterdir() if one.is_dir()):
             file = path / "incident.json"
             told = read_json(file)
@@ -134,10 +157,13 @@ class WatchFolder:
             except (KeyError, TypeError, ValueError) as error:
                 raise FolderInvalid(f"{file}: {type(error).__name__} {error}") from error
             if case is not None:
-                yield case
+                cases.append(case)
+            else:
+                unwatched.append(str(told["id"]))
+        return cases, unwatched
 
     def _case(self, path: Path, told: dict[str, Any]) -> Case | None:
-        alarm, more = told["alarm"], told.get("watch") or {}
+        identifier, alarm, more = str(told["id"]), told["alarm"], told.get("watch") or {}
         if not told.get("baseline") and not more:
             return None
         key = (str(alarm["service"]), str(alarm["metric"]), str(alarm["statistic"]))
@@ -151,8 +177,8 @@ class WatchFolder:
         if isinstance(watch, ExhaustionWatch):
             is_up = watch.direction == "up"
             at_limit = (at for at, value in points if (value >= watch.limit if is_up else value <= watch.limit))
-            return Case(str(told["id"]), watch, points, start, next(at_limit, None))
-        return Case(str(told["id"]), watch, points, start, datetime.fromtimestamp(alarm["timestamp"], start.tzinfo))
+            return Case(identifier, watch, points, start, next(at_limit, None))
+        return Case(identifier, watch, points, start, datetime.fromtimestamp(alarm["timestamp"], start.tzinfo))
 
     def quiet(self, kind: str, more: dict[str, Any] | None = None) -> Quiet:
         """The second halves of all series of all baselines, by the first; those too short for it are left out."""
@@ -192,14 +218,22 @@ def answer(case: Case) -> Answer:
     )
 
 
-def tally(answers: Sequence[Answer], healthy: dict[str, bool], *, naive: bool = False) -> Tally:
-    """Cases of unknown truth are left out."""
+def check(answers: Sequence[Answer], unwatched: Sequence[str], truths: Collection[str]) -> None:
+    """Raises NotTheSame where a case has no truth, or a truth no incident: what is left out would be no result."""
+    answered = {one.case.id for one in answers}
+    untold, unheard = sorted(answered - set(truths)), sorted(set(truths) - answered - set(unwatched))
+    if untold or unheard:
+        what = [f"without truth: {', '.join(untold)}"] if untold else []
+        what += [f"in the truth, and not among the incidents: {', '.join(unheard)}"] if unheard else []
+        raise NotTheSame(f"{len(answered)} cases, {len(truths)} truths; {'; '.join(what)}")
+
+
+def tally(answers: Sequence[Answer], healthy: Mapping[str, bool], *, naive: bool = False) -> Tally:
+    """Every answer's truth must be in `healthy`."""
     counted = Tally()
     for one in answers:
-        is_healthy = healthy.get(one.case.id)
+        is_healthy = healthy[one.case.id]
         at = one.naive_at if naive else one.found_at
-        if is_healthy is None:
-            continue
         lead = one.lead_s(at)
         counted = Tally(
             counted.found + (not is_healthy and at is not None),

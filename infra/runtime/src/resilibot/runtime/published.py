@@ -3,7 +3,7 @@
 Projections write them and own their content; a service that reads one names it in `SERVICE.reads`. What is here is
 all that both sides must agree upon: the table's name, its index, and how a state is packed.
 
-PublishedUnavailable   no answer, or no permission (`is_denied`)
+PublishedUnavailable   no answer, none that can be read, or no permission (`is_denied`)
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from resilibot.contracts.canonical import canonical
 from resilibot.contracts.event import format_time
+from resilibot.runtime.aws_codes import DENIED
 
 PREFIX = "resilibot-readmodel-"
 BY_OPENED = "by_opened"
@@ -22,7 +23,6 @@ CATEGORY = "incident"
 LIVE = "readmodels"  # item of the cursors table: {"live": {"incidents": 2, ...}}; a model that it lacks is at FIRST
 FIRST_VERSION = 1
 NAMES_AGE_S = 300.0  # an old table is kept until it is dropped by hand, so a late switch costs nothing
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnrecognizedClientException"})
 
 
 class PublishedUnavailable(Exception):
@@ -87,7 +87,10 @@ class PublishedIncidents:
             raise PublishedUnavailable(f"incidents: {error}", is_denied=code in DENIED) from error
         except BotoCoreError as error:
             raise PublishedUnavailable(f"incidents: {error}") from error
-        return [unpack(item) for item in items]
+        try:
+            return [unpack(item) for item in items]
+        except (LookupError, TypeError, ValueError, zlib.error) as error:
+            raise PublishedUnavailable(f"incidents: a row cannot be read: {type(error).__name__}") from error
 
     def _newest(self, query: dict[str, Any], limit: int) -> list[Mapping[str, Any]]:
         """All that there are up to `limit`: an answer ends at a megabyte, and then says where to go on."""

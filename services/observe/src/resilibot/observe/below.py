@@ -60,16 +60,16 @@ class Below:
         if read is None or alarm is None:
             return []
         found: dict[str, list[MetricRef]] = {}
-        for number, watch in enumerate(read.watches):
-            if watch.node not in found and 2 * (len(found) + 1) > most:
-                left = len({other.node for other in read.watches[number:]})
+        for number, place in enumerate(read.places):
+            if place.node not in found and 2 * (len(found) + 1) > most:
+                left = len({other.node for other in read.places[number:]})
                 detail = f"{left} of the services below are not read, at most {most} metrics are"
                 self.gaps.append(("metric", source.name, "not_supported", detail))
                 break
             try:
-                found.setdefault(watch.node, []).extend(source.related(watch.namespace, watch.dimensions))
+                found.setdefault(place.node, []).extend(source.related(place.namespace, place.dimensions))
             except SourceFailed as failed:
-                self.gaps.append(("metric", source.name, failed.reason, f"{watch.node}: {failed.detail}"))
+                self.gaps.append(("metric", source.name, failed.reason, f"{place.node}: {failed.detail}"))
         return [(node, ref) for node, refs in found.items() for ref in comparable(alarm, refs)]
 
     def evidence(self) -> Found:

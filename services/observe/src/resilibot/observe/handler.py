@@ -6,16 +6,19 @@ from typing import Any
 
 from resilibot.observe.adapters.cloudwatch_logs import CloudWatchLogs
 from resilibot.observe.adapters.cloudwatch_metrics import CloudWatchMetrics
-from resilibot.observe.adapters.minilm_encoder import MiniLmEncoder
 from resilibot.observe.adapters.published_incidents import EarlierIncidents
 from resilibot.observe.adapters.s3_runbooks import S3Runbooks
-from resilibot.observe.adapters.s3_vectors import S3Vectors
 from resilibot.observe.adapters.ssm_hosts import SsmHosts
 from resilibot.observe.ports import Ports
-from resilibot.observe.runbook_library import RunbookLibrary
 from resilibot.observe.service import SERVICE
 from resilibot.observe.settings import ObserveSettings
-from resilibot.observe.sources import change_sources, resource_change_sources, state_sources, topology_source
+from resilibot.observe.sources import (
+    change_sources,
+    resource_change_sources,
+    runbook_library,
+    state_sources,
+    topology_source,
+)
 from resilibot.observe.watch_round import WatchRound
 from resilibot.observe.watches import read_watches
 from resilibot.runtime.environment import Runtime, client
@@ -25,7 +28,6 @@ from resilibot.runtime.published import PublishedIncidents
 @cache
 def _consumer() -> Any:
     runtime, s = Runtime.from_env(), ObserveSettings()
-    vectors = S3Vectors(client("s3"), runtime.settings.blob_bucket)
     all_changes, neighbour_changes = change_sources(s)
     ports = Ports(
         settings=s,
@@ -35,7 +37,7 @@ def _consumer() -> Any:
         changes=all_changes,
         runbooks=S3Runbooks(client("s3"), s.runbook_bucket),
         blobs=runtime.blobs,
-        library=RunbookLibrary(MiniLmEncoder() if s.runbook_encoder else None, vectors, s.runbook_encode_s),
+        library=runbook_library(s, runtime.settings.blob_bucket),
         identity=runtime.personal.identity,
         redactor=runtime.redactor,
         topology=topology_source(s, runtime.clock.now),

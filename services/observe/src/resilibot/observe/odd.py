@@ -9,18 +9,21 @@ from resilibot.observe.ports import SourceFailed
 
 log = logging.getLogger(__name__)
 
+# What code raises that reads an answer of another shape: a field or an item that is missing, a value of another type
+# or out of its range (pydantic's errors are ValueErrors), a nesting without an end. An error of any other kind is not
+# about the answer: it leaves the round as unknown errors do.
+ODD = (LookupError, AttributeError, TypeError, ValueError, ArithmeticError, RecursionError)
+
 
 @contextmanager
 def readable(source: str) -> Iterator[None]:
-    """Raise SourceFailed for whatever an adapter trips over: it costs this answer, not the round.
+    """Raise SourceFailed for what an adapter trips over in an answer: it costs this answer, not the round.
 
     The gap names the kind of error alone: its text may quote what was answered.
     """
     try:
         yield
-    except SourceFailed:
-        raise
-    except Exception as error:
+    except ODD as error:
         log.warning("an answer of %s cannot be read", source, exc_info=error)
         raise SourceFailed("error", f"{source}: an answer that cannot be read: {type(error).__name__}") from error
 

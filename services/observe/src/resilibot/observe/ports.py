@@ -6,9 +6,9 @@ SourceFailed(reason: no_permission | no_data | timeout | error | not_supported |
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-from resilibot.contracts.evidence import ChangeContent, StatusContent, TopologyContent
+from resilibot.contracts.evidence import ChangeContent, GapReason, StatusContent, TopologyContent
 from resilibot.contracts.signal import MetricRef, ResourceRef
 from resilibot.observe.runbook_library import RunbookLibrary
 from resilibot.observe.runbook_ports import Runbook, RunbookSource
@@ -39,7 +39,7 @@ __all__ = [
     "StatusRead",
 ]
 
-Reason = Literal["no_permission", "no_data", "timeout", "error", "not_supported", "not_configured"]
+Reason = GapReason
 
 
 class SourceFailed(Exception):
@@ -108,7 +108,7 @@ class ChangeRead:
 
 
 @dataclass(frozen=True)
-class Watch:
+class MetricPlace:
     """Where a node's metrics are: those that carry at least these dimensions. `namespace` None: any."""
 
     node: str
@@ -118,10 +118,10 @@ class Watch:
 
 @dataclass(frozen=True)
 class TopologyRead:
-    """`watches`: of the alarm's node and of all that it calls, the nearest first. `source`: which one answered."""
+    """`places`: of the alarm's node and of all that it calls, the nearest first. `source`: which one answered."""
 
     topology: TopologyContent
-    watches: tuple[Watch, ...]
+    places: tuple[MetricPlace, ...]
     query: dict[str, Any]
     resources: tuple[str, ...] = ()  # ARNs, or namespace and dimensions, that the alarm's node consists of
     source: str = ""

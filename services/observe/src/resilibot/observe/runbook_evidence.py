@@ -11,7 +11,7 @@ def runbook(inquiry: Inquiry) -> Found:
     query = f"{signal.name} {signal.title} {signal.reason} {inquiry.service}"
     ranking = library.rank(query, source.all())
     if ranking.words_alone and library.has_encoder:
-        inquiry.gap("runbook", source.name, "not_configured", f"runbooks were searched {ranking.manner}")
+        inquiry.gap("runbook", source.name, ranking.reason, f"runbooks were searched {ranking.manner}")
     if ranking.unreadable:
         inquiry.gap("runbook", source.name, "not_supported", "; ".join(ranking.unreadable))
     if ranking.best is None:

@@ -1,28 +1,20 @@
 """runbook_library: the one search for runbooks, of the live service and of the eval: keeps index and vectors ready.
 
-A chunk is encoded once: vectors are kept under (model, hash of the chunk). Without an encoder, or as long as not all
-is encoded, the answer goes by words alone and says why.
+A chunk is encoded once: the index of vectors has it under (model, hash of the chunk). Without an encoder, as long as
+not all is encoded, or while that index does not answer, the answer goes by words alone and says why.
 """
 
 import hashlib
-import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from resilibot.observe.runbook_ports import (
-    Encoder,
-    EncoderUnavailable,
-    NoVectors,
-    Runbook,
-    VectorStore,
-    VectorsUnavailable,
-)
+from resilibot.contracts.evidence import GapReason
+from resilibot.observe.exact_index import ExactIndex
+from resilibot.observe.runbook_ports import Encoder, EncoderUnavailable, IndexUnavailable, Runbook, VectorIndex
 from resilibot.observe.runbook_search import Hit, Index
 from resilibot.observe.runbook_text import plain
-
-log = logging.getLogger(__name__)
 
 TOP = 10
 AT_ONCE = 16  # chunks encoded between two looks at the clock
@@ -33,6 +25,8 @@ class Ranking:
     hits: list[Hit]  # best first
     words_alone: str  # why meaning was not asked; "" if it was
     unreadable: list[str]  # runbooks that could not be read as what they claim to be
+    reason: GapReason = "not_configured"  # why meaning was not asked, as a gap has it
+    index: str = ""  # which index was asked for meaning; "": the comparison in this process
 
     @property
     def best(self) -> Hit | None:
@@ -41,84 +35,74 @@ class Ranking:
 
     @property
     def manner(self) -> str:
-        return f"by words alone: {self.words_alone}" if self.words_alone else "by words and meaning"
+        if self.words_alone:
+            return f"by words alone: {self.words_alone}"
+        return f"by words and meaning (by {self.index})" if self.index else "by words and meaning"
 
 
 class RunbookLibrary:
     """`encode_s`: time that one search may spend on encoding new chunks; the next one goes on. None: all of it."""
 
     def __init__(
-        self, encoder: Encoder | None = None, vectors: VectorStore | None = None, encode_s: float | None = None
+        self, encoder: Encoder | None = None, vectors: VectorIndex | None = None, encode_s: float | None = None
     ) -> None:
         self._encoder = encoder
-        self._store = vectors or NoVectors()
+        self._vectors = vectors or ExactIndex()
         self._encode_s = encode_s
         self._lock = threading.Lock()
         self._corpus: list[tuple[str, str, str, str, str]] | None = None
         self._index = Index([])
         self._hashes: list[str] = []
-        self._known: dict[str, bytes] | None = None
 
     @property
     def has_encoder(self) -> bool:
         return self._encoder is not None
 
     def rank(self, query: str, runbooks: Sequence[Runbook], most: int = TOP) -> Ranking:
+        query = plain(query)
         with self._lock:
-            index, vectors, why_not = self._ready(runbooks)
-        query, cosines = plain(query), None
-        if self._encoder is not None and vectors is not None:
-            try:
-                cosines = self._encoder.similarities(query, vectors)
-            except EncoderUnavailable as error:
-                why_not = str(error)
-        return Ranking(index.search(query, cosines, most), why_not, index.unreadable)
+            index, hashes = self._indexed(runbooks)
+        try:
+            cosines = self._cosines(query, index, hashes)
+        except (EncoderUnavailable, IndexUnavailable) as error:
+            return Ranking(index.search(query, None, most), str(error), index.unreadable, error.reason)
+        return Ranking(index.search(query, cosines, most), "", index.unreadable, index=self._vectors.name)
 
-    def _ready(self, runbooks: Sequence[Runbook]) -> tuple[Index, list[bytes] | None, str]:
-        """The index, and a vector for each of its chunks or the reason why not."""
+    def _indexed(self, runbooks: Sequence[Runbook]) -> tuple[Index, list[str]]:
+        """The index, and the hash of each of its chunks."""
         corpus = [(r.key, r.version_id, r.filename, r.title, r.text) for r in runbooks]
         if corpus != self._corpus:
             self._index, self._corpus = Index(runbooks), corpus
             self._hashes = [hashlib.sha256(chunk.encode()).hexdigest() for chunk in self._index.chunks]
-        if self._encoder is None:
-            return self._index, None, "no encoder is set up"
-        try:
-            known = self._encoded(self._encoder)
-        except EncoderUnavailable as error:
-            return self._index, None, str(error)
-        missing = sum(one not in known for one in self._hashes)
-        if missing:
-            why_not = f"{missing} of {len(self._hashes)} chunks of the runbooks are not encoded yet"
-            return self._index, None, why_not
-        return self._index, [known[one] for one in self._hashes], ""
+        return self._index, self._hashes
 
-    def _encoded(self, encoder: Encoder) -> dict[str, bytes]:
-        """Vectors by chunk hash, after as much encoding as the time allows. Raises EncoderUnavailable."""
-        model = encoder.model()
-        known = self._known if self._known is not None else self._stored(model)
-        self._known = known
-        wanted = dict(zip(self._hashes, self._index.chunks, strict=True))
-        new = sorted((one for one in wanted if one not in known), key=lambda one: (len(wanted[one]), one))
+    def _cosines(self, query: str, index: Index, hashes: Sequence[str]) -> list[float | None]:
+        """Of each chunk; None where it is not among the nearest. Raises EncoderUnavailable, IndexUnavailable."""
+        if self._encoder is None:
+            raise EncoderUnavailable("no encoder is set up")
+        model = self._encoder.model()
+        if not hashes:
+            return []
+        chunks = dict(zip(hashes, index.chunks, strict=True))
+        with self._lock:  # two searches at once do not encode the same chunks twice
+            left = self._left(self._encoder, model, chunks)
+        if left:
+            lacking = sum(one in left for one in hashes)
+            raise EncoderUnavailable(f"{lacking} of {len(hashes)} chunks of the runbooks are not encoded yet")
+        found = self._vectors.nearest(model, self._encoder.query(query), list(chunks))
+        return [found.get(one) for one in hashes]
+
+    def _left(self, encoder: Encoder, model: str, chunks: Mapping[str, str]) -> set[str]:
+        """The chunks without a vector, after as much encoding as the time allows, the short ones first."""
+        missing = self._vectors.missing(model, chunks.keys())
+        new = sorted(missing, key=lambda one: (len(chunks[one]), one))
         end = time.monotonic() + self._encode_s if self._encode_s is not None else float("inf")
+        vectors: dict[str, bytes] = {}
         for start in range(0, len(new), AT_ONCE):
             if time.monotonic() >= end:
                 break
             some = new[start : start + AT_ONCE]
-            known.update(zip(some, encoder.embed([wanted[one] for one in some]), strict=True))
-        if new:
-            self._keep(model, known)
-        return known
-
-    def _stored(self, model: str) -> dict[str, bytes]:
-        try:
-            return self._store.read(model)
-        except VectorsUnavailable as error:
-            log.warning("vectors of runbooks are computed anew: %s", error)
-            return {}
-
-    def _keep(self, model: str, known: dict[str, bytes]) -> None:
-        # debt: vectors of runbooks that are gone stay, 1.6 kB each; fine below some 10,000 versions
-        try:
-            self._store.write(model, known)
-        except VectorsUnavailable as error:
-            log.warning("vectors of runbooks are not kept: %s", error)
+            vectors.update(zip(some, encoder.embed([chunks[one] for one in some]), strict=True))
+        if vectors:
+            self._vectors.add(model, vectors)
+        return missing - vectors.keys()

@@ -33,13 +33,14 @@ class Hit:
     score: float  # fused, comparable within one ranking only
     shared_words: int
     coverage: float  # of the query's words, rare ones weighing more: 0..1
-    cosine: float | None
+    cosine: float | None  # None: meaning was not asked, or no chunk of it is among the nearest
+    by_meaning: bool = False  # whether meaning was asked
 
     @property
     def fits(self) -> bool:
-        if self.cosine is None:
+        if not self.by_meaning:
             return self.coverage >= LEAST_COVERAGE and self.shared_words >= LEAST_WORDS
-        return self.cosine >= LEAST_COSINE or self.coverage >= MOST_WORDS
+        return (self.cosine is not None and self.cosine >= LEAST_COSINE) or self.coverage >= MOST_WORDS
 
 
 class Index:
@@ -59,8 +60,8 @@ class Index:
         """Runbooks that are searched as plain text, or in part, each with the reason."""
         return [f"{r.key} is {d.problem}" for r, d in zip(self.runbooks, self.documents, strict=True) if d.problem]
 
-    def search(self, query: str, cosines: Sequence[float] | None, most: int) -> list[Hit]:
-        """Best first, at most `most`; `cosines` of the query with each of `chunks`, None to go by words alone."""
+    def search(self, query: str, cosines: Sequence[float | None] | None, most: int) -> list[Hit]:
+        """Best first, at most `most`; `cosines` of the query with each of `chunks`, as known; None: by words alone."""
         wanted = words(query)
         orders = [ordered(self._bm25.scores(wanted), self._names)]
         nearest = self._nearest(cosines) if cosines is not None else {}
@@ -74,14 +75,16 @@ class Index:
                 self._bm25.shared(wanted, number),
                 self._bm25.coverage(wanted, number),
                 nearest.get(number),
+                cosines is not None,
             )
             for number in ordered(fused, self._names)[:most]
         ]
 
-    def _nearest(self, cosines: Sequence[float]) -> dict[int, float]:
+    def _nearest(self, cosines: Sequence[float | None]) -> dict[int, float]:
         nearest: dict[int, float] = {}
         for owner, cosine in zip(self._owners, cosines, strict=True):
-            nearest[owner] = max(cosine, nearest.get(owner, -1.0))
+            if cosine is not None:
+                nearest[owner] = max(cosine, nearest.get(owner, -1.0))
         return nearest
 
 

@@ -1,7 +1,12 @@
 """settings: environment of the observe service, prefix RESILIBOT_. Times in seconds; defaults are for AWS."""
 
-from pydantic import Field
+import re
+
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# A bucket and an index of Amazon S3 Vectors, as their ARNs have them.
+_S3_VECTORS = re.compile(r"s3vectors:([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])")
 
 
 class ObserveSettings(BaseSettings):
@@ -27,6 +32,9 @@ class ObserveSettings(BaseSettings):
     runbook_bucket: str = Field(default="", description="Bucket of runbooks (Markdown, JSON, YAML under runbooks/)")
     runbook_encoder: bool = Field(default=True, description="Find runbooks by meaning too (extra `dense`)")
     runbook_encode_s: float = Field(default=8, description="Time of one round for encoding new runbooks")
+    runbook_index: str = Field(
+        default="", description="s3vectors:BUCKET/INDEX: S3 Vectors compares meaning; empty: this process does"
+    )
     cloudtrail: bool = Field(default=True, description="Ask CloudTrail for changes")
     codedeploy: bool = Field(default=True, description="Ask CodeDeploy for deployments of the service")
     config_history: bool = Field(default=True, description="Ask AWS Config how the signal's resource was configured")
@@ -40,3 +48,25 @@ class ObserveSettings(BaseSettings):
     max_neighbour_metrics: int = Field(
         default=60, description="Metrics read per round of what the alarm's service calls, at most"
     )
+
+    @field_validator("runbook_index")
+    @classmethod
+    def _is_an_index(cls, told: str) -> str:
+        if told and not _S3_VECTORS.fullmatch(told):
+            raise ValueError(
+                "RESILIBOT_RUNBOOK_INDEX is s3vectors:BUCKET/INDEX, both of 3 to 63 lower-case letters, digits, "
+                f"dots and hyphens, or empty; not {told[:200]!r}"
+            )
+        return told
+
+    @model_validator(mode="after")
+    def _has_what_the_index_compares(self) -> "ObserveSettings":
+        if self.runbook_index and not self.runbook_encoder:
+            raise ValueError("RESILIBOT_RUNBOOK_INDEX needs the encoder, and RESILIBOT_RUNBOOK_ENCODER is false")
+        return self
+
+    @property
+    def s3_vectors(self) -> tuple[str, str] | None:
+        """Bucket and index of S3 Vectors; None: meaning is compared in this process."""
+        told = _S3_VECTORS.fullmatch(self.runbook_index)
+        return (told[1], told[2]) if told else None

@@ -1,4 +1,4 @@
-"""sources: which sources of status, changes and the call graph the settings ask for. Composition only.
+"""sources: which sources of status, changes, the call graph and runbooks the settings ask for. Composition only.
 
 Their clients are made when something is asked of them for the first time.
 """
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from resilibot.observe.adapters.aws_health import AwsHealth
+from resilibot.observe.adapters.blob_vectors import BlobVectors
 from resilibot.observe.adapters.cloudtrail_changes import CloudTrailChanges
 from resilibot.observe.adapters.codedeploy_changes import CodeDeployChanges
 from resilibot.observe.adapters.config_changes import ConfigChanges
@@ -15,11 +16,16 @@ from resilibot.observe.adapters.ec2_instances import Ec2Instances
 from resilibot.observe.adapters.ecs_services import EcsServices
 from resilibot.observe.adapters.first_topology import FirstTopology
 from resilibot.observe.adapters.lambda_functions import LambdaFunctions
+from resilibot.observe.adapters.minilm_encoder import MiniLmEncoder
 from resilibot.observe.adapters.parameter_releases import ParameterReleases
 from resilibot.observe.adapters.rds_databases import RdsDatabases
+from resilibot.observe.adapters.s3_vectors_index import S3VectorsIndex
 from resilibot.observe.adapters.scaling_groups import ScalingGroups
 from resilibot.observe.adapters.xray_topology import XrayTopology
+from resilibot.observe.exact_index import ExactIndex
 from resilibot.observe.ports import ChangeSource, ResourceChangeSource, StateSource, TopologySource
+from resilibot.observe.runbook_library import RunbookLibrary
+from resilibot.observe.runbook_ports import VectorIndex
 from resilibot.observe.settings import ObserveSettings
 from resilibot.runtime.environment import client, lazily
 
@@ -57,3 +63,13 @@ def topology_source(s: ObserveSettings, now: Callable[[], datetime]) -> Topology
     traced = XrayTopology(lazily("xray"), s.service_dimension, s.xray_window_s, now) if s.xray else None
     known: list[TopologySource] = [source for source in (declared, traced) if source is not None]
     return FirstTopology(*known) if len(known) > 1 else next(iter(known), None)
+
+
+def runbook_library(s: ObserveSettings, blob_bucket: str) -> RunbookLibrary:
+    """Vectors are kept in the blob bucket and compared here, or kept and compared by S3 Vectors."""
+    index: VectorIndex = (
+        S3VectorsIndex(lazily("s3vectors", attempts=2), *s.s3_vectors)
+        if s.s3_vectors
+        else ExactIndex(BlobVectors(client("s3"), blob_bucket))
+    )
+    return RunbookLibrary(MiniLmEncoder() if s.runbook_encoder else None, index, s.runbook_encode_s)

@@ -6,23 +6,21 @@ from typing import Any
 
 from resilibot.act.catalogue import Arguments, HostFact
 from resilibot.act.ports import DispatchRefused, DispatchUndecided, Execution
+from resilibot.runtime.aws_codes import DENIED
 from resilibot.runtime.redact import Redactor
 
 REDACTOR = Redactor()  # what a host answers goes into events
 SUCCEEDED = frozenset({"Success", "CompletedWithSuccess"})
 FAILED = frozenset({"Failed", "TimedOut", "Cancelled", "CompletedWithFailure", "Rejected", "Exited"})
 LATE = "resilibot: not begun after its deadline"  # printed by our documents
-REFUSALS = frozenset(
-    {
-        "AutomationDefinitionNotFoundException",
-        "AutomationDefinitionVersionNotFoundException",
-        "InvalidAutomationExecutionParametersException",
-        "IdempotentParameterMismatch",
-        "InvalidTarget",
-        "AccessDeniedException",
-        "ValidationException",
-    }
-)
+REFUSALS = DENIED | {
+    "AutomationDefinitionNotFoundException",
+    "AutomationDefinitionVersionNotFoundException",
+    "InvalidAutomationExecutionParametersException",
+    "IdempotentParameterMismatch",
+    "InvalidTarget",
+    "ValidationException",
+}
 
 
 class SsmAutomation:

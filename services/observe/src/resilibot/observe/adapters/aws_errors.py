@@ -4,23 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from resilibot.observe.ports import Reason, SourceFailed
+from resilibot.runtime.aws_codes import DENIED
 
-DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "NotAuthorized",
-        "NotAuthorizedException",
-        "UnauthorizedOperation",
-        "UnrecognizedClientException",
-    }
-)
 ABSENT = frozenset(
     {
         "ResourceNotFoundException",
         "ParameterNotFound",
         "NoSuchBucket",
         "NoSuchKey",
+        "NotFoundException",
         "404",
         "ClusterNotFoundException",
         "ServiceNotFoundException",
@@ -46,6 +38,7 @@ def asking(question: str) -> Iterator[None]:
         EndpointConnectionError,
         ReadTimeoutError,
     )
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -54,7 +47,7 @@ def asking(question: str) -> Iterator[None]:
         raise SourceFailed(_reason(code), f"{question}: {error}"[:1000]) from error
     except (ConnectTimeoutError, ReadTimeoutError, EndpointConnectionError) as error:
         raise SourceFailed("timeout", f"{question}: {error}"[:1000]) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         raise SourceFailed("error", f"{question}: {error}"[:1000]) from error
 
 

@@ -6,7 +6,7 @@ from typing import Self
 from resilibot.contracts.evidence import TopologyContent, TopologyNode
 from resilibot.contracts.signal import ResourceRef
 from resilibot.contracts.topology import Node, Topology, read_topology
-from resilibot.observe.ports import SourceFailed, TopologyRead, Watch
+from resilibot.observe.ports import MetricPlace, SourceFailed, TopologyRead
 
 _METRICS = re.compile(r"(?P<namespace>\S+)(?P<dimensions>(?: [^\s=*]+=[^\s*]+)+)")  # AWS/SQS QueueName=orders
 
@@ -34,13 +34,13 @@ class DeclaredTopology:
             nodes=[TopologyNode(name=each.name, kind=each.kind) for each in nodes],
             edges=[(each.name, callee) for each in nodes for callee in each.depends_on],
         )
-        watches = tuple(watch for each in nodes for watch in self._watches(each))
-        return TopologyRead(content, watches, {"file": self._file, "node": node}, nodes[0].resources)
+        places = tuple(place for each in nodes for place in self._places(each))
+        return TopologyRead(content, places, {"file": self._file, "node": node}, nodes[0].resources)
 
-    def _watches(self, node: Node) -> list[Watch]:
+    def _places(self, node: Node) -> list[MetricPlace]:
         """By the dimension that names the service, and by each resource declared as a namespace and dimensions."""
-        watches = [Watch(node.name, None, {self._dimension: node.name})]
+        places = [MetricPlace(node.name, None, {self._dimension: node.name})]
         for declared in filter(None, map(_METRICS.fullmatch, node.resources)):
             dimensions = dict(pair.split("=", 1) for pair in declared["dimensions"].split())
-            watches.append(Watch(node.name, declared["namespace"], dimensions))
-        return watches
+            places.append(MetricPlace(node.name, declared["namespace"], dimensions))
+        return places

@@ -9,7 +9,8 @@ Source: mean over the tokens, then unit length, as in sentence-transformers' car
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,8 @@ class MiniLmEncoder:
         vectors: list[bytes] = [self._vector(text).tobytes() for text in texts]
         return vectors
 
-    def similarities(self, query: str, vectors: Sequence[bytes]) -> list[float]:
-        import numpy as np
-
-        if not vectors:
-            return []
-        stacked = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), -1)
-        # not `@`: its BLAS threads wait for each other, 8 ms where other processes are busy too
-        cosines: list[float] = np.vecdot(stacked, self._vector(query)).tolist()
-        return cosines
+    def query(self, text: str) -> bytes:
+        return self.embed([text])[0]
 
     def _vector(self, text: str) -> Any:
         session, tokenizer, names = self._load()
@@ -53,7 +47,8 @@ class MiniLmEncoder:
 
         ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
         inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-        hidden = session.run(None, {name: inputs[name] for name in names})[0][0]
+        with _failing():
+            hidden = session.run(None, {name: inputs[name] for name in names})[0][0]
         mean = hidden.mean(axis=0)
         return (mean / np.linalg.norm(mean)).astype("<f4")
 
@@ -76,11 +71,27 @@ def _load() -> tuple[Any, Any, list[str]]:
     options = SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # burns what other processes need
-    session = InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    with _failing():
+        session = InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     tokenizer = Tokenizer.from_file(str(tokens))
     tokenizer.enable_truncation(TOKENS)
     tokenizer.no_padding()
     return session, tokenizer, [one.name for one in session.get_inputs()]
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """onnxruntime's errors, of want of memory for one, are not of Python's tree."""
+    from onnxruntime.capi.onnxruntime_pybind11_state import (  # type: ignore[import-untyped]  # has none
+        EPFail,
+        Fail,
+        RuntimeException,
+    )
+
+    try:
+        yield
+    except (EPFail, Fail, RuntimeException) as error:
+        raise EncoderUnavailable(f"the encoder failed: {type(error).__name__}", "error") from error
 
 
 def _checked(package: str, name: str, expected: str) -> Path:

@@ -12,7 +12,7 @@ from resilibot.contracts.evidence import TopologyContent, TopologyNode
 from resilibot.contracts.signal import ResourceRef
 from resilibot.observe.adapters.aws_errors import asking
 from resilibot.observe.adapters.parts import Client
-from resilibot.observe.ports import SourceFailed, TopologyRead, Watch
+from resilibot.observe.ports import MetricPlace, SourceFailed, TopologyRead
 from resilibot.observe.single_flight import SingleFlight
 
 MIRRORS = ("client", "remote")
@@ -50,8 +50,8 @@ class XrayTopology:
             nodes=[TopologyNode(name=node, kind=graph.kinds[node]) for node in reached],
             edges=[(node, callee) for node in reached for callee in graph.callees[node] if callee in reached],
         )
-        watches = tuple(self._watch(node, graph) for node in reached)
-        return TopologyRead(content, watches, {**query, "EndTime": end.isoformat()})
+        places = tuple(self._place(node, graph) for node in reached)
+        return TopologyRead(content, places, {**query, "EndTime": end.isoformat()})
 
     def _services(self, end: datetime) -> list[dict[str, Any]]:
         with asking("GetServiceGraph"):
@@ -60,9 +60,9 @@ class XrayTopology:
             )
             return [service for page in pages for service in page.get("Services", [])]
 
-    def _watch(self, node: str, graph: "_Graph") -> Watch:
+    def _place(self, node: str, graph: "_Graph") -> MetricPlace:
         namespace, dimension = METRICS.get(graph.kinds[node], (None, self._dimension))
-        return Watch(node, namespace, {dimension: graph.told[node]})
+        return MetricPlace(node, namespace, {dimension: graph.told[node]})
 
 
 class _Graph:

@@ -1,4 +1,7 @@
-"""Vectors of runbooks in S3, one object per model, beside the blobs. Two writers at once: the later one's are kept."""
+"""Vectors of runbooks in plain S3, one object per model, beside the blobs. Of two writers at once the later one wins.
+
+This is no index, and nothing of Amazon S3 Vectors: that is s3_vectors_index.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +14,7 @@ from resilibot.observe.vector_pack import pack, unpack
 PREFIX = "runbook-vectors/"
 
 
-class S3Vectors:
+class BlobVectors:
     def __init__(self, client: Any, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
