@@ -2,7 +2,8 @@
 
 Each size runs in a process of its own, so that its peak memory is its own. The evidence is made before the clock
 starts; `diagnose` is production's, from recorded evidence to the verdict. The search is production's too, among the
-project's sample runbooks, each many times over, index and vectors ready.
+project's sample runbooks, each many times over with another title, so that each piece has a vector of its own; index
+and vectors are ready.
 """
 
 import json
@@ -79,7 +80,7 @@ def _searches(copies: int) -> dict[str, Any]:
     from resilibot.observe.runbook_library import RunbookLibrary
 
     books = read_corpus(SAMPLES / "books")
-    corpus = [replace(book, key=f"{number}/{book.key}") for number in range(copies) for book in books]
+    corpus = [replace(book, key=f"{number}/{book.key}", title=f"{book.title} {number}") for number in range(copies) for book in books]
     queries = read_queries(SAMPLES / "queries.jsonl")
     found: dict[str, Any] = {"runbooks": len(corpus), "queries": len(queries)}
     for name, library in (("by_meaning", RunbookLibrary(MiniLmEncoder())), ("words_alone", RunbookLibrary())):

@@ -14,7 +14,7 @@ from resilibot.contracts import events as e
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.personal import ERASED, TOKEN
-from resilibot.projections.ports import Ports
+from resilibot.projections.ports import Ports, ReadModelUnavailable, RebuildUnderWay
 from resilibot.projections.project import Projector, fold_view
 from resilibot.projections.routes import routes
 from resilibot.runtime.bus.message import encode
@@ -222,3 +222,20 @@ def test_the_feed_is_read_on_from_where_it_was_and_tells_each_event_once() -> No
 
 def test_a_home_without_an_order_over_all_streams_says_so(get: Get) -> None:
     assert get("/feed")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(ReadModelUnavailable("incidents: throttled"), 503), (RebuildUnderWay("2"), 500), (KeyError("x"), 500)],
+)
+def test_read_models_that_do_not_answer_are_no_fault_of_ours(
+    error: Exception, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(MemoryReadModels, "newest_incidents", fails)
+    with api(LOGS) as get:
+        answered, problem = get("/incidents")
+    assert (answered, problem["status"]) == (status, status)
+    assert "throttled" not in str(problem)

@@ -291,6 +291,10 @@ def _field(location: Sequence[str | int]) -> str:
 
 
 def _unexpected(error: Exception) -> Response[str]:
+    """What a port calls retryable is no fault of ours: somebody does not answer now."""
+    if getattr(error, "retryable", False):
+        log.warning("a request was refused: %s", error, extra={"code": getattr(error, "code", "unavailable")})
+        return answer_to(Unavailable("what this needs does not answer: try again"))
     error_id = str(uuid4())
     log.error("request failed", exc_info=error, extra={"error_id": error_id})
     return answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error", error_id=error_id)
