@@ -80,7 +80,11 @@ def _searches(copies: int) -> dict[str, Any]:
     from resilibot.observe.runbook_library import RunbookLibrary
 
     books = read_corpus(SAMPLES / "books")
-    corpus = [replace(book, key=f"{number}/{book.key}", title=f"{book.title} {number}") for number in range(copies) for book in books]
+    corpus = [
+        replace(book, key=f"{number}/{book.key}", title=f"{book.title} {number}")
+        for number in range(copies)
+        for book in books
+    ]
     queries = read_queries(SAMPLES / "queries.jsonl")
     found: dict[str, Any] = {"runbooks": len(corpus), "queries": len(queries)}
     for name, library in (("by_meaning", RunbookLibrary(MiniLmEncoder())), ("words_alone", RunbookLibrary())):

@@ -15,7 +15,7 @@ from resilibot.ingest.arrival import unpack
 from resilibot.ingest.attach import Related, decide_signals, fold_signals
 from resilibot.ingest.correlate import group_streams
 from resilibot.ingest.fingerprint import fingerprint
-from resilibot.ingest.homes import Groups, home_of, relate
+from resilibot.ingest.homes import group_ends, home_of, incident_ends, relate
 from resilibot.ingest.kept import Kept
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.rate import Rates
@@ -27,14 +27,11 @@ from resilibot.ingest.sources.fields import moment
 from resilibot.ingest.sources.registry import QUEUE
 from resilibot.runtime.bus.batch import Batch, Response, handle_grouped, held_back
 from resilibot.runtime.event_store.port import Stream
-from resilibot.runtime.event_store.recall import Recall
-from resilibot.runtime.folds import Folds
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
 
 log = logging.getLogger(__name__)
 NOT_KEPT = frozenset({"http", "slack", "sns"})  # ignored, and may hold what lets one in: a token, a cookie, a header
-KEPT_EVENTS = 2_000  # of incidents: some 16 MB; the streams of a storm are few
 AT_ONCE = 25  # signals in one commit: an item of the store holds some hundred kilobytes
 
 
@@ -67,9 +64,8 @@ class Intake:
         self._writer = writer
         self._ignored: dict[str, Noted] = {}  # by source, the stream of its hour as last seen: saves reading it again
         self._signals = SignalMemory(writer.store)
-        self._incidents = Recall(writer.store, KEPT_EVENTS)
-        self._folds = Folds()
-        self._groups = Groups(writer.store)
+        self._incidents = incident_ends(writer.store)
+        self._groups = group_ends(writer.store)
 
     @cached_property
     def _rates(self) -> Rates:
@@ -146,7 +142,7 @@ class Intake:
         loaded = {signal_stream: remembered.stream(signal_stream)}
         if remembered.history.incident_id:
             incident = stream_id("incident", remembered.history.incident_id)
-            loaded[incident] = self._incidents.load(incident)
+            loaded[incident] = self._incidents.end(incident)
 
         def decide(current: MutableMapping[str, Stream]) -> Sequence[On]:
             stream = current[signal_stream]  # after a conflict it is another, and whole
@@ -156,7 +152,7 @@ class Intake:
             now = self._ports.clock.now()
             return decide_signals(
                 history,
-                home_of(key, history.incident_id, current, self._folds) if history.incident_id else None,
+                home_of(key, history.incident_id, current, self._incidents) if history.incident_id else None,
                 signals,
                 fingerprint=key,
                 new_incident_id=new_incident_id,
@@ -194,7 +190,7 @@ class Intake:
         for name in group_streams(signal, now):
             if name not in current:
                 current[name] = self._groups.end(name)  # a long day's stream, of which little is new
-        return relate(signal, now, current, self._ports.topology, self._folds, self._groups)
+        return relate(signal, now, current, self._ports.topology, self._incidents, self._groups)
 
     def _silences(self) -> dict[str, Silence]:
         """Read anew with each attempt, and only when a signal would open something.

@@ -7,7 +7,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class NotifySettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="RESILIBOT_", frozen=True, hide_input_in_errors=True)
 
-    webhook_url: str = Field(default="", repr=False, description="Where the webhook channel posts; empty: the channel is off")
+    webhook_url: str = Field(
+        default="", repr=False, description="Where the webhook channel posts; empty: the channel is off"
+    )
     webhook_secret: SecretStr = Field(default=SecretStr(""), description="Standard Webhooks secret (whsec_...)")
     webhook_allow_loopback: bool = Field(default=False, description="Allow http to this machine (tests, demo)")
     notification_lease_s: float = Field(default=60, description="After it, a message without outcome is judged lost")

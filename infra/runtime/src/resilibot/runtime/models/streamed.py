@@ -12,9 +12,7 @@ from typing import Any
 from resilibot.runtime.models.port import Reply, ReplyCut
 
 CODE = re.compile(r"[A-Za-z][\w.-]{0,59}")
-BYTES_PER_TOKEN = (
-    16  # of an answer, at most on average: words of one token are shorter, and so are other scripts' signs
-)
+BYTES_PER_TOKEN = 16  # of an answer, at most on average: words of one token are shorter, as are other scripts' signs
 AROUND_TOKENS = 10_000  # what an endpoint may add to a prompt: its template, the schema in its own words, a guardrail's
 
 
