@@ -1,5 +1,6 @@
 """Related signals through the real intake: one incident under any concurrency; a member is one in all things."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from resilibot.ingest.topology import Node, Topology
 from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
-from resilibot.runtime.event_store.port import Append, Timer
+from resilibot.runtime.event_store.port import Append, Stream, Timer
 from resilibot.runtime.service import On, Service, Trigger
 from resilibot.runtime.testing import NOON
 from resilibot.runtime.writer import Origin, Writer
@@ -37,12 +38,18 @@ RESOLVED = next(event for event in INCIDENT_EVENTS if isinstance(event, e.Incide
 
 
 class RacingStore(InMemoryEventStore):
-    """Before the next append, somebody else does something."""
+    """Before the next append, somebody else does something. Counts the events that it gave, by stream."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first: Callable[[], object] | None = None
         self.conflicts = 0
+        self.given: Counter[str] = Counter()
+
+    def load(self, stream: str, *, after: int = 0, upto: int | None = None) -> Stream:
+        loaded = super().load(stream, after=after, upto=upto)
+        self.given[stream] += len(loaded.events)
+        return loaded
 
     def append(self, appends: Sequence[Append], timers: Sequence[Timer] = ()) -> None:
         race, self.first = self.first, None
@@ -107,6 +114,14 @@ def test_a_cascade_of_twelve_alarms_in_one_second_is_one_incident(house: House) 
     assert len(case.fingerprints) == 12
     reasons = {s.signal.resource.service: s.reason for s in case.signals.values()}
     assert reasons["s05"] == "neighbour: s05 calls s04; 0 s after errors"
+
+
+def test_an_incident_that_many_alarms_join_is_read_on_and_not_again(house: House) -> None:
+    for name in CHAIN:
+        house.take(house.alarm(name))
+        house.clock.advance(0.08)
+    (name,) = (stream for stream in house.store.streams() if stream.startswith("incident#"))
+    assert house.store.given[name] < house.store.load(name).version
 
 
 @pytest.mark.feature(102)

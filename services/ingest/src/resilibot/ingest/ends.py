@@ -5,9 +5,9 @@ was, with what is new alone, and memory does not grow with the length of a strea
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.runtime.event_store.port import Stream
@@ -64,3 +64,23 @@ class Ends(Generic[Fold]):
 
     def _empty(self, name: str) -> _Known[Fold]:
         return _Known(Stream(name), self._begin(name.partition("#")[2]))
+
+
+class FurtherEnds(Mapping[str, Stream]):
+    """`current`, into which of a further stream only its end is loaded, where its category is in `ends`."""
+
+    def __init__(self, current: MutableMapping[str, Stream], ends: Mapping[str, Ends[Any]]) -> None:
+        self._current = current
+        self._ends = ends
+
+    def __getitem__(self, name: str) -> Stream:
+        ends = self._ends.get(name.partition("#")[0])
+        if ends and name not in self._current:
+            self._current[name] = ends.end(name)
+        return self._current[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._current)
+
+    def __len__(self) -> int:
+        return len(self._current)

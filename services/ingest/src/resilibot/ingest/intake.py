@@ -12,8 +12,8 @@ from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import RawRef, Signal
 from resilibot.ingest.admit import Door, fold_doorstep
 from resilibot.ingest.arrival import unpack
-from resilibot.ingest.attach import Related, decide_signals, fold_signals
-from resilibot.ingest.correlate import group_streams
+from resilibot.ingest.attach import decide_signals, fold_signals
+from resilibot.ingest.ends import FurtherEnds
 from resilibot.ingest.fingerprint import fingerprint
 from resilibot.ingest.homes import group_ends, home_of, incident_ends, relate
 from resilibot.ingest.kept import Kept
@@ -150,16 +150,17 @@ class Intake:
             history = remembered.history if is_first else fold_signals(stream.events)
             doorstep = remembered.doorstep if is_first else fold_doorstep(stream.events)
             now = self._ports.clock.now()
+            further = FurtherEnds(current, {"incident": self._incidents, "group": self._groups})
             return decide_signals(
                 history,
-                home_of(key, history.incident_id, current, self._incidents) if history.incident_id else None,
+                home_of(key, history.incident_id, further, self._incidents) if history.incident_id else None,
                 signals,
                 fingerprint=key,
                 new_incident_id=new_incident_id,
                 now=now,
                 quiet_period_s=self._ports.settings.quiet_period_s,
                 door=Door(doorstep, self._ports.policy, self._silences, now=now),
-                relate=lambda signal: self._relate(signal, now, current),
+                relate=lambda signal: relate(signal, now, further, self._ports.topology, self._incidents, self._groups),
             )
 
         written = self._writer.write(list(loaded), decide, Origin(actor, command_id=command_id), loaded=loaded)
@@ -185,12 +186,6 @@ class Intake:
             else:
                 del self._ignored[source]  # others write to it as well: read it the next time
         return written
-
-    def _relate(self, signal: Signal, now: datetime, current: MutableMapping[str, Stream]) -> Related | None:
-        for name in group_streams(signal, now):
-            if name not in current:
-                current[name] = self._groups.end(name)  # a long day's stream, of which little is new
-        return relate(signal, now, current, self._ports.topology, self._incidents, self._groups)
 
     def _silences(self) -> dict[str, Silence]:
         """Read anew with each attempt, and only when a signal would open something.
