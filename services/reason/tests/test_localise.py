@@ -206,6 +206,18 @@ def test_what_its_callers_suffer_is_looked_for_above_those_that_are_not_counted_
         assert max(suspect.share for suspect in located.suspects) <= 1.0
 
 
+def test_a_caller_that_fell_silent_bounds_nothing_and_who_waits_for_it_stands_for_it() -> None:
+    """b has one point left and c is well: what waits for d is seen above b alone."""
+    nodes = [TopologyNode(name=name) for name in "abcd"]
+    edges = [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")]
+    silent = [m.model_copy(update={"points": m.points[:1]}) for m in slow("b", 1.9)]
+    metrics = [*slow("a", 2.0), *silent, *slow("c", 1.0), *uncounted("d", 1.8)]
+    located = localise(TopologyContent(alarm_node="a", nodes=nodes, edges=edges), metrics)
+    assert located is not None
+    shares = {suspect.component: suspect.share for suspect in located.suspects}
+    assert (order(located)[0], shares["d"]) == ("d", pytest.approx(0.8))
+
+
 def test_two_rows_are_too_few_for_full_confidence() -> None:
     graph = faulty(4, "latency")
     short = [m.model_copy(update={"points": m.points[:2]}) for m in graph.metrics()]

@@ -151,7 +151,7 @@ class _Window:
         self._is_by_calls = alarm.statistic not in COUNTED and self._alarm_node in self._calls
         self.is_weighed = alarm.statistic in COUNTED or self._is_by_calls
         uncounted = sorted(self.series.keys() - self._calls.keys()) if self._is_by_calls else ()
-        self._bounding = {node: self._counted_callers(node) for node in uncounted}
+        self._bounding = {node: self._counted_callers(node, self.series) for node in uncounted}
         self._below = {node: tuple(self._dependencies(node, self.series)) for node in self.series}
 
     def is_mirror(self, node: str) -> bool:
@@ -219,23 +219,26 @@ class _Window:
         impact = {node: max(0.0, s.excess(at) or 0.0) * self._weight(node, at) for node, s in seen.items()}
         deviation = {node: s.deviation(at) or 0.0 for node, s in seen.items()}
         whole = impact.get(self._alarm_node) or max(impact.values(), default=0.0) or 1.0
-        called = self._below if len(seen) == len(self.series) else {n: tuple(self._dependencies(n, seen)) for n in seen}
+        called, bounding = self._below, self._bounding
+        if len(seen) < len(self.series):
+            called = {node: tuple(self._dependencies(node, seen)) for node in seen}
+            bounding = {node: self._counted_callers(node, seen) for node in bounding if node in seen}
         below = {node: [c for c in callees if deviation[c] > ANOMALOUS] for node, callees in called.items()}
-        self._bound(impact, below)
+        self._bound(impact, below, bounding)
         explained = {node: sum(impact[callee] for callee in below[node]) for node in seen}
         return {node: ((impact[node] - explained[node]) / whole, deviation[node]) for node in seen}
 
-    def _bound(self, impact: dict[str, float], below: Mapping[str, Sequence[str]]) -> None:
+    def _bound(
+        self, impact: dict[str, float], below: Mapping[str, Sequence[str]], bounding: Mapping[str, Sequence[str]]
+    ) -> None:
         """Lower the impact of uncounted nodes to what their callers suffer and no counted dependency explains."""
         left: dict[str, float] = {}
-        for node, callers in self._bounding.items():
-            for caller in callers:
-                if caller in impact and caller not in left:
-                    explained = math.fsum(impact[callee] for callee in below[caller] if callee in self._calls)
-                    left[caller] = max(impact[caller] - explained, 0.0)
-            bounds = [left[caller] for caller in callers if caller in left]
-            if node in impact and bounds:
-                impact[node] = min(impact[node], math.fsum(bounds))
+        for caller in {caller for callers in bounding.values() for caller in callers}:
+            explained = math.fsum(impact[callee] for callee in below[caller] if callee in self._calls)
+            left[caller] = max(impact[caller] - explained, 0.0)
+        for node, callers in bounding.items():
+            if callers:
+                impact[node] = min(impact[node], math.fsum(left[caller] for caller in callers))
 
     def _weight(self, node: str, at: datetime) -> float:
         """Calls of the node in that row; where they were not counted, what its least busy caller may have sent it."""
@@ -247,15 +250,15 @@ class _Window:
             counted = min((n for c in callers if (n := self._counted(c, at)) is not None), default=None)
         return (self._counted(self._alarm_node, at) or 0.0) if counted is None else counted
 
-    def _counted_callers(self, node: str) -> list[str]:
-        """The nearest callers with a metric and a count of calls; others are walked through. Circles end."""
+    def _counted_callers(self, node: str, seen: Mapping[str, object]) -> list[str]:
+        """The nearest callers that were seen and whose calls are counted; others are walked through. Circles end."""
         waiting, met, found = list(self._callers.get(node, ())), {node}, []
         while waiting:
             caller = waiting.pop()
             if caller in met:
                 continue
             met.add(caller)
-            if caller in self.series and caller in self._calls:
+            if caller in seen and caller in self._calls:
                 found.append(caller)
             else:
                 waiting += self._callers.get(caller, ())
