@@ -1,6 +1,7 @@
 """Evidence that lies in the blob store is audited with the events that refer to it."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -90,3 +91,12 @@ def test_a_blob_store_that_does_not_answer_is_no_verdict() -> None:
     ledger, _, _ = written(Down())
     with pytest.raises(BlobUnavailable):
         audit_covered(ledger, ledger.opened(), OWN, Contents(ledger.blobs))
+
+
+def test_a_body_nested_beyond_reading_is_a_fault_and_ends_no_audit_and_no_export() -> None:
+    ledger = make_ledger(3)
+    first, *rest = ledger.commits(OWN)
+    ledger.raw_commits[OWN] = [replace(first, bodies=(b"[" * 100_000, *first.bodies[1:])), *rest]
+    found = audit_covered(ledger, ledger.opened(), OWN, Contents(ledger.blobs)).audit.faults
+    assert (OWN, 1, "unreadable") in [(f.stream, f.version, f.kind) for f in found]
+    assert ledger.bundle().ends[OWN] == ledger.raw_heads[OWN].version

@@ -143,7 +143,7 @@ def _envelopes(commits: Sequence[Commit]) -> list[dict[str, Any]]:
     for body in (body for commit in commits for body in commit.bodies):
         try:
             envelope = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(envelope, dict):
             envelopes.append(envelope)

@@ -47,5 +47,5 @@ def _read(body: bytes) -> Any:
     """None for what is no JSON: the chain's own audit tells of that."""
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -144,7 +144,7 @@ def _verify_commit(stream: str, commit: Commit, version: int, prev_hash: str) ->
 def _verify_place(stream: str, place: int, body: bytes) -> Fault | None:
     try:
         envelope: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested beyond reading: no audit may end there
         return Fault(stream, place, "unreadable", "the stored body is not JSON any more")
     if not isinstance(envelope, dict):
         return Fault(stream, place, "unreadable", "the stored body is not an envelope")
