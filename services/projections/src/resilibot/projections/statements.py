@@ -90,7 +90,8 @@ def _approved(record: Record, question: Question) -> Iterator[Part]:
     asked = record.entries(
         "ApprovalRequested", "ApprovalGranted", "ApprovalDenied", "ApprovalExpired", "ApprovalRevoked"
     )
-    yield from _sentences(asked, question) or [_nothing("nobody was asked for an approval")]
+    when = " in that time" if asked else ""  # it was, at another
+    yield from _sentences(asked, question) or [_nothing(f"nobody was asked for an approval{when}")]
 
 
 def _done(record: Record, question: Question) -> Iterator[Part]:
