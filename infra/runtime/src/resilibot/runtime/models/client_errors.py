@@ -30,8 +30,7 @@ BY_STATUS: dict[int, type[ModelFailed]] = {
     424: ModelErred,  # ModelErrorException, modelStreamErrorException
     429: ModelThrottled,  # ThrottlingException, ModelNotReadyException
 }
-# ExceptionGroup: what a client's own tasks raise, as for a port beyond 65535
-# how the clients trip over bodies that are not of the protocol: a list for an object, nesting without end, 1e999
+# How the clients trip over bodies that are not of the protocol: a list for an object, nesting without end, 1e999
 ODD_BODY = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
@@ -58,6 +57,7 @@ def translated() -> Iterator[None]:
         raise ModelDenied("no AWS credentials") from error
     except BotoCoreError as error:
         raise ModelRejected(type(error).__name__) from error
+    # ExceptionGroup: what a client's own tasks raise, as for a port beyond 65535
     except (HTTPError, InvalidURL, StreamError, OpenAIError, Urllib3Error, OSError, ExceptionGroup) as error:
         log.warning("a client of a model failed", extra={"error": type(error).__name__})  # its text may quote
         raise ModelErred(type(error).__name__) from error
