@@ -65,7 +65,7 @@ def test_a_large_batch_ends_where_its_bytes_do(monkeypatch: pytest.MonkeyPatch) 
     assert polled(small, [], monkeypatch, at_once=1_000) == 400
 
 
-@pytest.mark.parametrize(("received", "paused"), [(0, [0.4]), (9, [0.4]), (10, [])])
+@pytest.mark.parametrize(("received", "paused"), [(0, []), (1, [0.4]), (9, [0.4]), (10, [])])
 def test_events_may_gather_only_while_no_more_of_them_wait(
     received: int, paused: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,16 @@ def test_what_may_wait_in_a_long_queue_is_not_published_again_before_its_time() 
     assert [one.lacks_after for one in world.watch.look(older_than_s=20)] == [3], "in the end it is, queue or no queue"
 
 
+def test_what_was_never_published_does_not_wait_in_any_queue() -> None:
+    world = World()
+    world.append(INCIDENT, EVENTS[:6])
+    world.bus.deliver(INCIDENT, [1, 2, 3])
+    world.bus.cursors[INCIDENT] = 3
+    world.clock.advance(60)
+    world.waiting = watch_module.MANY + 1
+    assert [one.lacks_after for one in world.watch.look(older_than_s=20)] == [3]
+
+
 def test_a_busy_stream_is_stuck_too_when_what_it_lacks_is_old() -> None:
     """Its HEAD moves all the time; the event that is missing does not grow younger."""
     world = World()

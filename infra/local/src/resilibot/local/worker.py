@@ -226,7 +226,7 @@ def _lingering(poll: Callable[[], int], linger_s: float) -> Callable[[], None]:
     """After a batch that was not full, let events of the same streams gather; while more of them wait, go on."""
 
     def step() -> None:
-        if poll() < BATCH and linger_s:
+        if 0 < poll() < BATCH and linger_s:
             time.sleep(linger_s)
 
     return step

@@ -3,8 +3,8 @@
 A gap shows itself with the next message of a stream; a lost last message does not, however long one waits. So each
 look compares a part of all HEADs with the versions that the read models stand at and with the relay's cursors, and
 publishes again what a stream lacks. Each look is bounded: LOOKED_AT HEADs, of which the next look takes the
-following ones, and HEALED streams of them. While many messages wait in the read models' queue, what is not shown most
-likely lies among them: publishing it again would make the queue longer still, so the look is PATIENT then.
+following ones, and HEALED streams of them. While many messages wait in the read models' queue, what was published and is
+not shown most likely lies among them: publishing it again would make the queue longer still, so it gets PATIENT_S then.
 
 A stuck stream is logged as `stuck_stream` with its place and counted in the metric ResiliBot/StuckStreams: that is
 the alarm. `resilibot status` shows the same comparison.
@@ -99,7 +99,7 @@ class StreamWatch:
     def look(self, older_than_s: float) -> list[StuckStream]:
         """One look at the next HEADs. Returns what was stuck and is published again.
 
-        With a backlog, what lacks events for less than PATIENT_S is not stuck.
+        With a backlog, what lacks published events for less than PATIENT_S is not stuck.
 
         Raises StoreUnavailable, ReadModelError, BusUnavailable: then the next look begins at the same place.
         """
@@ -107,9 +107,12 @@ class StreamWatch:
         heads, after = self._heads.page(0, 1, self._after, LOOKED_AT)
         names = [head.stream for head in heads]
         suspects = behind(heads, self._shown(names), self._relay.published(names))
-        if suspects and self._backlog() > MANY:
-            older_than_s = max(older_than_s, PATIENT_S)
-        found = [one for one in suspects[:HEALED] if self._heal(one, now, older_than_s)]
+        waits_s = max(older_than_s, PATIENT_S) if suspects and self._backlog() > MANY else older_than_s
+        found = [
+            one
+            for one in suspects[:HEALED]
+            if self._heal(one, now, waits_s if one.lacks_after < one.published else older_than_s)
+        ]
         self._after = after
         if found or self._was_stuck:  # zero is told once, so that an alarm ends
             self._count(len(found))
