@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -208,3 +209,12 @@ def test_the_table_finds_a_route_as_the_resolver_does() -> None:
     for path in ("/incidents/", "/incidents//timeline", "/incidents/a/b/c", "/health/x", "/HEALTH", "//health"):
         assert table.template("GET", path) is None, path
     assert table.methods("/incidents") == ["GET", "POST"]
+
+
+def test_the_page_names_each_writing_route_in_the_row_of_its_role() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "access.md").read_text()
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    for template, access in MATRIX.items():
+        if template.startswith("POST") and access.needs_token:
+            ending = "…/" + template.rsplit("/", 1)[1]
+            assert f"`{template}`" in rows[access.value] or f"`{ending}`" in rows[access.value], template
