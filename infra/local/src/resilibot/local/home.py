@@ -34,6 +34,7 @@ from resilibot.runtime.event_store.tables import Tables
 
 OPERATOR = "operator@localhost"
 READY_S = 60
+TRIES = 3  # of a process that ends before it is ready
 
 
 @dataclass(frozen=True)
@@ -141,10 +142,25 @@ class Home:
         waiting = set(WORKERS)
         while waiting or not _answers(f"{home.api}/health") or (home.world and not _answers(f"{home.world}/state")):
             waiting = {name for name in waiting if not (home.run_dir / f"{name}.ready").exists()}
+            self._give_up_on({*waiting, "api", "world"}, home.state_dir / "logs")
             if time.monotonic() > deadline:
                 missing = sorted(waiting) or ["api or world"]
                 raise HomeFailed(f"not ready after {READY_S} s: {', '.join(missing)}; see {home.state_dir}/logs")
             time.sleep(0.05)
+
+    def _give_up_on(self, starting: set[str], logs: Path) -> None:
+        """Raises HomeFailed with the last words of a process that keeps ending before it is ready: a bad setting."""
+        assert self._supervisor is not None  # noqa: S101  set by start()
+        for name, times in self._supervisor.restarts().items():
+            if name in starting and times >= TRIES:
+                raise HomeFailed(f"{name} does not start: {last_words(logs / f'{name}.log')}; see {logs}/{name}.log")
+
+
+def last_words(log: Path) -> str:
+    """The end of what a process wrote before it died, on one line: of a bad setting its name and what is wrong."""
+    lines = [line.strip() for line in log.read_text(errors="replace")[-4000:].splitlines()]
+    told = [line for line in lines if line and not line.startswith("For further information visit")]
+    return ": ".join(told[-3:])[-600:] or "it says nothing"
 
 
 WORKERS = (*(service.name for service in SERVICES), "relay", "sequencer", "timers")

@@ -3,8 +3,8 @@
 A gap shows itself with the next message of a stream; a lost last message does not, however long one waits. So each
 look compares a part of all HEADs with the versions that the read models stand at and with the relay's cursors, and
 publishes again what a stream lacks. Each look is bounded: LOOKED_AT HEADs, of which the next look takes the
-following ones, and HEALED streams of them. While many messages wait in the read models' queue, what was published and is
-not shown most likely lies among them: publishing it again would make the queue longer still, so it gets PATIENT_S then.
+following ones, and HEALED streams of them. While many messages wait in the read models' queue, what was published and
+is not shown most likely lies among them: publishing it again would make the queue longer still, so it gets PATIENT_S.
 
 A stuck stream is logged as `stuck_stream` with its place and counted in the metric ResiliBot/StuckStreams: that is
 the alarm. `resilibot status` shows the same comparison.
