@@ -7,7 +7,7 @@ RUN := $(UV) run --frozen
 PACKAGES := contracts infra/runtime infra/local $(wildcard services/*)
 SOURCES := $(addsuffix /src,$(PACKAGES))
 PYTEST := $(RUN) pytest
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadgroup
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 DIAGNOSIS_AT_LEAST := cases=32 top1=0.95 top3=0.95 specificity=0.95 category=0.95 grade=95
 LEFT_OUT_AT_LEAST := cases=32 top1=0.92 specificity=0.95
 LEFT_OUT_SEEDS := 1 2 3 4 5
@@ -32,7 +32,7 @@ up: $(UV) ## keep it running until ^C (UP_ARGS="--port 8787")
 
 ##@ Develop
 test: $(UV) ## everything: unit, contract, architecture, integration, end to end on LocalStack
-	$(PYTEST) $(SIDE_BY_SIDE) $(TEST_ARGS)
+	$(PYTEST) $(TEST_ARGS)
 
 unit: $(UV) ## the fast tests: no emulator
 	$(PYTEST) $(SIDE_BY_SIDE) -m "not integration and not e2e" $(TEST_ARGS)

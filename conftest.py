@@ -30,17 +30,5 @@ def no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side: what takes longest first, a module in one process, and one LocalStack for all."""
-
-    def level(item: pytest.Item) -> int:
-        return 0 if item.get_closest_marker("e2e") else 1 if item.get_closest_marker("integration") else 2
-
-    items.sort(key=level)
-    for item in items:
-        group = item.nodeid.partition("::")[0] if level(item) else "localstack"
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 settings.register_profile("long", max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
