@@ -12,7 +12,7 @@ from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import RawRef, Signal
 from resilibot.ingest.admit import Door, fold_doorstep
 from resilibot.ingest.arrival import unpack
-from resilibot.ingest.attach import decide_signals, fold_signals
+from resilibot.ingest.attach import Related, decide_signals, fold_signals
 from resilibot.ingest.ends import FurtherEnds
 from resilibot.ingest.fingerprint import fingerprint
 from resilibot.ingest.homes import group_ends, home_of, incident_ends, relate
@@ -160,7 +160,7 @@ class Intake:
                 now=now,
                 quiet_period_s=self._ports.settings.quiet_period_s,
                 door=Door(doorstep, self._ports.policy, self._silences, now=now),
-                relate=lambda signal: relate(signal, now, further, self._ports.topology, self._incidents, self._groups),
+                relate=lambda signal: self._relate(signal, now, further),
             )
 
         written = self._writer.write(list(loaded), decide, Origin(actor, command_id=command_id), loaded=loaded)
@@ -186,6 +186,9 @@ class Intake:
             else:
                 del self._ignored[source]  # others write to it as well: read it the next time
         return written
+
+    def _relate(self, signal: Signal, now: datetime, current: Mapping[str, Stream]) -> Related | None:
+        return relate(signal, now, current, self._ports.topology, self._incidents, self._groups)
 
     def _silences(self) -> dict[str, Silence]:
         """Read anew with each attempt, and only when a signal would open something.
