@@ -16,7 +16,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,14 @@ from resilibot.contracts.evidence import (
     Baseline,
     EvidenceGap,
     EvidenceKind,
+    LogContent,
     MetricContent,
     TopologyContent,
     TopologyNode,
     Window,
 )
 from resilibot.contracts.signal import MetricRef, ResourceRef, Severity, Signal
-from resilibot.local.recorded_evidence import read_recorded
+from resilibot.local.recorded_evidence import UNTIMED, read_recorded
 from resilibot.local.taken_away import SeriesKey, TakenAway
 from resilibot.observe.baseline import summarise
 from resilibot.observe.itemise import Found, itemise
@@ -41,6 +42,7 @@ from resilibot.runtime.blobs import InMemoryBlobStore
 
 SOURCE = "folder"
 COLUMNS = ["timestamp", "service", "metric", "statistic", "value"]
+BEFORE = timedelta(minutes=30)  # the span of an incident of which only texts and states are known
 ELSEWHERE: tuple[EvidenceKind, ...] = ("log", "status", "change")  # kinds that only a folder evidence/ may hold
 
 RESOURCES = ("db_instance_identifier", "kube_deployment", "service")  # annotations that name what an alert is about
@@ -105,8 +107,11 @@ class IncidentFolder:
             self._away.of(signal.source_id, signal.resource.name, series) if self._away and is_on_graph else frozenset()
         )
         times = [at for points in series.values() for at, _ in points]
-        first, last = (_time(t) for t in told["window"]) if told.get("window") else _span(times, signal.fired_at)
         found, gaps = _recorded(path / "evidence")
+        if told.get("window"):
+            first, last = (_time(t) for t in told["window"])
+        else:
+            first, last = _span(times, _told(found, signal.fired_at))
         gaps += [
             _gap("metric", f"{name} of {service}, {statistic}, has no point in the window: taken away")
             for service, name, statistic in sorted(taken)
@@ -276,8 +281,16 @@ def _gap(kind: EvidenceKind, detail: str) -> EvidenceGap:
     return EvidenceGap(kind=kind, source=SOURCE, reason="no_data", detail=detail)
 
 
-def _span(times: list[datetime], otherwise: datetime) -> tuple[datetime, datetime]:
-    return min(times, default=otherwise), max(times, default=otherwise)
+def _span(times: list[datetime], otherwise: tuple[datetime, datetime]) -> tuple[datetime, datetime]:
+    return (min(times), max(times)) if times else otherwise
+
+
+def _told(found: list[Found], fired_at: datetime) -> tuple[datetime, datetime]:
+    """Without metrics: up to when the alarm fired, or to the last that was told if it does not say when."""
+    logs = [content for one in found for content, *_ in one.contents if isinstance(content, LogContent)]
+    at = [pattern.first_at for log in logs for pattern in log.patterns]
+    last = max([fired_at, *at]) if fired_at == UNTIMED else fired_at
+    return max(last - BEFORE, UNTIMED), last
 
 
 def _time(seconds: int | float | str) -> datetime:

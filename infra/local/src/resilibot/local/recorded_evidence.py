@@ -14,6 +14,8 @@ from resilibot.contracts.evidence import LogContent, LogPattern, StatusContent
 Contents = list[tuple[Value, str, str]]  # content, kind of evidence, place in the file
 LEVELS: Mapping[str, str] = {"error": "ERROR", "fatal": "ERROR", "warn": "WARN", "warning": "WARN", "info": "INFO"}
 
+UNTIMED = datetime.fromtimestamp(0, UTC)  # a line without a time of its own
+
 
 def read_recorded(name: str, told: Mapping[str, Any]) -> Contents:
     """The contents of one file; none if its shape is not known. Raises KeyError, TypeError, ValueError."""
@@ -30,20 +32,27 @@ def _events(name: str, told: Mapping[str, Any]) -> Contents:
 
 def _warnings(name: str, told: Mapping[str, Any]) -> Contents:
     lines = [
-        (f"{w['reason']}: {w['message']}", "WARN", w.get("count", 1), w.get("involved_object"), w["first_time"])
+        (f"{w['reason']}: {w['message']}", "WARN", w.get("count", 1), w.get("involved_object"), _told_at(w))
         for w in told["warning_events"]
     ]
     return [(_log(name, lines), "log", "warning_events")]
 
 
+def _told_at(warning: Mapping[str, Any]) -> str:
+    """When it was told; of one that was told again and again, when it was last."""
+    last = warning.get("last_time") if warning.get("count", 1) > 1 else None
+    return str(last or warning["first_time"])
+
+
 def _logs(name: str, told: Mapping[str, Any]) -> Contents:
     """A list of entries, or the raw lines of one pod."""
     if isinstance(told["logs"], str):
-        pod, lines = told.get("pod_name"), []
+        pod, lines, at = told.get("pod_name"), [], ""
         for text in filter(None, told["logs"].splitlines()):
             stamp, _, rest = text.partition(" ")
+            at = at if _time(stamp) == UNTIMED else stamp  # a stack trace has the time of its first line
             level = LEVELS.get(rest.split(" ", 1)[0].lower(), "OTHER")
-            lines.append((text if level == "OTHER" else rest, level, 1, pod, stamp))
+            lines.append((text if level == "OTHER" else rest, level, 1, pod, at))
     else:
         lines = [
             (
@@ -110,7 +119,7 @@ def _time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except ValueError:
-        return datetime.fromtimestamp(0, UTC)  # a line without a time of its own
+        return UNTIMED
 
 
 READERS: Mapping[str, Callable[[str, Mapping[str, Any]], Contents]] = {

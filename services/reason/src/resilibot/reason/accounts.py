@@ -5,7 +5,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from resilibot.reason.hypotheses import Candidate, Clue
-from resilibot.reason.now import BUSY, Now, Said, containers, is_calm, is_leaving, is_ready, is_steady, level
+from resilibot.reason.now import (
+    BUSY,
+    Now,
+    Said,
+    containers,
+    is_calm,
+    is_leaving,
+    is_ready,
+    is_steady,
+    is_working,
+    level,
+    waits_of,
+    word,
+)
 from resilibot.reason.scene import Reported
 from resilibot.reason.signatures import MOST, cites
 
@@ -18,7 +31,6 @@ HISTORY = {
     "parameter group": "parameter group change",
 }
 _TABLE = re.compile(r"\b(?:INTO|UPDATE|FROM|FREEZE|JOIN|ON)\s+([\w.]+)", re.IGNORECASE)
-_NAME = re.compile(r"[\w.:@-]{1,64}")
 _VERB = re.compile(r"\b(VACUUM FREEZE|VACUUM|INSERT|UPDATE|DELETE|SELECT|COPY|CREATE INDEX)\b", re.IGNORECASE)
 
 
@@ -27,7 +39,8 @@ def explain(candidate: Candidate, now: Now) -> None:
     _explain_load(candidate, now)
     for clue in ruled_out(now, candidate.cause):
         candidate.pro(0.0, clue.text, clue.cites)
-    candidate.probability = min(sum(clue.weight for clue in candidate.support), MOST)
+    against = sum(clue.weight for clue in candidate.refutation)
+    candidate.probability = max(min(sum(clue.weight for clue in candidate.support), MOST) - against, 0.0)
 
 
 def _explain_load(candidate: Candidate, now: Now) -> None:
@@ -35,15 +48,15 @@ def _explain_load(candidate: Candidate, now: Now) -> None:
     for state in now.of_kind("database-load"):
         leading, *others = state.status.detail.get("top_sql") or [{}]
         said = f"Performance Insights: {_statement(leading)} leads the load"
-        if waits := _waits(leading):
+        if waits := waits_of(leading):
             said += f", waiting on {' and '.join(waits[:2])}"
-        if users := [_word(user.get("name")) for user in state.status.detail.get("top_users") or []]:
+        if users := [word(user.get("name")) for user in state.status.detail.get("top_users") or []]:
             said += f", as user {users[0]}"
         candidate.pro(0.0, said, [state.cite])
         if candidate.cause == "connection_exhaustion" and any("ClientRead" in wait for wait in waits):
             text = "these are idle client sessions (Client:ClientRead) that stay open without doing work"
             candidate.pro(0.05, text, [state.cite])
-        busy = next((other for other in others if any("CPU" in wait for wait in _waits(other)[:1])), None)
+        busy = next((other for other in others if any("CPU" in wait for wait in waits_of(other)[:1])), None)
         if candidate.cause == "cpu_saturation" and any("CPU" in wait for wait in waits[:1]):
             candidate.pro(0.35, "that query's first wait is for the CPU", [state.cite])
         if candidate.cause in WRITES and busy is not None:
@@ -165,17 +178,6 @@ def _statement(sql: dict[str, Any]) -> str:
 
 def _replica_set(pod: Reported) -> str:
     return pod.status.component.rpartition("-")[0]
-
-
-def _waits(sql: dict[str, Any]) -> list[str]:
-    waits = sorted(sql.get("wait_events") or [], key=lambda wait: -float(wait.get("db_load_avg", 0)))
-    return [_word(wait.get("name")) for wait in waits]
-
-
-def _word(text: object) -> str:
-    """A name as databases give them; anything else is not repeated."""
-    name = str(text)
-    return name if _NAME.fullmatch(name) else "(unnamed)"
 
 
 def _exit_code(container: dict[str, Any]) -> int | None:

@@ -174,7 +174,8 @@ def _say_inconclusive(scene: Scene, hypotheses: Sequence[e.Hypothesis]) -> str:
     if nearest is not None and nearest.category is not None and nearest.verdict == "possible":
         others = [h for h in hypotheses[1:] if h.category is not None and h.confidence >= CONCLUSIVE]
         also = "".join(f" Also seen, independent of it: {other.statement}." for other in others)
-        return f"Not certain, but nearest: {nearest.statement}.{also} {_say_cause(nearest)}"
+        told = _say_cause(nearest).removeprefix(_sentences([nearest.statement])).strip()
+        return f"Not certain, but nearest: {nearest.statement}.{also} {told}".strip()
     if not any(m.is_judged for m in scene.measured):
         return "nothing to judge by: no metric has both a healthy baseline and enough fresh points"
     unjudged = [m for m in scene.alarmed if not m.is_judged]

@@ -24,6 +24,7 @@ RECOVERED = re.compile(
     r"|storage (?:auto)?scaling .*(?:complete|finish)",
     re.IGNORECASE,
 )
+_NAME = re.compile(r"[\w.:/@-]{1,64}")
 _HURTS = re.compile(r"latency|lag|queue|swap")
 KILLED = (137, 143)  # SIGKILL, SIGTERM
 ORDERLY = ("ServiceSchedulerInitiated", "UserInitiated")  # stop codes of ECS
@@ -50,7 +51,7 @@ class Now:
     @cached_property
     def said(self) -> tuple[Said, ...]:
         told = [
-            Said(log.pattern.template, log.pattern.level, log.cite, log.pattern.component or "", self._is_past(log))
+            Said(log.pattern.sample, log.pattern.level, log.cite, log.pattern.component or "", self._is_past(log))
             for log in self.scene.logged
         ]
         pods = [said for pod in self.of_kind("pod") for said in _of_pod(pod)]
@@ -104,10 +105,19 @@ class Now:
             return True
         if self.recovery and pattern.first_at <= max(log.pattern.first_at for log in self.recovery):
             return True
-        name = (pattern.component or "").removeprefix("Pod/")
-        subject = next((pod for pod in self.of_kind("pod") if pod.status.component == name), None)
-        is_over = subject is not None and (is_ready(subject) or is_leaving(subject))
-        return is_over and bool(pattern.component and pattern.component.startswith("Pod/"))
+        kind, _, name = (pattern.component or "").partition("/")
+        return self._is_over(kind, name)
+
+    def _is_over(self, kind: str, name: str) -> bool:
+        """What was told of a pod that is ready or going, of a node that works or has gone, of a finished rollout."""
+        subjects = [state for state in self.of_kind(kind.lower()) if state.status.component == name]
+        if kind == "Pod":
+            return any(is_ready(pod) or is_leaving(pod) for pod in subjects)
+        if kind == "Node":
+            return all(is_working(node) for node in subjects) and bool(self.of_kind("node"))
+        if kind == "Deployment":
+            return any(is_complete(deployment) for deployment in subjects)
+        return False
 
 
 def is_ready(pod: Reported) -> bool:
@@ -117,6 +127,33 @@ def is_ready(pod: Reported) -> bool:
 
 def is_leaving(pod: Reported) -> bool:
     return bool(pod.status.detail.get("deletion_timestamp")) or pod.status.state == "Succeeded"
+
+
+def is_working(node: Reported) -> bool:
+    """Ready, and under no pressure."""
+    return not list(_of_node(node))
+
+
+def is_complete(deployment: Reported) -> bool:
+    detail = deployment.status.detail
+    return not detail.get("unavailable") and detail.get("ready") == detail.get("desired")
+
+
+def bare(who: str) -> str:
+    """A name without the kind that events put before it."""
+    return who.rpartition("/")[2]
+
+
+def waits_of(sql: Mapping[str, Any]) -> list[str]:
+    """What a statement, or a database as a whole, waits for, most first; names that are none are not repeated."""
+    waits = sorted(sql.get("wait_events") or [], key=lambda wait: -float(wait.get("db_load_avg", 0)))
+    return [word(wait.get("name")) for wait in waits]
+
+
+def word(text: object) -> str:
+    """A name as databases give them; anything else is not repeated."""
+    name = str(text)
+    return name if _NAME.fullmatch(name) else "(unnamed)"
 
 
 def containers(pod: Reported) -> list[dict[str, Any]]:
@@ -209,7 +246,7 @@ def _of_itself(state: Reported) -> Iterator[Said]:
 
 def _of_node(node: Reported) -> Iterator[Said]:
     for key, value in sorted(node.status.detail.items()):
-        is_bad = str(value).lower() == ("false" if key == "ready" else "true")
+        is_bad = str(value).lower() in (("false", "unknown") if key == "ready" else ("true",))
         if is_bad and (key == "ready" or key.endswith("_pressure")):
             text = "node is not ready" if key == "ready" else key.replace("_", "")
             yield Said(text, "STATE", node.cite, node.status.component, False)

@@ -1,0 +1,181 @@
+"""applications: how programs fail by what they log: names, credentials, calls, data, limits and their own code."""
+
+from resilibot.reason.signs.clusters import CALLS, CRASHES
+from resilibot.reason.signs.signature import CAUSE, CONSEQUENCE, LIKELY, Signature, says
+
+APPLICATIONS: tuple[Signature, ...] = (
+    Signature(
+        "name_resolution",
+        "configuration_error",
+        CAUSE,
+        says(
+            r"(?:enotfound|unable to resolve|could not resolve(?: host)?|no such host|name resolution|eai_again)"
+            r"[: ]*(?P<object>[\w-]+(?:\.[\w-]+)+)?|lookup (?P<looked>[\w-]+(?:\.[\w-]+)*) on \S{1,60}: "
+            r"|UnknownHostException|name or service not known|\b(?:SERVFAIL|NXDOMAIN)\b"
+        ),
+        "DNS resolution fails: the name {object} cannot be resolved, so every call to it fails",
+        explains=CALLS,
+    ),
+    Signature(
+        "certificate",
+        "configuration_error",
+        CAUSE,
+        says(
+            r"(?P<why>certificate (?:has )?expired(?: or is not yet valid)?|certificate signed by unknown authority"
+            r"|certificate verify failed|certificate is (?:not valid|valid for)|PKIX path)"
+            r"|certificate_verify_failed|SSLHandshakeException|tls: .{0,40}(?:handshake|certificate)|x509: "
+        ),
+        "TLS fails: a certificate is not accepted, so connections that need it cannot be made",
+        explains=CALLS,
+    ),
+    Signature(
+        "bad_credentials",
+        "configuration_error",
+        CAUSE,
+        says(
+            r"(?P<why>password authentication failed) for user \"?(?P<object>[\w.-]{1,64})"
+            r"|access denied for user '?(?P<user>[\w.-]{1,64})|(?:authentication|login) failed|token (?:has|is) expired"
+            r"|invalid (?:credentials|password|api key|access token)|ExpiredToken|WRONGPASS|NOAUTH|InvalidClientTokenId"
+            r"|SignatureDoesNotMatch|\b401 unauthorized"
+        ),
+        "credentials are refused: those of {object} are wrong, rotated or expired",
+        explains=frozenset({"access_denied", "uncaught_error", *CRASHES, *CALLS}),
+    ),
+    Signature(
+        "access_denied",
+        "configuration_error",
+        CAUSE,
+        says(
+            r"AccessDenied|not authorized to perform: (?P<object>[\w-]{1,40}:\w{1,60})|UnauthorizedOperation"
+            r"|permission denied|cannot (?P<verb>(?:list|get|watch|create|update|patch|delete) resource)"
+            r"|\b403 forbidden|is forbidden: user"
+        ),
+        "access is denied: the role or account of {service} may not do what it needs ({object})",
+        explains=frozenset({"uncaught_error", *CRASHES}),
+        otherwise="permission denied",
+    ),
+    Signature(
+        "wrong_endpoint",
+        "configuration_error",
+        CAUSE,
+        says(
+            r"(?:econnrefused|connection refused|connect failed).{0,40}(?P<object>127\.0\.0\.1|localhost|\[::1\])"
+            r"|(?P<local>127\.0\.0\.1|localhost|\[::1\])(?::\d+)?.{0,60}(?:econnrefused|connection refused)"
+        ),
+        "{service} calls a dependency at its own address ({object}, ECONNREFUSED): its configured endpoint is wrong",
+        unless=says(r"probe failed"),
+        explains=CALLS,
+    ),
+    Signature(
+        "network_rule",
+        "configuration_error",
+        CAUSE,
+        says(
+            r"removed from security group|security group .{0,80}(?:revoked|removed)"
+            r"|(?:synced|applied|created|updated|changed) .{0,20}NetworkPolicy (?P<object>[\w./-]{1,100})"
+            r"|NetworkPolicy (?P<policy>[\w./-]{1,100}) .{0,20}(?:created|applied|updated)|denied by (?:network ?)?policy"
+        ),
+        "a rule of the network changed ({object}: security group or NetworkPolicy): connections that it no longer lets"
+        " through are timed out",
+        explains=CALLS,
+        otherwise="not named",
+    ),
+    Signature(
+        "throughput_exceeded",
+        "resource_exhaustion",
+        CONSEQUENCE + 0.2,
+        says(r"throttles=[1-9]|requests? (?:was|were|is|are) throttled"),
+        "requests are throttled: the concurrency or throughput that {service} is given is used up",
+        explains=frozenset({"rate_limited"}),
+    ),
+    Signature(
+        "store_memory",
+        "resource_exhaustion",
+        CAUSE,
+        says(
+            r"used memory > 'maxmemory'|(?P<why>maxmemory|memory resource limit alarm|circuit_breaking_exception)"
+            r"|data too large, data for"
+        ),
+        "a store (Redis, broker or search engine) has reached its memory limit, so that it refuses or blocks writes",
+        explains=frozenset({"out_of_memory", "memory_exhausted", "rate_limited", *CALLS}),
+    ),
+    Signature(
+        "heap_exhausted",
+        "resource_exhaustion",
+        CAUSE,
+        says(r"OutOfMemoryError: (?:java heap|gc overhead|metaspace)|heap out of memory|\bMemoryError\b"),
+        "the heap of {service}'s process is used up (OutOfMemoryError), though its container is not killed",
+        unless=says(r"oomkill|exit code 137"),
+        explains=frozenset({"out_of_memory", "uncaught_error", *CALLS}),
+    ),
+    Signature(
+        "os_limit",
+        "resource_exhaustion",
+        CAUSE + 0.1,
+        says(
+            r"(?P<why>too many open files|unable to create (?:new )?native thread|table full, dropping packet"
+            r"|cannot allocate memory|no buffer space|cannot assign requested address|resource temporarily unavailable)"
+            r"|\b(?:EMFILE|ENFILE|ENOMEM|EADDRNOTAVAIL)\b|(?P<object>nf_conntrack)|pthread_create failed"
+        ),
+        "a limit of the operating system is used up at {who} ({object})",
+        explains=frozenset({"out_of_memory", "uncaught_error", "heap_exhausted", *CALLS}),
+        otherwise="file descriptors, threads or connections",
+    ),
+    Signature(
+        "bad_data",
+        "data_quality",
+        CAUSE - 0.1,
+        says(
+            r"(?P<why>schema (?:mismatch|validation|version)|null value in column|deserializ\w{2,6}"
+            r"|duplicate (?:key|entry)|not valid utf-?8|missing (?:required )?(?:field|column)|magic byte)"
+            r"|violates .{0,60}constraint|malformed (?:record|message|row|json|csv)|JSONDecodeError|UnicodeDecodeError"
+            r"|invalid (?:byte sequence|input syntax)|could not convert|unmarshal|NumberFormatException|ArrowInvalid"
+            r"|(?P<object>partition \S{1,80} at offset \d+)|corrupt(?:ed)? (?:record|file|data)"
+        ),
+        "data of another shape or content than expected is rejected: {object}",
+        explains=frozenset({"uncaught_error", "failed_job", *CRASHES}),
+    ),
+    Signature(
+        "unreachable_dependency",
+        "dependency_failure",
+        LIKELY,
+        says(
+            r"connection (?:refused|reset by peer|timed out)|econnrefused|econnreset|etimedout|service unavailable"
+            r"|upstream (?:connect|timed? ?out)|bad gateway|gateway time-?out|(?:returned|failed|status|code):? 50[234]\b"
+            r"|: 50[234]\b|no route to host|i/o timeout|(?:read|connect) timed? ?out|(?P<why>broker may not be available"
+            r"|not present in metadata|NotEnoughReplicas|sealed|circuit breaker)|https?://(?P<object>[\w.-]{1,100})\S*"
+            r".{0,20}\b50[234]\b"
+        ),
+        "a dependency fails: calls to {object} are refused, time out or are answered with an error",
+        otherwise="it",
+    ),
+    Signature(
+        "rate_limited",
+        "dependency_failure",
+        LIKELY,
+        says(r"(?:https?://(?P<object>[\w.-]{1,100})\S*.{0,40})?\b(?:429|too many requests)\b|rate limit"),
+        "a dependency limits the rate of calls to it ({object} answers 429): {service} is refused",
+        otherwise="it",
+    ),
+    Signature(
+        "uncaught_error",
+        "code_defect",
+        LIKELY,
+        says(
+            r"traceback|(?P<why>panic|nil pointer|SIGSEGV)\b|null ?pointer|segmentation fault"
+            r"|unhandled (?:exception|rejection)|uncaught|\b(?:Type|Attribute|Index|Reference|Name|Key|Import)Error\b"
+            r"|ModuleNotFoundError|NoSuchMethodError|NoClassDefFoundError|ClassNotFoundException|ClassCastException"
+            r"|IndexOutOfBounds\w*|division by zero|stack ?overflow|Undefined(?:Column|Table)"
+            r"|(?:column|relation|table) \S{1,80} does not exist"
+        ),
+        "a defect in the code: the process of {pod} ends with an uncaught error",
+        explains=CRASHES,
+    ),
+    Signature(
+        "application_error",
+        "code_defect",
+        CONSEQUENCE - 0.05,
+        says(r"(?P<why>\b[A-Za-z]{3,60}(?:Error|Exception)\b)"),
+        "{service} logs an error that no known cause explains",
+    ),
+)

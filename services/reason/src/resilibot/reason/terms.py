@@ -1,0 +1,38 @@
+"""terms: what a text names, in words that are safe to repeat: names, classes, codes; never a sentence. Pure.
+
+Texts are untrusted: only single tokens of narrow alphabets are taken, few, and those without a space of their own.
+"""
+
+import re
+from collections.abc import Iterable
+
+MOST = 4
+LONGEST = 80
+_PATTERNS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\b(?:[a-z]\w*\.)*([A-Z][A-Za-z]{2,50}(?:Error|Exception|Exceeded|Denied|BackOff|Expired\w{0,6}|Violation))\b",
+        r"\b(ExpiredToken|AccessDenied|OOMKilled|StatusCheckFailed_\w{4,8}|E[A-Z]{4,14})\b",
+        r"\b([Ee]xit (?:code|status) \d{1,3})\b",
+        r"(?<![\w.:/-])([45]\d\d)(?= [A-Z][a-z]+)",
+        r"https?://([\w-]{1,60}(?:\.[\w-]{1,60}){1,6})",
+        r"[\"'`]([A-Za-z/][\w.:/@-]{2,79})[\"'`]",
+        r"\b([A-Z][A-Z0-9]{2,20}(?:_[A-Z0-9]{1,20}){1,4})\b",
+        r"\bdev (\w{3,20})\b",
+        r"\b(?:version[= ]|revision[= ]v?|release )(\d{1,4}(?:\.\d{1,4}){1,3})\b",
+    )
+)
+
+
+def terms(texts: Iterable[str], beside: str = "") -> list[str]:
+    """At most MOST of them, classes and codes first, without those that `beside` says already."""
+    found: dict[str, None] = {}
+    known = beside.lower()
+    told = list(dict.fromkeys(texts))
+    for pattern in _PATTERNS:
+        for text in told:
+            for match in pattern.finditer(text):
+                term = match.group(1)
+                if len(term) <= LONGEST and term.lower() not in known:
+                    found[term] = None
+    return list(found)[:MOST]
