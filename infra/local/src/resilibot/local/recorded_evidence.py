@@ -14,6 +14,7 @@ from resilibot.contracts.evidence import LogContent, LogPattern, StatusContent
 Contents = list[tuple[Value, str, str]]  # content, kind of evidence, place in the file
 LEVELS: Mapping[str, str] = {"error": "ERROR", "fatal": "ERROR", "warn": "WARN", "warning": "WARN", "info": "INFO"}
 
+OF_EVERY_NODE = ("kernel", "kubelet", "containerd", "systemd")
 UNTIMED = datetime.fromtimestamp(0, UTC)  # a line without a time of its own
 
 
@@ -59,12 +60,18 @@ def _logs(name: str, told: Mapping[str, Any]) -> Contents:
                 entry["message"],
                 LEVELS.get(entry.get("status", ""), "OTHER"),
                 1,
-                entry.get("service"),
+                _who(entry),
                 entry["timestamp"],
             )
             for entry in told["logs"]
         ]
     return [(_log(name, lines), "log", "logs")]
+
+
+def _who(entry: Mapping[str, Any]) -> str | None:
+    """The service; of a daemon that every node has, the node."""
+    service = entry.get("service")
+    return entry.get("host", service) if service in OF_EVERY_NODE else service
 
 
 def _log(name: str, lines: Sequence[tuple[str, str, int, str | None, str]]) -> LogContent:

@@ -21,8 +21,12 @@ from resilibot.reason.now import (
 )
 from resilibot.reason.scene import Reported
 from resilibot.reason.signatures import MOST, cites
+from resilibot.reason.signs.signature import METRIC
 
 WRITES = ("checkpoint_storm", "replication_lag", "storage_full")
+ENDING = ("uncaught_error", "application_error", "crash_loop", "missing_configuration", "bad_credentials")
+OF_CPU = ("", "cpu_saturation", "cpu_credits_spent")
+OF_STORAGE = ("", "storage_full", "retained_wal", "checkpoint_storm", "replication_lag")
 HISTORY = {
     "failover": "failover",
     "maintenance": "maintenance",
@@ -30,13 +34,16 @@ HISTORY = {
     "promot": "replica promotion",
     "parameter group": "parameter group change",
 }
-_TABLE = re.compile(r"\b(?:INTO|UPDATE|FROM|FREEZE|JOIN|ON)\s+([\w.]+)", re.IGNORECASE)
-_VERB = re.compile(r"\b(VACUUM FREEZE|VACUUM|INSERT|UPDATE|DELETE|SELECT|COPY|CREATE INDEX)\b", re.IGNORECASE)
+_TABLE = re.compile(r"\b(?:INTO|UPDATE|FROM|FREEZE|FULL|TABLE|TRUNCATE|JOIN|ON)\s+([\w.]+)", re.IGNORECASE)
+_DEFINES = re.compile(r"\s*(?:ALTER|CREATE|DROP|TRUNCATE|LOCK|REINDEX|VACUUM FULL|CLUSTER)\b", re.IGNORECASE)
+_RELEASE = re.compile(r"\b(?:version|revision|release)[= ]v?(\d{1,4}(?:\.\d{1,4}){1,3})\b", re.IGNORECASE)
+_VERB = re.compile(r"\b(ALTER TABLE|DROP TABLE|TRUNCATE|LOCK TABLE|REINDEX|VACUUM FULL|VACUUM FREEZE|VACUUM|INSERT|UPDATE|DELETE|SELECT|COPY|CREATE INDEX)\b", re.IGNORECASE)
 
 
 def explain(candidate: Candidate, now: Now) -> None:
     """Adds what explains the cause and what looks like it but is ruled out."""
     _explain_load(candidate, now)
+    _explain_end(candidate, now)
     for clue in ruled_out(now, candidate.cause):
         candidate.pro(0.0, clue.text, clue.cites)
     against = sum(clue.weight for clue in candidate.refutation)
@@ -57,11 +64,27 @@ def _explain_load(candidate: Candidate, now: Now) -> None:
             text = "these are idle client sessions (Client:ClientRead) that stay open without doing work"
             candidate.pro(0.05, text, [state.cite])
         busy = next((other for other in others if any("CPU" in wait for wait in waits_of(other)[:1])), None)
+        defining = [sql for sql in (leading, *others) if _DEFINES.match(str(sql.get("statement", "")))]
+        if candidate.cause == "lock_contention" and defining:
+            text = f"a {_statement(defining[0])} takes a lock of the whole table"
+            candidate.pro(METRIC, text, [state.cite])
         if candidate.cause == "cpu_saturation" and any("CPU" in wait for wait in waits[:1]):
             candidate.pro(0.35, "that query's first wait is for the CPU", [state.cite])
         if candidate.cause in WRITES and busy is not None:
             text = f"the CPU load is secondary: it is a {_statement(busy)}, causally independent of this"
             candidate.pro(0.0, text, [state.cite])
+
+
+def _explain_end(candidate: Candidate, now: Now) -> None:
+    """How the containers that fail ended, and which release does so."""
+    if candidate.cause not in ENDING:
+        return
+    ended = [(code, pod.cite) for pod in now.unready for c in containers(pod) if (code := _exit_code(c))]
+    if ended:
+        candidate.pro(0.0, f"its container ends with exit code {ended[0][0]}", [cite for _, cite in ended])
+    started = [(match.group(1), s.cite) for s in now.current if (match := _RELEASE.search(s.text))]
+    if started:
+        candidate.pro(0.0, f"the release that runs is {started[-1][0]}", [started[-1][1]])
 
 
 def ruled_out(now: Now, cause: str) -> list[Clue]:
@@ -124,7 +147,7 @@ def _pods_rule_out(now: Now, cause: str) -> Iterator[Clue]:
     if not pods:
         return
     seen = tuple(pod.cite for pod in pods)
-    if cause != "out_of_memory" and not _matches(now.said, r"oom|exit code 137|memory"):
+    if cause != "out_of_memory" and not _matches(now.said, r"oom|exit code 137|memory (?:limit|pressure|cgroup)|(?:of|low on) memory"):
         yield Clue("not an OOM: no container was OOMKilled", seen, 1.0)
     if any(_exit_code(container) == 0 for pod in now.pods for container in containers(pod)):
         yield Clue("containers end with exit code 0, a clean shutdown and no crash", seen, 1.0)
@@ -136,6 +159,8 @@ def _pods_rule_out(now: Now, cause: str) -> Iterator[Clue]:
         is_other = not {_replica_set(pod) for pod in ready} & {_replica_set(pod) for pod in now.unready}
         whose = "pods of the old ReplicaSet" if is_other else "its other pods"
         yield Clue(f"{whose} are Ready and still serve", ready_cites, 1.0)
+    elif now.unready and not any(container.get("restart_count") for pod in now.pods for container in containers(pod)):
+        yield Clue("no container has restarted, so none crashes", seen, 1.0)
     elif ready and not any(container.get("restart_count") for pod in ready for container in containers(pod)):
         yield Clue("all pods are Ready without a restart", ready_cites, 1.0)
 
@@ -164,8 +189,11 @@ def _database_rules_out(now: Now, cause: str) -> Iterator[Clue]:
     connections, cpu = now.metric("DatabaseConnections"), now.metric("CPUUtilization")
     if connections and cause not in ("connection_exhaustion", "failover") and is_steady(connections):
         yield Clue("DatabaseConnections are stable, no connection exhaustion", (connections.cite,), 1.0)
-    if cpu and cause != "cpu_saturation" and (level(cpu) or 0.0) < BUSY and cause in WRITES:
+    if cpu and cause not in OF_CPU and (level(cpu) or 0.0) < BUSY:
         yield Clue("the CPU is not saturated", (cpu.cite,), 1.0)
+    free = now.metric("FreeStorageSpace")
+    if free and cause not in OF_STORAGE and is_steady(free):
+        yield Clue("free storage is stable, no full disk", (free.cite,), 1.0)
 
 
 def _statement(sql: dict[str, Any]) -> str:

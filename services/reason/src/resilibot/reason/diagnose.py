@@ -176,6 +176,8 @@ def _say_inconclusive(scene: Scene, hypotheses: Sequence[e.Hypothesis]) -> str:
         also = "".join(f" Also seen, independent of it: {other.statement}." for other in others)
         told = _say_cause(nearest).removeprefix(_sentences([nearest.statement])).strip()
         return f"Not certain, but nearest: {nearest.statement}.{also} {told}".strip()
+    if scene.errors and not any(m.is_judged for m in scene.measured):
+        return "errors are logged, but no known cause explains them, and no metric can be judged"
     if not any(m.is_judged for m in scene.measured):
         return "nothing to judge by: no metric has both a healthy baseline and enough fresh points"
     unjudged = [m for m in scene.alarmed if not m.is_judged]

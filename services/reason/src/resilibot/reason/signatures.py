@@ -30,9 +30,10 @@ Matches = Sequence[tuple[Said, re.Match[str]]]
 def signatures(scene: Scene) -> list[Candidate]:
     """What current texts, states and metrics of the resource speak for; none of it, and there is no candidate.
 
-    Of several signatures of one cause only the one that the evidence supports best.
+    Of several signatures of one cause only the one that the evidence supports best. Texts without any state speak only
+    where no metric can be judged: else the catalogue knows more.
     """
-    if not scene.states:
+    if not scene.states and any(m.is_judged for m in scene.measured):
         return []
     now = Now(scene)
     found: dict[str, tuple[Signature, Candidate]] = {}
@@ -91,8 +92,8 @@ def _suffices(signature: Signature, now: Now) -> bool:
 def _statement(signature: Signature, now: Now, said: Matches, metrics: Sequence[Measured]) -> str:
     named = _named(signature, now, said)
     statement = signature.mechanism.format_map(named)
-    why = dict.fromkeys(match["why"].strip() for _, match in said if match.groupdict().get("why"))
-    new = [reason for reason in why if reason.lower() not in statement.lower()][:SHOWN]
+    why = {match["why"].lower(): match["why"].strip() for _, match in said if match.groupdict().get("why")}
+    new = [told for reason, told in why.items() if reason not in statement.lower()][:SHOWN]
     brackets = [*new, *(metric.content.name for metric in metrics)]
     return statement + (f" ({', '.join(brackets)})" if brackets else "")
 

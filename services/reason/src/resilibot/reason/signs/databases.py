@@ -94,8 +94,8 @@ DATABASES: tuple[Signature, ...] = (
         "data_quality",
         CAUSE,
         says(
-            r"replication .{0,60}(?:stopped|terminated)|replication error|could not execute \w+_rows event"
-            r"|conflict with recovery.{0,20}(?P<why>duplicate (?:key|entry))"
+            r"replication .{0,60}(?:stopped|terminated)|replication error"
+            r"|could not execute \w+_rows event(?:.{0,120}?(?P<why>duplicate entry|can't find record))?"
         ),
         "replication has stopped, it is not late: {who} cannot apply a change of the primary, since its rows differ",
         when(("ReplicaLag", grown)),
@@ -174,7 +174,7 @@ DATABASES: tuple[Signature, ...] = (
         "deadlock",
         "code_defect",
         CAUSE,
-        says(r"deadlock (?:detected|found)"),
+        says(r"deadlock (?:detected|found)|waits for (?P<why>\w{1,20}Lock)"),
         "a deadlock: transactions of {service} take the same locks in different order, and are rolled back",
         when(("Deadlocks", grown)),
         told_by=when(("Deadlocks", grown)),
