@@ -108,7 +108,8 @@ def _hypotheses(ranked: Sequence[Candidate], scene: Scene) -> list[e.Hypothesis]
     rival = next(
         (score for c, score in scored[1:] if (c.cause, c.component) != (ranked[0].cause, ranked[0].component)), 0.0
     )
-    is_seen = bool(scene.deviating or scene.silent or scene.errors or culprit(scene) or scene.states)
+    is_told = bool(ranked) and ranked[0].category is not None
+    is_seen = bool(scene.deviating or scene.silent or scene.errors or culprit(scene) or scene.states or is_told)
     is_clear = best >= CONCLUSIVE and best - rival >= LEAD and is_seen
     ordered = sorted(scored[is_clear:], key=_likest)  # what is clear stays first, whatever history says
     scored = [*scored[:is_clear], *ordered]

@@ -24,6 +24,8 @@ RECOVERED = re.compile(
     r"|storage (?:auto)?scaling .*(?:complete|finish)",
     re.IGNORECASE,
 )
+_OBJECT = re.compile(r"[A-Z][A-Za-z]+/")
+_SEVERE = re.compile(r"\b(?:fatal|error|critical|panic|warning|failed)\b", re.IGNORECASE)
 _NAME = re.compile(r"[\w.:/@-]{1,64}")
 _HURTS = re.compile(r"latency|lag|queue|swap")
 KILLED = (137, 143)  # SIGKILL, SIGTERM
@@ -40,6 +42,16 @@ class Said:
     cite: Citation
     by: str
     is_past: bool
+
+    @property
+    def is_trouble(self) -> bool:
+        """Logged as a warning or an error, or it says so itself; a resource's own state is asked for elsewhere."""
+        return self.level != "INFO" or _SEVERE.search(self.text) is not None
+
+    @property
+    def is_warned(self) -> bool:
+        """A cluster's warning about one of its objects, which is named by its kind."""
+        return self.level == "WARN" and _OBJECT.match(self.by) is not None
 
 
 @dataclass(frozen=True)
@@ -88,6 +100,13 @@ class Now:
     @cached_property
     def alerting(self) -> tuple[Reported, ...]:
         return tuple(m for m in self.of_kind("monitor") if m.status.state.lower() in ALERTING)
+
+    @cached_property
+    def calm(self) -> tuple[Reported, ...]:
+        """Its monitors and what it runs on, if there are monitors and all of them are well."""
+        monitors = self.of_kind("monitor")
+        is_calm = monitors and not self.alerting and not self.unready
+        return (*monitors, *self.pods) if is_calm else ()
 
     def metric(self, name: str) -> Measured | None:
         """A metric of the resource that the incident is about, or of its replicas."""
@@ -154,6 +173,11 @@ def word(text: object) -> str:
     """A name as databases give them; anything else is not repeated."""
     name = str(text)
     return name if _NAME.fullmatch(name) else "(unnamed)"
+
+
+def exit_code(container: dict[str, Any]) -> int | None:
+    states = (container.get("state"), container.get("last_state"))
+    return next((s["exit_code"] for s in states if isinstance(s, dict) and s.get("exit_code") is not None), None)
 
 
 def containers(pod: Reported) -> list[dict[str, Any]]:

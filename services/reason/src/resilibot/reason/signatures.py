@@ -55,7 +55,7 @@ def _explained(found: Mapping[str, tuple[Signature, Candidate]]) -> None:
 
 
 def _candidate(signature: Signature, now: Now) -> Candidate | None:
-    told = [s for s in now.current if s.level == "STATE" or not signature.of_states]
+    told = [s for s in now.current if _is_heard(s, signature)]
     said = [(s, match) for s in told for match in signature.says.finditer(s.text)]
     metrics = signature.metrics(now)
     load, sufficing = signature.load(now), signature.told_by(now)
@@ -74,11 +74,19 @@ def _candidate(signature: Signature, now: Now) -> Candidate | None:
     if load and not said and not sufficing:
         text = "the database's load waits for it first"
         candidate.pro(signature.weight, text, [state.cite for state in load])
+    if said and now.calm and not any(s.level in ("ERROR", "STATE") for s, _ in said):
+        candidate.con(AGAINST, "nothing suffers: every monitor is OK", [state.cite for state in now.calm])
     for metric in signature.against(now):
         candidate.con(AGAINST, _moved(metric), [metric.cite])
     if named := terms([s.text for s, _ in said], candidate.statement):
         candidate.pro(0.0, f"the evidence names {', '.join(named)}", [s.cite for s, _ in said])
     return candidate
+
+
+def _is_heard(said: Said, signature: Signature) -> bool:
+    if signature.of_states:
+        return said.level == "STATE"
+    return said.is_trouble or not signature.of_trouble
 
 
 def _suffices(signature: Signature, now: Now) -> bool:

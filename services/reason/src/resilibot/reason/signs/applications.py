@@ -15,6 +15,7 @@ APPLICATIONS: tuple[Signature, ...] = (
         ),
         "DNS resolution fails: the name {object} cannot be resolved, so every call to it fails",
         explains=CALLS,
+        of_trouble=True,
     ),
     Signature(
         "certificate",
@@ -27,6 +28,7 @@ APPLICATIONS: tuple[Signature, ...] = (
         ),
         "TLS fails: a certificate is not accepted, so connections that need it cannot be made",
         explains=CALLS,
+        of_trouble=True,
     ),
     Signature(
         "bad_credentials",
@@ -40,6 +42,7 @@ APPLICATIONS: tuple[Signature, ...] = (
         ),
         "credentials are refused: those of {object} are wrong, rotated or expired",
         explains=frozenset({"access_denied", "uncaught_error", *CRASHES, *CALLS}),
+        of_trouble=True,
     ),
     Signature(
         "access_denied",
@@ -47,12 +50,13 @@ APPLICATIONS: tuple[Signature, ...] = (
         CAUSE,
         says(
             r"AccessDenied|not authorized to perform: (?P<object>[\w-]{1,40}:\w{1,60})|UnauthorizedOperation"
-            r"|permission denied|cannot (?P<verb>(?:list|get|watch|create|update|patch|delete) resource)"
-            r"|\b403 forbidden|is forbidden: user"
+            r"|permission denied|(?P<why>is forbidden: user)|\b403 forbidden"
+            r"|cannot (?P<verb>(?:list|get|watch|create|update|patch|delete) resource)"
         ),
         "access is denied: the role or account of {service} may not do what it needs ({object})",
         explains=frozenset({"uncaught_error", *CRASHES}),
         otherwise="permission denied",
+        of_trouble=True,
     ),
     Signature(
         "wrong_endpoint",
@@ -65,6 +69,7 @@ APPLICATIONS: tuple[Signature, ...] = (
         "{service} calls a dependency at its own address ({object}, ECONNREFUSED): its configured endpoint is wrong",
         unless=says(r"probe failed"),
         explains=CALLS,
+        of_trouble=True,
     ),
     Signature(
         "network_rule",
@@ -73,7 +78,8 @@ APPLICATIONS: tuple[Signature, ...] = (
         says(
             r"removed from security group|security group .{0,80}(?:revoked|removed)"
             r"|(?:synced|applied|created|updated|changed) .{0,20}NetworkPolicy (?P<object>[\w./-]{1,100})"
-            r"|NetworkPolicy (?P<policy>[\w./-]{1,100}) .{0,20}(?:created|applied|updated)|denied by (?:network ?)?policy"
+            r"|NetworkPolicy (?P<policy>[\w./-]{1,100}) .{0,20}(?:created|applied|updated)"
+            r"|denied by (?:network ?)?policy"
         ),
         "a rule of the network changed ({object}: security group or NetworkPolicy): connections that it no longer lets"
         " through are timed out",
@@ -87,6 +93,7 @@ APPLICATIONS: tuple[Signature, ...] = (
         says(r"throttles=[1-9]|requests? (?:was|were|is|are) throttled"),
         "requests are throttled: the concurrency or throughput that {service} is given is used up",
         explains=frozenset({"rate_limited"}),
+        of_trouble=True,
     ),
     Signature(
         "store_memory",
@@ -98,6 +105,7 @@ APPLICATIONS: tuple[Signature, ...] = (
         ),
         "a store (Redis, broker or search engine) has reached its memory limit, so that it refuses or blocks writes",
         explains=frozenset({"out_of_memory", "memory_exhausted", "rate_limited", *CALLS}),
+        of_trouble=True,
     ),
     Signature(
         "heap_exhausted",
@@ -107,6 +115,7 @@ APPLICATIONS: tuple[Signature, ...] = (
         "the heap of {service}'s process is used up (OutOfMemoryError), though its container is not killed",
         unless=says(r"oomkill|exit code 137"),
         explains=frozenset({"out_of_memory", "uncaught_error", *CALLS}),
+        of_trouble=True,
     ),
     Signature(
         "os_limit",
@@ -115,11 +124,13 @@ APPLICATIONS: tuple[Signature, ...] = (
         says(
             r"(?P<why>too many open files|unable to create (?:new )?native thread|table full, dropping packet"
             r"|cannot allocate memory|no buffer space|cannot assign requested address|resource temporarily unavailable)"
-            r"|\b(?:EMFILE|ENFILE|ENOMEM|EADDRNOTAVAIL)\b|(?P<object>nf_conntrack)|pthread_create failed"
+            r"|\b(?:EMFILE|ENFILE|ENOMEM|EADDRNOTAVAIL)\b|pthread_create failed"
+            r"|(?P<object>nf_conntrack|pids controller)"
         ),
         "a limit of the operating system is used up at {who} ({object})",
         explains=frozenset({"out_of_memory", "uncaught_error", "heap_exhausted", *CALLS}),
         otherwise="file descriptors, threads or connections",
+        of_trouble=True,
     ),
     Signature(
         "bad_data",
@@ -128,12 +139,15 @@ APPLICATIONS: tuple[Signature, ...] = (
         says(
             r"(?P<why>schema (?:mismatch|validation|version)|null value in column|deserializ\w{2,6}"
             r"|duplicate (?:key|entry)|not valid utf-?8|missing (?:required )?(?:field|column)|magic byte)"
-            r"|violates .{0,60}constraint|malformed (?:record|message|row|json|csv)|JSONDecodeError|UnicodeDecodeError"
-            r"|invalid (?:byte sequence|input syntax)|could not convert|unmarshal|NumberFormatException|ArrowInvalid"
-            r"|(?P<object>partition \S{1,80} at offset \d+)|corrupt(?:ed)? (?:record|file|data)"
+            r"|(?P<empty>(?:file|input|batch|dataset|table) (?:[\w./-]{1,100} )?is empty)"
+            r"|data quality (?:check )?failed|violates .{0,60}constraint|malformed (?:record|message|row|json|csv)"
+            r"|JSONDecodeError|UnicodeDecodeError|invalid (?:byte sequence|input syntax)|could not convert"
+            r"|unmarshal|NumberFormatException|ArrowInvalid|(?P<object>partition \S{1,80} at offset \d+)"
+            r"|corrupt(?:ed)? (?:record|file|data)"
         ),
         "data of another shape or content than expected is rejected: {object}",
         explains=frozenset({"uncaught_error", "failed_job", *CRASHES}),
+        of_trouble=True,
     ),
     Signature(
         "unreachable_dependency",
@@ -141,13 +155,15 @@ APPLICATIONS: tuple[Signature, ...] = (
         LIKELY,
         says(
             r"connection (?:refused|reset by peer|timed out)|econnrefused|econnreset|etimedout|service unavailable"
-            r"|upstream (?:connect|timed? ?out)|bad gateway|gateway time-?out|(?:returned|failed|status|code):? 50[234]\b"
-            r"|: 50[234]\b|no route to host|i/o timeout|(?:read|connect) timed? ?out|(?P<why>broker may not be available"
-            r"|not present in metadata|NotEnoughReplicas|sealed|circuit breaker)|https?://(?P<object>[\w.-]{1,100})\S*"
-            r".{0,20}\b50[234]\b"
+            r"|upstream (?:connect|timed? ?out)|no healthy upstream|bad gateway|gateway time-?out|no route to host"
+            r"|(?:returned|failed|status|code)?: ?50[234]\b|returned 50[234]\b|i/o timeout|(?:read|connect) timeout"
+            r"|(?P<why>timed out(?! (?:progressing|waiting for the condition))|deadline exceeded|vault is sealed"
+            r"|broker may not be available|not present in metadata|NotEnoughReplicas|circuit breaker)"
+            r"|https?://(?P<object>[\w.-]{1,100})\S*.{0,20}\b50[234]\b"
         ),
         "a dependency fails: calls to {object} are refused, time out or are answered with an error",
         otherwise="it",
+        of_trouble=True,
     ),
     Signature(
         "rate_limited",
@@ -156,20 +172,22 @@ APPLICATIONS: tuple[Signature, ...] = (
         says(r"(?:https?://(?P<object>[\w.-]{1,100})\S*.{0,40})?\b(?:429|too many requests)\b|rate limit"),
         "a dependency limits the rate of calls to it ({object} answers 429): {service} is refused",
         otherwise="it",
+        of_trouble=True,
     ),
     Signature(
         "uncaught_error",
         "code_defect",
         LIKELY,
         says(
-            r"traceback|(?P<why>panic|nil pointer|SIGSEGV)\b|null ?pointer|segmentation fault"
+            r"traceback|(?P<why>panic\b|nil pointer|SIGSEGV|(?:column|relation|table) [\w.\"'-]{1,80} does not exist)"
+            r"|null ?pointer|segmentation fault"
             r"|unhandled (?:exception|rejection)|uncaught|\b(?:Type|Attribute|Index|Reference|Name|Key|Import)Error\b"
             r"|ModuleNotFoundError|NoSuchMethodError|NoClassDefFoundError|ClassNotFoundException|ClassCastException"
-            r"|IndexOutOfBounds\w*|division by zero|stack ?overflow|Undefined(?:Column|Table)"
-            r"|(?:column|relation|table) \S{1,80} does not exist"
+            r"|IndexOutOfBounds\w*|division by zero|stack ?overflow"
         ),
         "a defect in the code: the process of {pod} ends with an uncaught error",
         explains=CRASHES,
+        of_trouble=True,
     ),
     Signature(
         "application_error",
@@ -177,5 +195,6 @@ APPLICATIONS: tuple[Signature, ...] = (
         CONSEQUENCE - 0.05,
         says(r"(?P<why>\b[A-Za-z]{3,60}(?:Error|Exception)\b)"),
         "{service} logs an error that no known cause explains",
+        of_trouble=True,
     ),
 )

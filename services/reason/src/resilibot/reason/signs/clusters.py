@@ -50,7 +50,8 @@ CLUSTERS: tuple[Signature, ...] = (
         "configuration_error",
         CAUSE + 0.1,
         says(
-            r"(?:env(?:ironment)? var(?:iable)? (?P<object>\w+) (?:is )?not set|CreateContainerConfigError"
+            r"(?:env(?:ironment)? var(?:iable)? (?P<object>\w+) (?:is |was )?(?:not set|must be set|missing|required)"
+            r"|\b(?P<variable>[a-z]\w*_\w+) (?:is |was )?(?:not set|must be set)|CreateContainerConfigError"
             r"|(?P<named>(?:configmap|secret|service ?account) \"?[\w./-]{1,100}\"?) not found|configuration error"
             r"(?:.{0,80}?\b(?:env(?:ironment)? var(?:iable)?|key|setting) (?P<setting>\w+))?"
             r"|missing required (?:config\w*|setting|env\w*)|(?:invalid|failed to (?:load|parse)) config\w*)"
@@ -65,8 +66,10 @@ CLUSTERS: tuple[Signature, ...] = (
         "configuration_error",
         CAUSE,
         says(
-            r"(?P<why>runAsNonRoot)|unable to start container process|exec format error|failed to create (?:containerd|shim)"
+            r"(?P<why>runAsNonRoot)|unable to start container process|exec format error"
+            r"|failed to create (?:containerd|shim)"
             r"|(?:executable file not found|exec: \"?(?P<object>[\w./-]{1,120})\"?)|RunContainerError"
+            r"|stat \S{1,120}: (?P<absent>no such file or directory)"
         ),
         "the container of {pod} cannot be started as its spec says ({object}: command, user or mounts)",
         explains=CRASHES,
@@ -92,7 +95,9 @@ CLUSTERS: tuple[Signature, ...] = (
         "unschedulable",
         "configuration_error",
         CAUSE - 0.1,
-        says(r"didn't match (?:pod's )?node (?:affinity|selector)|untolerated taint|didn't match pod (?:anti-)?affinity"),
+        says(
+            r"didn't match (?:pod's )?node (?:affinity|selector)|untolerated taint|didn't match pod (?:anti-)?affinity"
+        ),
         "Pending pods cannot be scheduled (FailedScheduling): no node matches their selector, affinity or tolerations",
     ),
     Signature(
@@ -111,7 +116,7 @@ CLUSTERS: tuple[Signature, ...] = (
         "spot_interruption",
         "infrastructure",
         CAUSE + 0.1,
-        says(r"spot ?interruption|rebalance recommendation|spot instance .{0,60}(?:reclaim|terminat)"),
+        says(r"spot (?:instance )?interruption (?:warning|notice)|SpotInterruption|rebalance recommendation"),
         "a spot interruption: the cloud took {node} back, and its pods went with it",
         explains=frozenset({"node_failure", "no_capacity", *CALLS}),
     ),
@@ -172,6 +177,7 @@ CLUSTERS: tuple[Signature, ...] = (
         ),
         "the volume {object} cannot be attached or mounted (FailedMount), so the pod {pod} cannot start",
         unless=says(r"unbound immediate PersistentVolumeClaims"),
+        explains=CALLS,
         otherwise="of {service}",
     ),
     Signature(
@@ -191,7 +197,9 @@ CLUSTERS: tuple[Signature, ...] = (
         "pod_network",
         "infrastructure",
         LIKELY,
-        says(r"failed ?(?:to )?create ?pod ?sandbox|NetworkPluginNotReady|network is not ready|cni .{0,40}uninitialized"),
+        says(
+            r"failed ?(?:to )?create ?pod ?sandbox|NetworkPluginNotReady|network is not ready|cni .{0,40}uninitialized"
+        ),
         "the network of new pods cannot be set up (FailedCreatePodSandBox), so {pod} cannot start",
     ),
     Signature(
@@ -200,7 +208,8 @@ CLUSTERS: tuple[Signature, ...] = (
         CAUSE + 0.1,
         says(
             r"failed calling webhook \"?(?P<object>[\w.-]{1,120})\"?"
-            r"(?:.{0,300}?(?P<why>certificate [\w ]{3,50}|no endpoints available|connection refused|deadline exceeded))?"
+            r"(?:.{0,300}?(?P<why>certificate [\w ]{3,50}|no endpoints available|connection refused|deadline exceeded)"
+            r")?"
             r"|admission webhook \"?(?P<denying>[\w.-]{1,120})\"? denied"
         ),
         "the admission webhook {object} cannot be called or refuses, so that no pod is created",
@@ -210,7 +219,9 @@ CLUSTERS: tuple[Signature, ...] = (
         "autoscaler_blind",
         "configuration_error",
         LIKELY,
-        says(r"FailedGet\w{0,20}Metric|failed to get (?:cpu|memory) (?:utilization|resource)|unable to get metrics for"),
+        says(
+            r"FailedGet\w{0,20}Metric|failed to get (?:cpu|memory) (?:utilization|resource)|unable to get metrics for"
+        ),
         "the autoscaler of {service} cannot read its metrics, so that it does not scale",
     ),
     Signature(
@@ -224,7 +235,7 @@ CLUSTERS: tuple[Signature, ...] = (
         "stalled_rollout",
         "configuration_error",
         CONSEQUENCE,
-        says(r"progress ?deadline ?exceeded|exceeded its progress deadline"),
+        says(r"progress ?deadline ?exceeded|exceeded its progress deadline|timed out progressing"),
         "the deployment's rollout is stuck: the new ReplicaSet has no available replica",
     ),
     Signature(

@@ -36,9 +36,7 @@ DATABASES: tuple[Signature, ...] = (
             r"|free storage capacity .{0,80}is low|the table '[\w.$-]{1,80}' is full"
         ),
         "storage is full: {object} ran out of storage space, free storage is used up and writes are blocked",
-        when(
-            ("FreeStorageSpace", gone), ("WriteIOPS", gone), ("WriteLatency", grown), ("BinLogDiskUsage", risen)
-        ),
+        when(("FreeStorageSpace", gone), ("WriteIOPS", gone), ("WriteLatency", grown), ("BinLogDiskUsage", risen)),
         against=all_of(("FreeStorageSpace", plenty), ("WriteLatency", calm)),
         told_by=when(("FreeStorageSpace", gone)),
         explains=frozenset({"lock_contention", "io_saturation"}),

@@ -45,6 +45,7 @@ class Signature:
     unless: re.Pattern[str] | None = None  # a text of now that names something nearer
     explains: frozenset[str] = frozenset()  # causes that only follow from this one
     of_states: bool = False  # only a resource's own word counts: a log line may quote anything
+    of_trouble: bool = False  # not what is logged as information: a call that was tried again and went well
     otherwise: str = "{service}"  # of the object, when no text names one
 
 
