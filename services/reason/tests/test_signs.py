@@ -48,6 +48,10 @@ TOLD = [
     ("add cmd: failed to assign an IP address to container", "no_addresses", FULL),
     ("Failed to create pod sandbox: rpc error: code = Unknown", "pod_network", BELOW),
     ('failed calling webhook "inject.mesh": tls: x509: certificate has expired', "admission", RIGHTS),
+    ("Cannot evict pod as it would violate the pod's disruption budget.", "disruption_budget", RIGHTS),
+    ("0/3 nodes are available: 3 node(s) were unschedulable", "unschedulable", RIGHTS),
+    ("Error: couldn't find key PIN in Secret bank/hsm", "missing_configuration", RIGHTS),
+    ("call to scoring failed: HTTP 503", "unreachable_dependency", CALLS),
     ("FailedGetResourceMetric: failed to get cpu utilization", "autoscaler_blind", RIGHTS),
     ("92% of CPU periods throttled", "cpu_throttled", FULL),
     ("ReplicaSet has timed out progressing.", "stalled_rollout", RIGHTS),
@@ -197,6 +201,12 @@ def test_how_a_container_ends_and_which_release_does_so_are_told() -> None:
     diagnosis = verdict(pod("a-1", ready=False, reason="Error", exit_code=3), log(*lines))
     assert "exit code 3" in diagnosis.summary
     assert "2.9.0" in diagnosis.summary
+
+
+@pytest.mark.parametrize("kind", ["Liveness", "Startup"])
+def test_a_probe_is_named_by_its_kind(kind: str) -> None:
+    diagnosis = verdict(pod("a-1", ready=False), log((f"{kind} probe failed: HTTP 500", "WARN", "Pod/a-1", 0)))
+    assert diagnosis.summary.startswith(f"{kind} probe failure")
 
 
 def test_why_no_node_comes_is_told() -> None:

@@ -123,7 +123,8 @@ def _named(signature: Signature, now: Now, said: Matches) -> Mapping[str, str]:
     nodes += [bare(s.by) for s, _ in said if s.by.startswith("Node/")]
     named = {"service": service, "pod": pods[0] if pods else service, "who": who, "node": nodes[0] if nodes else who}
     otherwise = signature.otherwise.format_map(named)
-    return {**named, "object": objects[0] if objects else otherwise}
+    kind = next((match["kind"] for _, match in said if match.groupdict().get("kind")), "")
+    return {**named, "object": objects[0] if objects else otherwise, "kind": kind.capitalize()}
 
 
 def cites(said: Sequence[Said]) -> list[Citation]:

@@ -141,7 +141,8 @@ APPLICATIONS: tuple[Signature, ...] = (
             r"|duplicate (?:key|entry)|not valid utf-?8|missing (?:required )?(?:field|column)|magic byte)"
             r"|(?P<empty>(?:file|input|batch|dataset|table) (?:[\w./-]{1,100} )?is empty)"
             r"|data quality (?:check )?failed|violates .{0,60}constraint|malformed (?:record|message|row|json|csv)"
-            r"|JSONDecodeError|UnicodeDecodeError|invalid (?:byte sequence|input syntax)|could not convert"
+            r"|JSONDecodeError|UnicodeDecodeError|invalid byte sequence|could not convert"
+            r"|(?P<typed>invalid input syntax for type \w{1,40})"
             r"|unmarshal|NumberFormatException|ArrowInvalid|(?P<object>partition \S{1,80} at offset \d+)"
             r"|corrupt(?:ed)? (?:record|file|data)"
         ),
@@ -156,7 +157,8 @@ APPLICATIONS: tuple[Signature, ...] = (
         says(
             r"connection (?:refused|reset by peer|timed out)|econnrefused|econnreset|etimedout|service unavailable"
             r"|upstream (?:connect|timed? ?out)|no healthy upstream|bad gateway|gateway time-?out|no route to host"
-            r"|(?:returned|failed|status|code)?: ?50[234]\b|returned 50[234]\b|i/o timeout|(?:read|connect) timeout"
+            r"|(?:returned|answered|failed|status|code|http/?[\d.]*|:)[ :=]{0,3}50[234]\b"
+            r"|\bunavailable\b(?! replica)|i/o timeout|(?:read|connect) timeout"
             r"|(?P<why>timed out(?! (?:progressing|waiting for the condition))|deadline exceeded|vault is sealed"
             r"|broker may not be available|not present in metadata|NotEnoughReplicas|circuit breaker)"
             r"|https?://(?P<object>[\w.-]{1,100})\S*.{0,20}\b50[234]\b"

@@ -24,7 +24,7 @@ CLUSTERS: tuple[Signature, ...] = (
         "configuration_error",
         CAUSE,
         says(r"(?P<kind>liveness|startup) probe failed"),
-        "Liveness probe failure: kubelet restarts the container of {pod} because its probe fails: the probe's"
+        "{kind} probe failure: kubelet restarts the container of {pod} because its probe fails: the probe's"
         " settings or its endpoint are wrong",
         explains=frozenset({"readiness_probe", *CRASHES, *CALLS}),
     ),
@@ -52,6 +52,7 @@ CLUSTERS: tuple[Signature, ...] = (
         says(
             r"(?:env(?:ironment)? var(?:iable)? (?P<object>\w+) (?:is |was )?(?:not set|must be set|missing|required)"
             r"|\b(?P<variable>[a-z]\w*_\w+) (?:is |was )?(?:not set|must be set)|CreateContainerConfigError"
+            r"|(?P<keyed>key [\w.-]{1,80} in (?:configmap|secret) [\w./-]{1,120})"
             r"|(?P<named>(?:configmap|secret|service ?account) \"?[\w./-]{1,100}\"?) not found|configuration error"
             r"(?:.{0,80}?\b(?:env(?:ironment)? var(?:iable)?|key|setting) (?P<setting>\w+))?"
             r"|missing required (?:config\w*|setting|env\w*)|(?:invalid|failed to (?:load|parse)) config\w*)"
@@ -97,6 +98,7 @@ CLUSTERS: tuple[Signature, ...] = (
         CAUSE - 0.1,
         says(
             r"didn't match (?:pod's )?node (?:affinity|selector)|untolerated taint|didn't match pod (?:anti-)?affinity"
+            r"|node\(s\) were unschedulable"
         ),
         "Pending pods cannot be scheduled (FailedScheduling): no node matches their selector, affinity or tolerations",
     ),
@@ -214,6 +216,13 @@ CLUSTERS: tuple[Signature, ...] = (
         ),
         "the admission webhook {object} cannot be called or refuses, so that no pod is created",
         explains=frozenset({"certificate", "stalled_rollout", *CALLS}),
+    ),
+    Signature(
+        "disruption_budget",
+        "configuration_error",
+        LIKELY,
+        says(r"violate the pod's disruption budget|PodDisruptionBudget .{0,60}(?:blocks|prevents|allows 0)"),
+        "the disruption budget of {service} lets no pod go, so that nodes cannot be drained",
     ),
     Signature(
         "autoscaler_blind",

@@ -209,7 +209,7 @@ DATABASES: tuple[Signature, ...] = (
         ),
         "a Multi-AZ failover of {object}: the primary changed over to its standby and open connections were dropped",
         when(("DatabaseConnections", fallen)),
-        explains=frozenset({"restarted", "unreachable_dependency"}),
+        explains=frozenset({"restarted", "io_saturation", "unreachable_dependency"}),
     ),
     Signature(
         "host_recovery",
@@ -219,8 +219,8 @@ DATABASES: tuple[Signature, ...] = (
             r"recovery of the db instance (?:has started|is complete)|(?P<why>underlying host|host replacement)"
             r"|storage volume .{0,60}(?:impaired|failed)"
         ),
-        "{object} was lost with its host or volume, and went through recovery",
-        explains=frozenset({"restarted", "unreachable_dependency"}),
+        "{object} was lost with its host or storage volume, and goes through recovery",
+        explains=frozenset({"restarted", "io_saturation", "unreachable_dependency"}),
     ),
     Signature(
         "restarted",

@@ -27,7 +27,8 @@ def no_load(_: Now) -> list[Reported]:
 
 @dataclass(frozen=True)
 class Signature:
-    """`mechanism` may name {object}: what the pattern's groups found, {who}: who said it, {pod}, {node}, {service}.
+    """`mechanism` may name {object}: what the pattern's groups found, {who}: who said it, {pod}, {node},
+    {service}, and {kind}: the group of that name.
 
     The group `why` is told in brackets, whatever the mechanism is. Without a text `told_by` suffices: metrics, and a
     database's load if `load` is given.
