@@ -1,5 +1,6 @@
 """Each cause that texts or metrics can tell, by a scene of its own; what it explains; what speaks against it."""
 
+from time import process_time
 from typing import Any
 
 import pytest
@@ -96,6 +97,21 @@ def test_every_cause_has_a_scene() -> None:
     elsewhere = {"checkpoint_storm", "replication_lag", "cpu_saturation", "image_pull", "liveness_probe", "crash_loop",
                  "readiness_probe", "out_of_memory", "no_capacity", "quota_exceeded", "node_failure"}  # fmt: skip
     assert {signature.cause for signature in SIGNATURES} == {cause for _, cause, _ in TOLD} | of_states | elsewhere
+
+
+def test_what_is_explained_is_a_cause_and_no_two_explain_each_other() -> None:
+    causes = {signature.cause for signature in SIGNATURES}
+    pairs = {(signature.cause, other) for signature in SIGNATURES for other in signature.explains}
+    assert {other for _, other in pairs} <= causes
+    assert not {(one, other) for one, other in pairs if (other, one) in pairs}
+
+
+@pytest.mark.parametrize("text", ["https://" + "a." * 490, "connection " * 90, 'pull image "' + "a" * 900, "A_" * 500])
+def test_no_text_keeps_a_pattern_busy(text: str) -> None:
+    began = process_time()
+    for signature in SIGNATURES:
+        list(signature.says.finditer(text))
+    assert process_time() - began < 0.2
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ APPLICATIONS: tuple[Signature, ...] = (
             r"|\bunavailable\b(?! replica)|i/o timeout|(?:read|connect) timeout"
             r"|(?P<why>timed out(?! (?:progressing|waiting for the condition))|deadline exceeded|vault is sealed"
             r"|broker may not be available|not present in metadata|NotEnoughReplicas|circuit breaker)"
-            r"|https?://(?P<object>[\w.-]{1,100})\S*.{0,20}\b50[234]\b"
+            r"|https?://(?P<object>[\w.-]{1,100})(?:[/:]\S{0,100})?.{0,20}\b50[234]\b"
         ),
         "a dependency fails: calls to {object} are refused, time out or are answered with an error",
         otherwise="it",
@@ -171,7 +171,9 @@ APPLICATIONS: tuple[Signature, ...] = (
         "rate_limited",
         "dependency_failure",
         LIKELY,
-        says(r"(?:https?://(?P<object>[\w.-]{1,100})\S*.{0,40})?\b(?:429|too many requests)\b|rate limit"),
+        says(
+            r"(?:https?://(?P<object>[\w.-]{1,100})(?:[/:]\S{0,100})?.{0,40})?\b(?:429|too many requests)\b|rate limit"
+        ),
         "a dependency limits the rate of calls to it ({object} answers 429): {service} is refused",
         otherwise="it",
         of_trouble=True,
