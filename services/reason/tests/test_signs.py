@@ -179,6 +179,15 @@ def test_a_warning_that_nothing_suffers_from_does_not_lead(state: str, outcome: 
     assert verdict(pod("a-1"), monitor, told).outcome == outcome
 
 
+def test_texts_alone_may_be_conclusive_and_are_read_with_their_numbers() -> None:
+    """A pattern has its numbers masked; a line of it has them."""
+    told = log(("memory resource limit alarm set on node mq-0", "WARN", "mq", 0))
+    assert verdict(told).outcome == "conclusive"
+    killed = log(("the worker ends with exit code 137", "WARN", SERVICE, 0))
+    masked = killed.patterns[0].model_copy(update={"template": "the worker ends with exit code <n>"})
+    assert leading(verdict(pod("a-1"), killed.model_copy(update={"patterns": [masked]})))[0] == "out_of_memory"
+
+
 def test_a_warning_of_the_cluster_that_nobody_knows_is_not_health() -> None:
     told = log(("SyncFailed: the ports do not match", "WARN", f"Service/{SERVICE}", 0))
     assert verdict(pod("a-1"), told).outcome == "inconclusive"
