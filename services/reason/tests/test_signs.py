@@ -1,5 +1,6 @@
 """Each cause that texts or metrics can tell, by a scene of its own; what it explains; what speaks against it."""
 
+import re
 from time import process_time
 from typing import Any
 
@@ -67,6 +68,13 @@ TOLD = [
     ("ProvisionedThroughputExceededException: the level was exceeded", "throughput_exceeded", FULL),
     ("OOM command not allowed when used memory > 'maxmemory'.", "store_memory", FULL),
     ("java.lang.OutOfMemoryError: Java heap space", "heap_exhausted", FULL),
+    ("HikariPool-1 - Connection is not available, request timed out after 30000ms", "pool_exhausted", FULL),
+    ("Error: Runtime exited with error: signal: killed", "memory_limit", FULL),
+    ("Memory Size: 512 MB Max Memory Used: 512 MB", "memory_limit", FULL),
+    ("mvcc: database space exceeded", "limit_reached", FULL),
+    ("the server closed the connection", "failing_call", CALLS),
+    ("InvalidProtocolBufferException: invalid tag (zero)", "rejected_input", DATA),
+    ("unknown flag: --replicaz", "refused_setting", RIGHTS),
     ("accept4() failed (24: Too many open files)", "os_limit", FULL),
     ("java.lang.OutOfMemoryError: unable to create native thread", "os_limit", FULL),
     ("nf_conntrack: table full, dropping packet", "os_limit", FULL),
@@ -97,6 +105,25 @@ def test_every_cause_has_a_scene() -> None:
     elsewhere = {"checkpoint_storm", "replication_lag", "cpu_saturation", "image_pull", "liveness_probe", "crash_loop",
                  "readiness_probe", "out_of_memory", "no_capacity", "quota_exceeded", "node_failure"}  # fmt: skip
     assert {signature.cause for signature in SIGNATURES} == {cause for _, cause, _ in TOLD} | of_states | elsewhere
+
+
+def test_no_group_of_a_pattern_takes_words_that_it_does_not_know() -> None:
+    """What a group takes is repeated in the summary, and texts are untrusted."""
+    groups = [group for s in SIGNATURES for group in re.findall(r"\(\?P<\w+>(.*?)\)", s.says.pattern)]
+    assert len(groups) > len(SIGNATURES)
+    assert not [group for group in groups if re.search(r"\[\\w[^]]* [^]]*\]|(?<!\\)\.[*+{]", group)]
+
+
+def test_what_words_alone_suggest_is_never_enough_to_be_sure_of() -> None:
+    diagnosis = verdict(pod("a-1"), log(("mvcc: database space exceeded", "ERROR", SERVICE, 0)))
+    assert diagnosis.outcome == "inconclusive"
+    assert diagnosis.summary.startswith("Not certain")
+
+
+def test_a_text_that_is_contradicted_is_not_health_either() -> None:
+    told = log(("storage is critically low", "INFO", SERVICE, 0))
+    plenty = [metric("FreeStorageSpace", 9e10, 8e10), metric("WriteLatency", 0.01, 0.01)]
+    assert verdict(database("SELECT 1 FROM t", "CPU"), told, *plenty).outcome == "inconclusive"
 
 
 def test_what_is_explained_is_a_cause_and_no_two_explain_each_other() -> None:

@@ -22,6 +22,7 @@ from resilibot.reason.suspects import CONCLUSIVE, culprit, suspects, weigh_again
 
 LEAD = 0.15
 KEEP = 6
+POSSIBLE = 0.3
 WELL = 0.8  # of a system that describes itself as well
 CEILING = 0.97  # certainty is not to be had from outside
 REASONER = e.Reasoner(name="deterministic", version="1")
@@ -40,7 +41,7 @@ def diagnose(case: IncidentCase, gathered: e.EvidenceGatheredV1) -> e.DiagnosisR
     recall(scene, proposed)
     ranked = sorted(proposed, key=lambda c: (-round(c.score, 6), c.rank, c.cause, c.component))
     hypotheses, dropped = checked(_hypotheses(ranked, scene), items_of(case, gathered))
-    all_is_well = [] if any(c.score >= CONCLUSIVE for c in described) else findings(well(now))
+    all_is_well = [] if any(c.score >= POSSIBLE for c in described) else findings(well(now))
     healthy, dropped_healthy = checked_findings([*healthy_findings(scene), *all_is_well], gathered)
     leading = next((h for h in hypotheses if h.verdict == "leading"), None)
     if leading is not None:
@@ -116,7 +117,7 @@ def _hypotheses(ranked: Sequence[Candidate], scene: Scene) -> list[e.Hypothesis]
     kept = []
     told = [*scored[:KEEP], *(one for one in scored[KEEP:] if one[0].probability is not None)]
     for number, (candidate, score) in enumerate(told, start=1):
-        verdict = "leading" if number == 1 and is_clear else ("possible" if score >= 0.3 else "rejected")
+        verdict = "leading" if number == 1 and is_clear else ("possible" if score >= POSSIBLE else "rejected")
         kept.append(
             e.Hypothesis.model_validate(
                 {

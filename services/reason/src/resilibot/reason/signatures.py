@@ -17,12 +17,13 @@ from resilibot.reason.signs.applications import APPLICATIONS
 from resilibot.reason.signs.aws import AWS
 from resilibot.reason.signs.clusters import CLUSTERS
 from resilibot.reason.signs.databases import DATABASES
+from resilibot.reason.signs.families import FAMILIES
 from resilibot.reason.signs.signature import AGAINST, METRIC, Signature, no_load, no_metrics
 from resilibot.reason.terms import terms
 
 MOST = 0.95
 SHOWN = 2  # reasons that are told in brackets
-SIGNATURES: tuple[Signature, ...] = (*DATABASES, *AWS, *CLUSTERS, *APPLICATIONS)
+SIGNATURES: tuple[Signature, ...] = (*DATABASES, *AWS, *CLUSTERS, *APPLICATIONS, *FAMILIES)
 
 Matches = Sequence[tuple[Said, re.Match[str]]]
 
@@ -86,6 +87,8 @@ def _candidate(signature: Signature, now: Now) -> Candidate | None:
 def _is_heard(said: Said, signature: Signature) -> bool:
     if signature.of_states:
         return said.level == "STATE"
+    if signature.of_errors:
+        return said.level == "ERROR"
     return said.is_trouble or not signature.of_trouble
 
 
@@ -100,7 +103,8 @@ def _suffices(signature: Signature, now: Now) -> bool:
 def _statement(signature: Signature, now: Now, said: Matches, metrics: Sequence[Measured]) -> str:
     named = _named(signature, now, said)
     statement = signature.mechanism.format_map(named)
-    why = {match["why"].lower(): match["why"].strip() for _, match in said if match.groupdict().get("why")}
+    reasons = [why for _, match in said for name, why in match.groupdict().items() if why and name.startswith("why")]
+    why = {reason.lower(): reason for reason in reasons}
     new = [told for reason, told in why.items() if reason not in statement.lower()][:SHOWN]
     brackets = [*new, *(metric.content.name for metric in metrics)]
     return statement + (f" ({', '.join(brackets)})" if brackets else "")
@@ -114,7 +118,10 @@ def _moved(metric: Measured) -> str:
 def _named(signature: Signature, now: Now, said: Matches) -> Mapping[str, str]:
     """What the mechanism's words stand for: the first object that a text names, else who said it."""
     objects = [
-        group for _, match in said for name, group in match.groupdict().items() if group and name not in ("why", "kind")
+        group
+        for _, match in said
+        for name, group in match.groupdict().items()
+        if group and name != "kind" and not name.startswith("why")
     ]
     service = now.scene.service or "the resource"
     pods = [pod.status.component for pod in now.unready] or [pod.status.component for pod in now.pods]

@@ -38,6 +38,7 @@ APPLICATIONS: tuple[Signature, ...] = (
             r"(?P<why>password authentication failed) for user \"?(?P<object>[\w.-]{1,64})"
             r"|access denied for user '?(?P<user>[\w.-]{1,64})|(?:authentication|login) failed|token (?:has|is) expired"
             r"|invalid (?:credentials|password|api key|access token)|ExpiredToken|WRONGPASS|NOAUTH|InvalidClientTokenId"
+            r"|UnrecognizedClientException|security token included in the request is invalid"
             r"|SignatureDoesNotMatch|\b401 unauthorized"
         ),
         "credentials are refused: those of {object} are wrong, rotated or expired",
@@ -108,6 +109,30 @@ APPLICATIONS: tuple[Signature, ...] = (
         of_trouble=True,
     ),
     Signature(
+        "pool_exhausted",
+        "resource_exhaustion",
+        CAUSE,
+        says(
+            r"(?P<why>HikariPool|QueuePool|connection pool).{0,80}(?:not available|limit|exhausted|timed out|full)"
+            r"|pool (?:is )?exhausted|timeout waiting for (?:idle object|connection from pool)"
+        ),
+        "the connection pool of {service} is used up: every connection is taken, callers wait and give up",
+        explains=CALLS,
+        of_trouble=True,
+    ),
+    Signature(
+        "memory_limit",
+        "resource_exhaustion",
+        CAUSE,
+        says(
+            r"(?P<why>allowed memory size|signal: killed|sent SIGKILL)"
+            r"|Memory Size: (?P<size>\d{2,6}) MB\s+Max Memory Used: (?P=size) MB"
+        ),
+        "a process of {service} reached its memory limit and was ended",
+        explains=frozenset({"out_of_memory", *CALLS}),
+        of_trouble=True,
+    ),
+    Signature(
         "heap_exhausted",
         "resource_exhaustion",
         CAUSE,
@@ -155,12 +180,13 @@ APPLICATIONS: tuple[Signature, ...] = (
         "dependency_failure",
         LIKELY,
         says(
-            r"connection (?:refused|reset by peer|timed out)|econnrefused|econnreset|etimedout|service unavailable"
-            r"|upstream (?:connect|timed? ?out)|no healthy upstream|bad gateway|gateway time-?out|no route to host"
-            r"|(?:returned|answered|failed|status|code|http/?[\d.]*|:)[ :=]{0,3}50[234]\b"
+            r"connection timed out|lost connection to|upstream .{0,40}closed|econnrefused|econnreset|etimedout"
+            r"|service unavailable|upstream (?:connect|timed? ?out)|no healthy upstream|bad gateway|gateway time-?out"
+            r"|(?:returned|answered|failed|status|code|http/?[\d.]*|:)[ :=]{0,3}50[234]\b|no route to host"
             r"|\bunavailable\b(?! replica)|i/o timeout|(?:read|connect) timeout"
-            r"|(?P<why>timed out(?! (?:progressing|waiting for the condition))|deadline exceeded|vault is sealed"
-            r"|broker may not be available|not present in metadata|NotEnoughReplicas|circuit breaker)"
+            r"|(?P<why>connection refused|connection reset by peer|deadline exceeded|vault is sealed"
+            r"|timed out(?! (?:progressing|waiting for the condition))|broker may not be available"
+            r"|not present in metadata|NotEnoughReplicas|circuit breaker)"
             r"|https?://(?P<object>[\w.-]{1,100})(?:[/:]\S{0,100})?.{0,20}\b50[234]\b"
         ),
         "a dependency fails: calls to {object} are refused, time out or are answered with an error",
@@ -185,20 +211,13 @@ APPLICATIONS: tuple[Signature, ...] = (
         says(
             r"traceback|(?P<why>panic\b|nil pointer|SIGSEGV|(?:column|relation|table) [\w.\"'-]{1,80} does not exist)"
             r"|null ?pointer|segmentation fault"
+            r"|NullReferenceException|NoMethodError|AssertionError|undefined method|is not a function"
             r"|unhandled (?:exception|rejection)|uncaught|\b(?:Type|Attribute|Index|Reference|Name|Key|Import)Error\b"
             r"|ModuleNotFoundError|NoSuchMethodError|NoClassDefFoundError|ClassNotFoundException|ClassCastException"
             r"|IndexOutOfBounds\w*|division by zero|stack ?overflow"
         ),
         "a defect in the code: the process of {pod} ends with an uncaught error",
         explains=CRASHES,
-        of_trouble=True,
-    ),
-    Signature(
-        "application_error",
-        "code_defect",
-        CONSEQUENCE - 0.05,
-        says(r"(?P<why>\b[A-Za-z]{3,60}(?:Error|Exception)\b)"),
-        "{service} logs an error that no known cause explains",
         of_trouble=True,
     ),
 )

@@ -11,9 +11,10 @@ CLUSTERS: tuple[Signature, ...] = (
         "configuration_error",
         CAUSE,
         says(
-            r"ErrImagePull|ImagePullBackOff|InvalidImageName"
+            r"(?P<why>ErrImageNeverPull)|ErrImagePull|ImagePullBackOff|InvalidImageName|ImageInspectError"
             r"|pull(?:ing)? image \"(?P<object>[\w./:@-]{1,200})\""
-            r"(?:.{0,400}?(?P<why>\b(?:401|403) \w+|no basic auth credentials|toomanyrequests|x509: [\w ]{3,60}))?"
+            r"(?:.{0,400}?(?P<why_not>\b(?:401|403) \w+|no basic auth credentials|toomanyrequests"
+            r"|x509: certificate \w+))?"
         ),
         "ImagePullBackOff: the image {object} of the deployment cannot be pulled (its manifest or tag is unknown,"
         " or access is denied), so pods of the new ReplicaSet cannot start",
@@ -210,7 +211,8 @@ CLUSTERS: tuple[Signature, ...] = (
         CAUSE + 0.1,
         says(
             r"failed calling webhook \"?(?P<object>[\w.-]{1,120})\"?"
-            r"(?:.{0,300}?(?P<why>certificate [\w ]{3,50}|no endpoints available|connection refused|deadline exceeded)"
+            r"(?:.{0,300}?(?P<why>no endpoints available|connection refused|deadline exceeded"
+            r"|certificate (?:has expired|is not valid|signed by unknown authority))"
             r")?"
             r"|admission webhook \"?(?P<denying>[\w.-]{1,120})\"? denied"
         ),

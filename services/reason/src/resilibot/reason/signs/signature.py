@@ -30,7 +30,8 @@ class Signature:
     """`mechanism` may name {object}: what the pattern's groups found, {who}: who said it, {pod}, {node},
     {service}, and {kind}: the group of that name.
 
-    The group `why` is told in brackets, whatever the mechanism is. Without a text `told_by` suffices: metrics, and a
+    Groups `why…` are told in brackets, whatever the mechanism is; what a group takes is repeated, so it is
+    a name or fixed words, never free text. Without a text `told_by` suffices: metrics, and a
     database's load if `load` is given.
     """
 
@@ -47,6 +48,7 @@ class Signature:
     explains: frozenset[str] = frozenset()  # causes that only follow from this one
     of_states: bool = False  # only a resource's own word counts: a log line may quote anything
     of_trouble: bool = False  # not what is logged as information: a call that was tried again and went well
+    of_errors: bool = False  # only what is logged as an error
     otherwise: str = "{service}"  # of the object, when no text names one
 
 
