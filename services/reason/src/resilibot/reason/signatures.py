@@ -77,8 +77,8 @@ def _candidate(signature: Signature, now: Now) -> Candidate | None:
         candidate.pro(signature.weight, text, [state.cite for state in load])
     if said and now.calm and not any(s.level in ("ERROR", "STATE") for s, _ in said):
         candidate.con(AGAINST, "nothing suffers: every monitor is OK", [state.cite for state in now.calm])
-    for metric in signature.against(now):
-        candidate.con(AGAINST, _moved(metric), [metric.cite])
+    if against := signature.against(now):
+        candidate.con(AGAINST, "; ".join(_moved(metric) for metric in against), [metric.cite for metric in against])
     if named := terms([s.text for s, _ in said], candidate.statement):
         candidate.pro(0.0, f"the evidence names {', '.join(named)}", [s.cite for s, _ in said])
     return candidate
