@@ -107,22 +107,28 @@ def test_kill_9_of_any_worker_heals_all_the_same_and_acts_once(house: House, wor
 @pytest.mark.feature(206)
 @pytest.mark.parametrize("kind", ["ActionStarted", "ActionDispatched"])
 def test_kill_9_of_act_between_its_claim_and_the_outcome_acts_once(house: House, kind: str) -> None:
-    """Watches the store itself, since the read models come too late to die in between."""
+    """Watches the store itself, since the read models come too late to die in between.
+
+    On a busy machine the moment can pass between two looks: such a drill proves nothing, and another one follows.
+    """
     killed_at: list[datetime] = []
     store = house.client("dynamodb")
-    known = _incident_streams(store)
 
     def kill_when_recorded() -> None:
         (stream,) = until(lambda: _incident_streams(store) - known, 30, "the incident")
-        until(lambda: _last_event(store, stream).startswith(kind), 30, kind, every_s=0.002)
-        house.kill("act")
-        killed_at.append(datetime.now(UTC))
+        if until(lambda: _now_or_missed(_newest_kinds(store, stream), kind), 30, kind, every_s=0.002) == "now":
+            house.kill("act")
+            killed_at.append(datetime.now(UTC))
 
-    report = house.drill("hung-worker", approve=None, timeout_s=60, injected=kill_when_recorded)
-    (outcome,) = [entry for entry in report.timeline if entry["type"].split(".")[0] in OUTCOMES]
-    assert datetime.fromisoformat(outcome["at"]) > killed_at[0], "it died between the claim and the outcome"
-    assert report.status in ("RESOLVED", "CLOSED") or report.escalated
-    _assert_acted_once(house, report)
+    for _ in range(4):
+        known = _incident_streams(store)
+        report = house.drill("hung-worker", approve=None, timeout_s=60, injected=kill_when_recorded)
+        (outcome,) = [entry for entry in report.timeline if entry["type"].split(".")[0] in OUTCOMES]
+        assert report.status in ("RESOLVED", "CLOSED") or report.escalated
+        _assert_acted_once(house, report)
+        if killed_at and datetime.fromisoformat(outcome["at"]) > killed_at[-1]:
+            return
+    pytest.fail(f"act never died between {kind} and the outcome, in four drills")
 
 
 def test_a_hundred_repeats_are_one_incident_and_one_action(house: House) -> None:
@@ -149,19 +155,24 @@ def _incident_streams(store: Any) -> set[str]:
     return {head["stream"]["S"] for head in heads if head["category"]["S"] == "incident"}
 
 
-def _last_event(store: Any, stream: str) -> str:
-    """Type of the newest event of a stream."""
+def _newest_kinds(store: Any, stream: str) -> list[str]:
+    """Types of the events of the newest ten commits of a stream, the newest event first."""
     items = store.query(
         TableName="resilibot-events",
         KeyConditionExpression="#s = :s",
         ExpressionAttributeNames={"#s": "stream"},
         ExpressionAttributeValues={":s": {"S": stream}},
         ScanIndexForward=False,
-        Limit=1,
+        Limit=10,
         ConsistentRead=True,
     )["Items"]
-    wire_type: str = json.loads(items[0]["events"]["L"][-1]["S"])["type"]
-    return wire_type
+    return [json.loads(event["S"])["type"].split(".")[0] for item in items for event in reversed(item["events"]["L"])]
+
+
+def _now_or_missed(newest: list[str], kind: str) -> str | None:
+    if newest[:1] == [kind]:
+        return "now"
+    return "missed" if set(newest).intersection(OUTCOMES) else None
 
 
 def _assert_acted_once(house: House, report: Any) -> None:
