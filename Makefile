@@ -7,7 +7,7 @@ RUN := $(UV) run --frozen
 PACKAGES := contracts infra/runtime infra/local $(wildcard services/*)
 SOURCES := $(addsuffix /src,$(PACKAGES))
 PYTEST := $(RUN) pytest
-# in the order of the folders: the drills on LocalStack first, so that no long file is left alone at the end
+# in the order of the folders: short files come last, so that no long one is left alone at the end
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 DIAGNOSIS_AT_LEAST := cases=32 top1=0.95 top3=0.95 specificity=0.95 category=0.95 grade=95
 LEFT_OUT_AT_LEAST := cases=32 top1=0.92 specificity=0.95
