@@ -9,7 +9,6 @@ from resilibot.contracts import events as e
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.local.fixture import FixtureRefused, fixture_of
 from resilibot.local.fixture_folder import same_headline, tried
-from resilibot.local.log_eval import first_answer
 from resilibot.local.recorded_log import RecordedLog, of_answer
 from resilibot.local.rerun import REASONERS, GateRules, not_asked_again, rerun
 from resilibot.runtime.blobs import InMemoryBlobStore
@@ -50,16 +49,15 @@ def test_the_same_inputs_give_the_same_decisions(logs: list[RecordedLog]) -> Non
 
 @pytest.mark.feature(211)
 def test_every_incident_that_makes_a_fixture_passes_and_is_diagnosed_in_it_as_it_was(logs: list[RecordedLog]) -> None:
-    purposes: list[str] = []
+    refusals, tries = [], []
     for log in logs:
         try:
             fixture = fixture_of(log)
         except FixtureRefused as refused:
-            assert refused.code in ("not_diagnosed", "merged_away", "truth_unknown"), log.incident_id
-            continue
-        trial, answer = tried(fixture), first_answer(log.events)
-        assert trial.passes, log.incident_id
-        assert same_headline(fixture, trial), log.incident_id
-        purposes += [answer[1].purpose] if answer else []
-    assert len(purposes) > 10
-    assert set(purposes) == {"diagnose", "verify"}
+            refusals.append(refused.code)
+        else:
+            trial = tried(fixture)
+            tries.append((log.incident_id, trial.passes, same_headline(fixture, trial)))
+    assert [one for one in tries if one[1:] != (True, True)] == []
+    assert len(tries) > 10
+    assert set(refusals) <= {"not_diagnosed", "merged_away", "truth_unknown"}

@@ -15,7 +15,7 @@ from resilibot.contracts.canonical import GENESIS, content_hash
 from resilibot.contracts.case import fold
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import DomainEvent
-from resilibot.contracts.evidence import ChangeContent, EvidenceItem, LogContent, LogPattern
+from resilibot.contracts.evidence import ChangeContent, EvidenceGap, EvidenceItem, LogContent, LogPattern
 from resilibot.local.cli import app
 from resilibot.local.fixture import headline
 from resilibot.local.log_eval import first_answer
@@ -34,7 +34,7 @@ Log = Sequence[RecordedEvent]
 DRILLS = {"hung-worker": "hung_process", "bad-deploy": "bad_release", "false-alarm": None}
 DAY_S = 86400.0
 SEALED = f"enc:v1:{'ab' * 16}:{'Q' * 60}"
-SECRET = "AKIAIOSFODNN7EXAMPLE"  # noqa: S105  AWS's own example, which is none
+SECRET = "AKIAIOSFODNN7EXAMPLE"
 
 
 @cache
@@ -76,12 +76,12 @@ def relinked(log: Log, change: Callable[[DomainEvent], DomainEvent]) -> list[Rec
     return linked
 
 
-def seen_as(log: Log, items: Callable[[list[EvidenceItem]], list[EvidenceItem]]) -> list[RecordedEvent]:
-    """The history as it would be, had the first look found other evidence."""
+def seen_as(log: Log, items: Callable[[list[EvidenceItem]], list[EvidenceItem]], **more: Any) -> list[RecordedEvent]:
+    """The history as it would be, had the look that was sure found other evidence; `more`: other fields of it."""
     answer = first_answer(log)
     assert answer is not None
     recorded, seen = answer
-    found = seen.model_copy(update={"items": items(list(seen.items))})
+    found = seen.model_copy(update={"items": items(list(seen.items)), **more})
     case = fold("x", log[: recorded.version - 1])
 
     def change(event: DomainEvent) -> DomainEvent:
@@ -201,6 +201,50 @@ def test_the_case_is_diagnosed_as_the_incident_was(drill: str, tmp_path: Path) -
     assert told["now"]["cause"] == DRILLS[drill]
 
 
+def test_what_could_not_be_seen_weighs_in_the_case_as_it_did_and_no_answer_is_an_answer(tmp_path: Path) -> None:
+    def without(items: list[EvidenceItem]) -> list[EvidenceItem]:
+        return [item for item in items if item.kind not in ("log", "change")]
+
+    gaps = [EvidenceGap(kind=kind, source="s", reason="timeout", detail="late") for kind in ("log", "change")]
+    log = seen_as(drilled("hung-worker"), without, gaps=gaps, answered=["change"])
+    told = exported(tmp_path, log)["diagnosis"]
+    assert told["same"] is True
+    elsewhere = tmp_path / "seen"
+    elsewhere.mkdir()
+    whole = exported(elsewhere, seen_as(drilled("hung-worker"), without, gaps=[]))["diagnosis"]
+    assert told["now"]["confidence"] == pytest.approx(0.9 * whole["now"]["confidence"], abs=1e-4)
+
+
+def test_what_a_second_look_was_sure_of_comes_with_the_changes_that_the_first_had_found(tmp_path: Path) -> None:
+    """Of a release that only the first look saw."""
+    run = Run(56).play()
+    log = next(found for stream in run.incidents() if surely_at_second_look(found := run.events(stream)))
+    told = exported(tmp_path, log)
+    assert (told["truth"]["cause"], told["diagnosis"]["same"]) == ("bad_release", True)
+    items = json.loads(Path(told["files"][1]).read_text())["data"]["items"]
+    assert {item["id"].split(".")[0] for item in items if item["kind"] == "change"} == {"r1"}
+    assert {item["id"].split(".")[0] for item in items if item["kind"] == "metric"} == {"r2"}
+
+
+def surely_at_second_look(log: Log) -> bool:
+    answer = first_answer(log)
+    return answer is not None and answer[1].purpose == "verify"
+
+
+def test_the_case_is_of_the_moment_in_which_it_was_judged(tmp_path: Path) -> None:
+    """Its alarm fired then, whatever it did later."""
+    log = drilled("bad-deploy")
+    fired = fold("x", log).signals.values()
+    cleared = [
+        e.SignalClearedV1(signal_name=s.signal.name, fingerprint=s.fingerprint, cleared_at=s.signal.fired_at)
+        for s in fired
+    ]
+    later = followed_by(log, *((60.0, event) for event in cleared))
+    assert not any(s.is_firing for s in fold("x", later).signals.values())
+    told = exported(tmp_path, later)
+    assert json.loads(Path(told["files"][0]).read_text())["alarm"]["state"] == "ALARM"
+
+
 def test_an_alarm_that_was_over_by_then_is_over_in_the_case(tmp_path: Path) -> None:
     """Where the evidence holds no metric of the alarm, its own word decides."""
 
@@ -315,11 +359,8 @@ def test_neither_people_nor_secrets_go_along(tmp_path: Path) -> None:
 
     def item(name: str, value: ChangeContent | LogContent, summary: str) -> EvidenceItem:
         content = value.model_dump(mode="json")
-        kind = name.split(".")[1]
-        return EvidenceItem.model_validate(
-            {"id": name, "kind": kind, "summary": summary, "source": "s", "query": {"q": name, "by": SEALED}, "content": content,
-             "content_hash": content_hash(content)}
-        )  # fmt: skip
+        told = {"id": name, "kind": name.split(".")[1], "summary": summary, "source": "s", "query": {"by": SEALED}}
+        return EvidenceItem.model_validate({**told, "content": content, "content_hash": content_hash(content)})
 
     log = confirmed(seen_as(drilled("hung-worker"), told), "h", "hung_process", comment="ask carla")
     told_of = exported(tmp_path, log, "--failing")
