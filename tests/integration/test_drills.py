@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +31,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.mark.feature(27)
-def test_a_hung_worker_is_restarted_once_by_policy_and_resolved_from_fresh_evidence(house: House) -> None:
+@pytest.mark.feature(211)
+def test_a_hung_worker_is_restarted_once_by_policy_and_resolved_from_fresh_evidence(
+    house: House, tmp_path: Path
+) -> None:
     before = house.world.state()["hosts"]
     report = house.drill("hung-worker", approve=None)
     after = house.world.state()["hosts"]
@@ -43,10 +47,12 @@ def test_a_hung_worker_is_restarted_once_by_policy_and_resolved_from_fresh_evide
     assert [line["cause"] for line in after[changed[0]]["journal"]].count(action["provider_id"]) == 1
     cited = {c["evidence_id"] for f in report.case["resolution"]["findings"] for c in f["citations"]}
     assert all(evidence_id.startswith(f"r{report.case['resolution']['round']}.") for evidence_id in cited)
+    assert _held_as_a_case(house, report, tmp_path)["cause"] == "hung_process"
 
 
 @pytest.mark.feature(12)
-def test_a_bad_deploy_waits_for_a_person_and_is_rolled_back_once(house: House) -> None:
+@pytest.mark.feature(211)
+def test_a_bad_deploy_waits_for_a_person_and_is_rolled_back_once(house: House, tmp_path: Path) -> None:
     waited: list[Mapping[str, Any]] = []
     report = house.drill("bad-deploy", on_event=waited.append)
     assert report.case["diagnoses"][0]["hypotheses"][0]["cause"] == "bad_release"
@@ -62,6 +68,7 @@ def test_a_bad_deploy_waits_for_a_person_and_is_rolled_back_once(house: House) -
     assert house.receiver is not None
     told = ["incident.opened", "incident.approval_requested", "incident.resolved"]
     until(lambda: house.receiver and house.receiver.kinds(report.incident_id) == told, 10, "each message once")
+    assert _held_as_a_case(house, report, tmp_path)["cause"] == "bad_release"
 
 
 def test_a_channel_that_is_down_for_a_moment_is_told_in_the_end(house: House) -> None:
@@ -72,7 +79,8 @@ def test_a_channel_that_is_down_for_a_moment_is_told_in_the_end(house: House) ->
 
 
 @pytest.mark.feature(111)
-def test_a_false_alarm_is_abstained_from(house: House) -> None:
+@pytest.mark.feature(211)
+def test_a_false_alarm_is_abstained_from(house: House, tmp_path: Path) -> None:
     starts = len(house.starts())
     report = house.drill("false-alarm")
     outcomes = [diagnosis["outcome"] for diagnosis in report.case["diagnoses"]]
@@ -83,6 +91,9 @@ def test_a_false_alarm_is_abstained_from(house: House) -> None:
     assert "PlanProposed" not in types(report)
     assert report.status in ("RESOLVED", "CLOSED")
     assert len(house.starts()) == starts
+    if "no_fault" not in outcomes:
+        house.cli_json("incident", "confirm", report.incident_id, "--component", "checkout", "--cause", "no_fault")
+    assert _held_as_a_case(house, report, tmp_path)["component"] is None
 
 
 @pytest.mark.feature(206)
@@ -148,6 +159,18 @@ def test_a_hundred_repeats_are_one_incident_and_one_action(house: House) -> None
 
     until(counted, 20, "all hundred signals in the signal stream")
     _assert_acted_once(house, report)
+
+
+def _held_as_a_case(house: House, report: Any, folder: Path) -> Mapping[str, Any]:
+    """What the incident's case is diagnosed as: what it was diagnosed as then; nobody is named in its files."""
+    told = house.cli_json("export", "--fixture", report.incident_id, "--out", str(folder / "cases"))
+    truth = str(folder / "cases" / "truth.jsonl")
+    judged = house.cli_json("eval", "diagnose", str(folder / "cases"), "--truth", truth, "--at-least", "grade=100")
+    assert (told["diagnosis"]["same"], judged["cases"], judged["grade"]) == (True, 1, 100)
+    everything = "".join(path.read_text() for path in (folder / "cases").rglob("*.json*"))
+    assert [name for name in ("operator@", "enc:v1") if name in everything] == []
+    now: Mapping[str, Any] = told["diagnosis"]["now"]
+    return now
 
 
 def _incident_streams(store: Any) -> set[str]:
