@@ -7,7 +7,8 @@ RUN := $(UV) run --frozen
 PACKAGES := contracts infra/runtime infra/local $(wildcard services/*)
 SOURCES := $(addsuffix /src,$(PACKAGES))
 PYTEST := $(RUN) pytest
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
+# in the order of the folders: short files come last, so that no long one is left alone at the end
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 DIAGNOSIS_AT_LEAST := cases=32 top1=0.95 top3=0.95 specificity=0.95 category=0.95 grade=95
 LEFT_OUT_AT_LEAST := cases=32 top1=0.92 specificity=0.95
 LEFT_OUT_SEEDS := 1 2 3 4 5
@@ -32,7 +33,7 @@ up: $(UV) ## keep it running until ^C (UP_ARGS="--port 8787")
 
 ##@ Develop
 test: $(UV) ## everything: unit, contract, architecture, integration, end to end on LocalStack
-	$(PYTEST) $(TEST_ARGS)
+	$(PYTEST) $(SIDE_BY_SIDE) $(TEST_ARGS)
 
 unit: $(UV) ## the fast tests: no emulator
 	$(PYTEST) $(SIDE_BY_SIDE) -m "not integration and not e2e" $(TEST_ARGS)

@@ -1,9 +1,11 @@
-"""Recorded incidents of texts alone: when each was told, by whom, and what is over by the alarm."""
+"""Recorded incidents of texts alone: whether they fire, when each was told, by whom, and what is over by the alarm."""
 
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from resilibot.contracts.evidence import LogContent, LogPattern
 from resilibot.local.incident_folder import BEFORE, IncidentFolder, RecordedIncident
@@ -65,3 +67,9 @@ def test_without_metrics_an_incident_ends_with_its_alarm_or_with_what_was_told_l
     timed = read(tmp_path / "b", logs, timestamp=(NOON + timedelta(minutes=9)).timestamp()).gathered
     assert timed.window.end == NOON + timedelta(minutes=9)
     assert timed.onset == timed.window.end - BEFORE
+
+
+@pytest.mark.parametrize(("state", "fires"), [("alerting", True), ("triggered", True), ("OK", False)])
+def test_an_alarm_in_another_products_words_fires(tmp_path: Path, state: str, fires: bool) -> None:
+    (summary,) = read(tmp_path, {}, state=state).case.signals.values()
+    assert summary.is_firing == fires

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +31,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.mark.feature(27)
-def test_a_hung_worker_is_restarted_once_by_policy_and_resolved_from_fresh_evidence(house: House) -> None:
+@pytest.mark.feature(211)
+def test_a_hung_worker_is_restarted_once_by_policy_and_resolved_from_fresh_evidence(
+    house: House, tmp_path: Path
+) -> None:
     before = house.world.state()["hosts"]
     report = house.drill("hung-worker", approve=None)
     after = house.world.state()["hosts"]
@@ -43,10 +47,12 @@ def test_a_hung_worker_is_restarted_once_by_policy_and_resolved_from_fresh_evide
     assert [line["cause"] for line in after[changed[0]]["journal"]].count(action["provider_id"]) == 1
     cited = {c["evidence_id"] for f in report.case["resolution"]["findings"] for c in f["citations"]}
     assert all(evidence_id.startswith(f"r{report.case['resolution']['round']}.") for evidence_id in cited)
+    assert _held_as_a_case(house, report, tmp_path)["cause"] == "hung_process"
 
 
 @pytest.mark.feature(12)
-def test_a_bad_deploy_waits_for_a_person_and_is_rolled_back_once(house: House) -> None:
+@pytest.mark.feature(211)
+def test_a_bad_deploy_waits_for_a_person_and_is_rolled_back_once(house: House, tmp_path: Path) -> None:
     waited: list[Mapping[str, Any]] = []
     report = house.drill("bad-deploy", on_event=waited.append)
     assert report.case["diagnoses"][0]["hypotheses"][0]["cause"] == "bad_release"
@@ -62,6 +68,7 @@ def test_a_bad_deploy_waits_for_a_person_and_is_rolled_back_once(house: House) -
     assert house.receiver is not None
     told = ["incident.opened", "incident.approval_requested", "incident.resolved"]
     until(lambda: house.receiver and house.receiver.kinds(report.incident_id) == told, 10, "each message once")
+    assert _held_as_a_case(house, report, tmp_path)["cause"] == "bad_release"
 
 
 def test_a_channel_that_is_down_for_a_moment_is_told_in_the_end(house: House) -> None:
@@ -72,7 +79,8 @@ def test_a_channel_that_is_down_for_a_moment_is_told_in_the_end(house: House) ->
 
 
 @pytest.mark.feature(111)
-def test_a_false_alarm_is_abstained_from(house: House) -> None:
+@pytest.mark.feature(211)
+def test_a_false_alarm_is_abstained_from(house: House, tmp_path: Path) -> None:
     starts = len(house.starts())
     report = house.drill("false-alarm")
     outcomes = [diagnosis["outcome"] for diagnosis in report.case["diagnoses"]]
@@ -83,6 +91,9 @@ def test_a_false_alarm_is_abstained_from(house: House) -> None:
     assert "PlanProposed" not in types(report)
     assert report.status in ("RESOLVED", "CLOSED")
     assert len(house.starts()) == starts
+    if "no_fault" not in outcomes:
+        house.cli_json("incident", "confirm", report.incident_id, "--component", "checkout", "--cause", "no_fault")
+    assert _held_as_a_case(house, report, tmp_path)["component"] is None
 
 
 @pytest.mark.feature(206)
@@ -107,22 +118,28 @@ def test_kill_9_of_any_worker_heals_all_the_same_and_acts_once(house: House, wor
 @pytest.mark.feature(206)
 @pytest.mark.parametrize("kind", ["ActionStarted", "ActionDispatched"])
 def test_kill_9_of_act_between_its_claim_and_the_outcome_acts_once(house: House, kind: str) -> None:
-    """Watches the store itself, since the read models come too late to die in between."""
+    """Watches the store itself, since the read models come too late to die in between.
+
+    On a busy machine the moment can pass between two looks: such a drill proves nothing, and another one follows.
+    """
     killed_at: list[datetime] = []
     store = house.client("dynamodb")
-    known = _incident_streams(store)
 
     def kill_when_recorded() -> None:
         (stream,) = until(lambda: _incident_streams(store) - known, 30, "the incident")
-        until(lambda: _last_event(store, stream).startswith(kind), 30, kind, every_s=0.002)
-        house.kill("act")
-        killed_at.append(datetime.now(UTC))
+        if until(lambda: _now_or_missed(_newest_kinds(store, stream), kind), 30, kind, every_s=0.002) == "now":
+            house.kill("act")
+            killed_at.append(datetime.now(UTC))
 
-    report = house.drill("hung-worker", approve=None, timeout_s=60, injected=kill_when_recorded)
-    (outcome,) = [entry for entry in report.timeline if entry["type"].split(".")[0] in OUTCOMES]
-    assert datetime.fromisoformat(outcome["at"]) > killed_at[0], "it died between the claim and the outcome"
-    assert report.status in ("RESOLVED", "CLOSED") or report.escalated
-    _assert_acted_once(house, report)
+    for _ in range(4):
+        known = _incident_streams(store)
+        report = house.drill("hung-worker", approve=None, timeout_s=60, injected=kill_when_recorded)
+        (outcome,) = [entry for entry in report.timeline if entry["type"].split(".")[0] in OUTCOMES]
+        assert report.status in ("RESOLVED", "CLOSED") or report.escalated
+        _assert_acted_once(house, report)
+        if killed_at and datetime.fromisoformat(outcome["at"]) > killed_at[-1]:
+            return
+    pytest.fail(f"act never died between {kind} and the outcome, in four drills")
 
 
 def test_a_hundred_repeats_are_one_incident_and_one_action(house: House) -> None:
@@ -144,24 +161,41 @@ def test_a_hundred_repeats_are_one_incident_and_one_action(house: House) -> None
     _assert_acted_once(house, report)
 
 
+def _held_as_a_case(house: House, report: Any, folder: Path) -> Mapping[str, Any]:
+    """What the incident's case is diagnosed as: what it was diagnosed as then; nobody is named in its files."""
+    told = house.cli_json("export", "--fixture", report.incident_id, "--out", str(folder / "cases"))
+    truth = str(folder / "cases" / "truth.jsonl")
+    judged = house.cli_json("eval", "diagnose", str(folder / "cases"), "--truth", truth, "--at-least", "grade=100")
+    assert (told["diagnosis"]["same"], judged["cases"], judged["grade"]) == (True, 1, 100)
+    everything = "".join(path.read_text() for path in (folder / "cases").rglob("*.json*"))
+    assert [name for name in ("operator@", "enc:v1") if name in everything] == []
+    now: Mapping[str, Any] = told["diagnosis"]["now"]
+    return now
+
+
 def _incident_streams(store: Any) -> set[str]:
     heads = store.scan(TableName="resilibot-streams", ConsistentRead=True)["Items"]
     return {head["stream"]["S"] for head in heads if head["category"]["S"] == "incident"}
 
 
-def _last_event(store: Any, stream: str) -> str:
-    """Type of the newest event of a stream."""
+def _newest_kinds(store: Any, stream: str) -> list[str]:
+    """Types of the events of the newest ten commits of a stream, the newest event first."""
     items = store.query(
         TableName="resilibot-events",
         KeyConditionExpression="#s = :s",
         ExpressionAttributeNames={"#s": "stream"},
         ExpressionAttributeValues={":s": {"S": stream}},
         ScanIndexForward=False,
-        Limit=1,
+        Limit=10,
         ConsistentRead=True,
     )["Items"]
-    wire_type: str = json.loads(items[0]["events"]["L"][-1]["S"])["type"]
-    return wire_type
+    return [json.loads(event["S"])["type"].split(".")[0] for item in items for event in reversed(item["events"]["L"])]
+
+
+def _now_or_missed(newest: list[str], kind: str) -> str | None:
+    if newest[:1] == [kind]:
+        return "now"
+    return "missed" if set(newest).intersection(OUTCOMES) else None
 
 
 def _assert_acted_once(house: House, report: Any) -> None:

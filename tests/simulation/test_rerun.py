@@ -1,4 +1,4 @@
-"""What the whole house decided under the adversary is decided again from each incident's log alone."""
+"""What the whole house decided under the adversary is decided again from each incident's log alone, or as a fixture."""
 
 import json
 from typing import Any
@@ -7,6 +7,8 @@ import pytest
 
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import RecordedEvent
+from resilibot.local.fixture import FixtureRefused, fixture_of
+from resilibot.local.fixture_folder import same_headline, tried
 from resilibot.local.recorded_log import RecordedLog, of_answer
 from resilibot.local.rerun import REASONERS, GateRules, not_asked_again, rerun
 from resilibot.runtime.blobs import InMemoryBlobStore
@@ -43,3 +45,19 @@ def test_the_same_inputs_give_the_same_decisions(logs: list[RecordedLog]) -> Non
     assert kinds >= {e.DiagnosisReachedV1, e.IncidentResolvedV1, e.PlanProposedV1, e.NoRemedyFoundV1}
     decisions = {gate.decision for one in judged for gate in one.gate[0] or ()}
     assert decisions >= {"auto", "approval"}
+
+
+@pytest.mark.feature(211)
+def test_every_incident_that_makes_a_fixture_passes_and_is_diagnosed_in_it_as_it_was(logs: list[RecordedLog]) -> None:
+    refusals, tries = [], []
+    for log in logs:
+        try:
+            fixture = fixture_of(log)
+        except FixtureRefused as refused:
+            refusals.append(refused.code)
+        else:
+            trial = tried(fixture)
+            tries.append((log.incident_id, trial.passes, same_headline(fixture, trial)))
+    assert [one for one in tries if one[1:] != (True, True)] == []
+    assert len(tries) > 10
+    assert set(refusals) <= {"not_diagnosed", "merged_away", "truth_unknown"}

@@ -13,7 +13,7 @@ from resilibot.observe.fusion import fuse, ordered
 from resilibot.observe.runbook_library import AT_ONCE, RunbookLibrary
 from resilibot.observe.runbook_ports import EncoderUnavailable, Runbook, VectorsUnavailable
 from resilibot.observe.runbook_search import cited
-from resilibot.observe.words import words
+from resilibot.observe.words import terms, words
 
 
 def book(key: str, text: str, version: str = "v1") -> Runbook:
@@ -33,11 +33,26 @@ BOOKS = [DISK, ERRORS]
         ("PVCs", ["pvc"]),
         ("the hosts are in no class", ["host", "no", "class"]),
         ("error-rate 97 of api-7d9f", ["error", "rate", "api", "7d9f"]),
+        ("it failed, keeps failing, is CrashLooping", ["fail", "keep", "fail", "crash", "loop", "crashlooping"]),
+        ("speed of a string and its need", ["speed", "string", "its", "need"]),
         ("", []),
     ],
 )
 def test_words(text: str, expected: list[str]) -> None:
     assert words(text) == expected
+
+
+def test_two_words_side_by_side_are_a_third_however_they_are_written() -> None:
+    assert terms("file system is full") == ["file", "system", "full", "filesystem", "systemfull"]
+    assert "filesystem" in terms("Filesystem")
+    assert "kubeproxy" in terms("KubeProxyDown")
+    assert terms("") == []
+
+
+def test_words_side_by_side_count_more_than_the_same_words_apart() -> None:
+    apart_, together = book("a.md", "# ready\n\nnot this node"), book("b.md", "# ready\n\nthis node not")
+    (first, *_) = RunbookLibrary().rank("the node is not up", [apart_, together]).hits
+    assert first.runbook == together
 
 
 def test_negations_count() -> None:
@@ -68,7 +83,12 @@ def test_coverage_is_the_part_of_the_query_that_is_there() -> None:
 
 def test_fusion_sums_reciprocal_ranks_from_zero() -> None:
     fused = fuse([[7, 8], [8, 9]])
-    assert fused == pytest.approx({7: 1 / 60, 8: 1 / 61 + 1 / 60, 9: 1 / 61})
+    assert fused == pytest.approx({7: 1 / 2, 8: 1 / 3 + 1 / 2, 9: 1 / 3})
+
+
+def test_the_first_of_one_order_and_eighth_of_the_other_is_before_the_third_of_both() -> None:
+    fused = fuse([[0, 1, 9, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11, 12, 13, 0]])
+    assert fused[0] > fused[9]
 
 
 def test_equal_scores_are_ordered_by_name_whatever_came_first() -> None:
@@ -95,6 +115,14 @@ def test_the_runbook_whose_words_fit_is_found_and_else_none() -> None:
     assert RunbookLibrary().rank("disk", BOOKS).best is None  # one word fits by chance
     among = " ".join(f"stranger{letter}" for letter in "abcdefghijklmnop")
     assert RunbookLibrary().rank(f"disk full {among}", BOOKS).best is None  # two of eighteen do as well
+
+
+def test_pairs_order_what_is_found_and_do_not_decide_whether_it_fits() -> None:
+    found = RunbookLibrary().rank("disk full " + " ".join(f"stranger{letter}" for letter in "abcdef"), BOOKS).best
+    assert found is not None  # two words of eight; but three of fifteen, if pairs counted
+    assert found.runbook == DISK
+    lone = book("lone.md", "# A filesystem for each file")
+    assert RunbookLibrary().rank("file system", [lone]).best is None  # one word is there, the other is a pair's
 
 
 def test_no_runbook_and_no_word_find_nothing() -> None:
@@ -126,6 +154,7 @@ class FakeEncoder:
 
     vocabulary: Sequence[str] = ("disk", "release", "volume", "certificate")
     encoded: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
     missing: str = ""
 
     def model(self) -> str:
@@ -138,6 +167,7 @@ class FakeEncoder:
         return [self._vector(text) for text in texts]
 
     def query(self, text: str) -> bytes:
+        self.asked.append(text)
         return self._vector(text.replace("storage", "disk"))  # it knows that they mean the same
 
     def _vector(self, text: str) -> bytes:
@@ -166,6 +196,12 @@ def test_meaning_finds_what_no_word_does() -> None:
     assert by_meaning.best.runbook == DISK
     assert by_meaning.manner == "by words and meaning"
     assert RunbookLibrary().rank("storage exhausted", BOOKS).best is None
+
+
+def test_names_in_a_query_are_written_apart_for_the_encoder_as_titles_are() -> None:
+    encoder = FakeEncoder()
+    RunbookLibrary(encoder).rank("KubePodNotReady: payments/api-7d9f at 10.0.3.7:9100", BOOKS)
+    assert encoder.asked == ["Kube Pod Not Ready: payments/api-7d9f at 10.0.3.7:9100"]
 
 
 def test_meaning_abstains_as_well() -> None:

@@ -10,6 +10,7 @@ from resilibot.local.commands import (
     auditing,
     confirming,
     evaluating,
+    exporting,
     letters,
     looking,
     policies,
@@ -38,6 +39,7 @@ app.command("up")(running.up)
 app.command("demo")(running.demo)
 app.command("drill")(running.drill)
 app.command("replay")(auditing.replay)
+app.command("export")(exporting.export)
 app.command("rerun")(rerunning.rerun_incident)
 app.command("archive")(archiving.archive)
 app.command("restore")(archiving.restore)

@@ -7,6 +7,11 @@
     incidents/<id>/evidence/*.json  answers of clouds and clusters, see recorded_evidence
 
 Every CSV may be gzipped (.csv.gz). Times are epoch seconds. A file that is absent becomes a gap.
+
+A case of the own log (`resilibot export --fixture`) has its evidence as observe recorded it, in one file, and no other:
+
+    incidents/<id>/incident.json    {"id", "alarm"}; alarm["state"] "OK": no alarm of it fired any more
+    incidents/<id>/observed.json    see observed_round
 """
 
 import csv
@@ -34,6 +39,7 @@ from resilibot.contracts.evidence import (
     Window,
 )
 from resilibot.contracts.signal import MetricRef, ResourceRef, Severity, Signal
+from resilibot.local.observed_round import OBSERVED, read_observed, series_of_others
 from resilibot.local.recorded_evidence import UNTIMED, read_recorded
 from resilibot.local.taken_away import SeriesKey, TakenAway
 from resilibot.observe.baseline import summarise
@@ -43,6 +49,7 @@ from resilibot.runtime.blobs import InMemoryBlobStore
 SOURCE = "folder"
 COLUMNS = ["timestamp", "service", "metric", "statistic", "value"]
 BEFORE = timedelta(minutes=30)  # the span of an incident of which only texts and states are known
+BESIDE = ("metrics.csv", "metrics.csv.gz", "topology.json", "evidence")  # what a case with OBSERVED does not have
 ELSEWHERE: tuple[EvidenceKind, ...] = ("log", "status", "change")  # kinds that only a folder evidence/ may hold
 
 RESOURCES = ("db_instance_identifier", "kube_deployment", "service")  # annotations that name what an alert is about
@@ -99,9 +106,11 @@ class IncidentFolder:
                 raise FolderInvalid(f"{path / 'incident.json'}: {type(error).__name__} {error}") from error
 
     def _read(self, path: Path, told: dict[str, Any]) -> RecordedIncident:
-        series = read_series(path / "metrics.csv")
         alarm = told["alarm"]
         signal = _signal(str(told["id"]), alarm, int(told.get("period_s") or 60))
+        if (path / OBSERVED).is_file():
+            return self._observed(path, signal)
+        series = read_series(path / "metrics.csv")
         is_on_graph = (path / "topology.json").is_file()  # without a graph nothing says who is another node
         taken = (
             self._away.of(signal.source_id, signal.resource.name, series) if self._away and is_on_graph else frozenset()
@@ -112,11 +121,7 @@ class IncidentFolder:
             first, last = (_time(t) for t in told["window"])
         else:
             first, last = _span(times, _told(found, signal.fired_at))
-        gaps += [
-            _gap("metric", f"{name} of {service}, {statistic}, has no point in the window: taken away")
-            for service, name, statistic in sorted(taken)
-            if _is_read(signal, statistic)
-        ]
+        gaps += [_dark(key) for key in sorted(taken) if _is_read(signal, key[2])]
         seen = {key: points for key, points in series.items() if key not in taken}
         contents = self._metrics(told.get("baseline"), seen, signal)
         if contents:
@@ -140,6 +145,24 @@ class IncidentFolder:
             gaps=gaps,
         )
         return RecordedIncident(str(told["id"]), _case(signal), gathered, files, taken)
+
+    def _observed(self, path: Path, signal: Signal) -> RecordedIncident:
+        """The round as it was recorded, but for what is left out of it."""
+        if both := [name for name in BESIDE if (path / name).exists()]:
+            raise FolderInvalid(f"{path}: {OBSERVED} is all of its evidence, and {both[0]} lies beside it")
+        told = read_json(path / OBSERVED)
+        try:
+            gathered = read_observed(told)
+            others = series_of_others(gathered)
+        except (KeyError, TypeError, ValueError) as error:
+            raise FolderInvalid(f"{path / OBSERVED}: {type(error).__name__} {error}") from error
+        away = self._away
+        taken = away.of(signal.source_id, signal.resource.name, others.values()) if away else frozenset[SeriesKey]()
+        seen = [item for item in gathered.items if others.get(item.id) not in taken]
+        gaps = [*gathered.gaps, *map(_dark, sorted(taken))]
+        files = {item.id: f"{OBSERVED}#{item.id}" for item in seen}
+        gathered = gathered.model_copy(update={"items": seen, "gaps": gaps})
+        return RecordedIncident(signal.source_id, _case(signal), gathered, files, taken)
 
     def _metrics(self, baseline: str | None, series: Points, signal: Signal) -> list[Any]:
         """What observe reads: the alarm's metric at its statistic, and what else its node and its neighbours count."""
@@ -203,7 +226,7 @@ def _signal(identifier: str, alarm: dict[str, Any], period_s: int) -> Signal:
         source=SOURCE,
         source_id=identifier,
         name=identifier,
-        state="ALARM",
+        state="OK" if alarm.get("state") == "OK" else "ALARM",  # other products have words of their own
         title=str(alarm.get("title") or f"{metric} of {service}")[:512],
         resource=ResourceRef(account="", region="", service=service, name=str(service or identifier)),
         metric=MetricRef(
@@ -222,7 +245,7 @@ def _signal(identifier: str, alarm: dict[str, Any], period_s: int) -> Signal:
 
 
 def _case(signal: Signal) -> IncidentCase:
-    summary = SignalSummary(signal=signal, is_firing=True, occurrences=1)
+    summary = SignalSummary(signal=signal, is_firing=signal.state == "ALARM", occurrences=1)
     return IncidentCase(
         incident_id=signal.source_id,
         version=1,
@@ -275,6 +298,11 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise FolderInvalid(f"{path}: not an object")
     return told
+
+
+def _dark(taken: SeriesKey) -> EvidenceGap:
+    service, name, statistic = taken
+    return _gap("metric", f"{name} of {service}, {statistic}, has no point in the window: taken away")
 
 
 def _gap(kind: EvidenceKind, detail: str) -> EvidenceGap:

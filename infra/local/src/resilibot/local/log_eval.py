@@ -61,7 +61,7 @@ def graded(logs: Iterable[RecordedLog], reasoner: Reasoner | None = None) -> lis
 def _graded(log: RecordedLog, reasoner: Reasoner | None) -> Graded | None:
     case = fold(log.incident_id, log.events)
     verdict = case.root_cause
-    first = _answer(log.events)
+    first = first_answer(log.events)
     if case.status is not Status.CLOSED or case.merged_into or verdict is None or first is None:
         return None
     recorded, seen = first
@@ -94,8 +94,8 @@ def truth_of(verdict: e.RootCauseConfirmedV1) -> Truth:
     )
 
 
-def _answer(events: Sequence[RecordedEvent]) -> tuple[RecordedEvent, e.EvidenceGatheredV1] | None:
-    """The diagnosis that is graded, with the round of evidence that it judged."""
+def first_answer(events: Sequence[RecordedEvent]) -> tuple[RecordedEvent, e.EvidenceGatheredV1] | None:
+    """The diagnosis that is graded, with the round of evidence that it judged: the first sure one, else the first."""
     rounds = {one.id: one.readable for one in events if isinstance(one.readable, e.EvidenceGatheredV1)}
     found: list[tuple[RecordedEvent, e.EvidenceGatheredV1]] = []
     for one in events:

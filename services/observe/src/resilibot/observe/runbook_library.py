@@ -15,6 +15,7 @@ from resilibot.observe.exact_index import ExactIndex
 from resilibot.observe.runbook_ports import Encoder, EncoderUnavailable, IndexUnavailable, Runbook, VectorIndex
 from resilibot.observe.runbook_search import Hit, Index
 from resilibot.observe.runbook_text import plain
+from resilibot.observe.words import apart
 
 TOP = 10
 AT_ONCE = 16  # chunks encoded between two looks at the clock
@@ -89,7 +90,7 @@ class RunbookLibrary:
         if left:
             lacking = sum(one in left for one in hashes)
             raise EncoderUnavailable(f"{lacking} of {len(hashes)} chunks of the runbooks are not encoded yet")
-        found = self._vectors.nearest(model, self._encoder.query(query), list(chunks))
+        found = self._vectors.nearest(model, self._encoder.query(apart(query)), list(chunks))
         return [found.get(one) for one in hashes]
 
     def _left(self, encoder: Encoder, model: str, chunks: Mapping[str, str]) -> set[str]:

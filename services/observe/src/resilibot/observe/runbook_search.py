@@ -13,7 +13,7 @@ from resilibot.observe.chunks import chunks, sections
 from resilibot.observe.fusion import fuse, ordered
 from resilibot.observe.runbook_ports import Runbook
 from resilibot.observe.runbook_text import Document, document
-from resilibot.observe.words import words
+from resilibot.observe.words import terms, words
 
 TITLE_WEIGHT = 3
 PASSAGE_CHARS = 1500
@@ -50,7 +50,7 @@ class Index:
         self.runbooks = list(runbooks)
         self.documents = [document(r.filename or r.key, r.text, r.title) for r in runbooks]
         self._names = [r.key for r in runbooks]
-        self._bm25 = Bm25([words(d.title) * TITLE_WEIGHT + words(d.text) for d in self.documents])
+        self._bm25 = Bm25([terms(d.title) * TITLE_WEIGHT + terms(d.text) for d in self.documents])
         pieces = [(n, piece) for n, d in enumerate(self.documents) for piece in chunks(d.title, d.text)]
         self._owners = [owner for owner, _ in pieces]
         self.chunks = [piece for _, piece in pieces]
@@ -63,7 +63,7 @@ class Index:
     def search(self, query: str, cosines: Sequence[float | None] | None, most: int) -> list[Hit]:
         """Best first, at most `most`; `cosines` of the query with each of `chunks`, as known; None: by words alone."""
         wanted = words(query)
-        orders = [ordered(self._bm25.scores(wanted), self._names)]
+        orders = [ordered(self._bm25.scores(terms(query)), self._names)]
         nearest = self._nearest(cosines) if cosines is not None else {}
         orders.append(ordered(nearest, self._names))
         fused = fuse(orders)
