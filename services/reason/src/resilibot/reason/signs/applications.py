@@ -9,7 +9,7 @@ APPLICATIONS: tuple[Signature, ...] = (
         "configuration_error",
         CAUSE,
         says(
-            r"(?:enotfound|unable to resolve|could not resolve(?: host)?|no such host|name resolution|eai_again)"
+            r"(?:enotfound|unable to resolve|could not resolve host|no such host|name resolution|eai_again)"
             r"[: ]*(?P<object>[\w-]+(?:\.[\w-]+)+)?|lookup (?P<looked>[\w-]+(?:\.[\w-]+)*) on \S{1,60}: "
             r"|UnknownHostException|name or service not known|\b(?:SERVFAIL|NXDOMAIN)\b"
         ),
@@ -165,6 +165,7 @@ APPLICATIONS: tuple[Signature, ...] = (
             r"(?P<why>schema (?:mismatch|validation|version)|null value in column|deserializ\w{2,6}"
             r"|duplicate (?:key|entry)|not valid utf-?8|missing (?:required )?(?:field|column)|magic byte)"
             r"|(?P<empty>(?:file|input|batch|dataset|table) (?:[\w./-]{1,100} )?is empty)"
+            r"|schema of \w{1,40} (?:has )?changed|incompatible schema|given input columns"
             r"|data quality (?:check )?failed|violates .{0,60}constraint|malformed (?:record|message|row|json|csv)"
             r"|JSONDecodeError|UnicodeDecodeError|invalid byte sequence|could not convert"
             r"|(?P<typed>invalid input syntax for type \w{1,40})"
@@ -182,7 +183,8 @@ APPLICATIONS: tuple[Signature, ...] = (
         says(
             r"connection timed out|lost connection to|upstream .{0,40}closed|econnrefused|econnreset|etimedout"
             r"|service unavailable|upstream (?:connect|timed? ?out)|no healthy upstream|bad gateway|gateway time-?out"
-            r"|(?:returned|answered|failed|status|code|http/?[\d.]*|:)[ :=]{0,3}50[234]\b|no route to host"
+            r"|(?:returned|answered|failed|status|code|http/?[\d.]*|:)[ :=]{0,3}50[0234]\b|no (?:cluster )?leader"
+            r"|no route to host"
             r"|\bunavailable\b(?! replica)|i/o timeout|(?:read|connect) timeout"
             r"|(?P<why>connection refused|connection reset by peer|deadline exceeded|vault is sealed"
             r"|timed out(?! (?:progressing|waiting for the condition))|broker may not be available"
@@ -209,9 +211,10 @@ APPLICATIONS: tuple[Signature, ...] = (
         "code_defect",
         LIKELY,
         says(
-            r"traceback|(?P<why>panic\b|nil pointer|SIGSEGV|(?:column|relation|table) [\w.\"'-]{1,80} does not exist)"
+            r"traceback|(?P<why>panic\b|nil pointer|SIGSEGV|index out of (?:range|bounds)|syntax error|(?:column"
+            r"|relation|table) [\w.\"'-]{1,80} does not exist)"
             r"|null ?pointer|segmentation fault"
-            r"|NullReferenceException|NoMethodError|AssertionError|undefined method|is not a function"
+            r"|NullReferenceException|NoMethodError|AssertionError|RecursionError|undefined method|is not a function"
             r"|unhandled (?:exception|rejection)|uncaught|\b(?:Type|Attribute|Index|Reference|Name|Key|Import)Error\b"
             r"|ModuleNotFoundError|NoSuchMethodError|NoClassDefFoundError|ClassNotFoundException|ClassCastException"
             r"|IndexOutOfBounds\w*|division by zero|stack ?overflow"

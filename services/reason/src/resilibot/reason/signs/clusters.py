@@ -56,7 +56,8 @@ CLUSTERS: tuple[Signature, ...] = (
             r"|(?P<keyed>key [\w.-]{1,80} in (?:configmap|secret) [\w./-]{1,120})"
             r"|(?P<named>(?:configmap|secret|service ?account) \"?[\w./-]{1,100}\"?) not found|configuration error"
             r"(?:.{0,80}?\b(?:env(?:ironment)? var(?:iable)?|key|setting) (?P<setting>\w+))?"
-            r"|missing required (?:config\w*|setting|env\w*)|(?:invalid|failed to (?:load|parse)) config\w*)"
+            r"|could not resolve placeholder '(?P<placeholder>[\w.-]{1,80})|missing required (?:config\w*|setting"
+            r"|env\w*)|(?:invalid|failed to (?:load|parse)) config\w*)"
         ),
         "the new revision lacks configuration that the application requires ({object}): its containers exit at start"
         " and the deployment's rollout to the new ReplicaSet is stuck",

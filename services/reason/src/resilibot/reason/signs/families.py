@@ -8,10 +8,11 @@ FAMILIES: tuple[Signature, ...] = (
         "resource_exhaustion",
         CONSEQUENCE,
         says(
-            r"\b(?P<object>disk|memory|space|storage|heap|pool|queue|buffer|cache|quota|limit|threads?|slots?|capacity)\b"
+            r"\b(?P<object>disk|memory|space|storage|heap|pool|queue|buffer|cache|quota|limit|threads?|slots?"
+            r"|capacity)\b"
             r"[\w ]{0,30}\b(?:exhausted|exceeded|reached|full|used up|insufficient)"
             r"|(?P<why>(?:out of|no more|not enough|insufficient|too many|too much) \w{2,20})"
-            r"|(?<!deadline )(?<!retries )(?<!timeout )\b(?:exhausted|exceeded)\b"
+            r"|(?<!deadline )(?<!retries )(?<!timeout )(?<!depth )\b(?:exhausted|exceeded)\b"
         ),
         "something is used up at {who}: {object}",
         of_errors=True,
@@ -25,7 +26,8 @@ FAMILIES: tuple[Signature, ...] = (
             r"(?P<why>(?:lost|closed|broken|aborted|dropped) (?:the )?connection"
             r"|connection (?:was )?(?:closed|lost|aborted|error)"
             r"|(?:could not|cannot|failed to|unable to) (?:connect|reach)|unreachable|broken pipe|upstream|downstream"
-            r"|no (?:response|answer)|did not respond)|(?:remote|peer|server) [\w ]{0,20}closed"
+            r"|no (?:response|answer)|did not respond|unexpectedly closed|\w*Disconnected\b)|(?:remote|peer"
+            r"|server) [\w ]{0,20}closed"
         ),
         "a call of {who} to something that it depends on fails",
         of_errors=True,
@@ -42,6 +44,7 @@ FAMILIES: tuple[Signature, ...] = (
             r"|(?:Pars|Decod|Format|Validation|Serialization|ProtocolBuffer|Schema)\w{0,12}(?:Error|Exception)"
         ),
         "{who} rejects what it is given to read",
+        explains=frozenset({"refused_setting"}),
         of_errors=True,
     ),
     Signature(
@@ -51,6 +54,7 @@ FAMILIES: tuple[Signature, ...] = (
         says(
             r"(?P<why>(?:invalid|unknown|unrecognized|unsupported|missing|bad) (?:argument|option|flag|field|key"
             r"|property|setting|config\w*|parameter|credentials?|token|permission|endpoint|region|host ?name)"
+            r"|NoSuch(?:Bucket|Entity|Key|Queue|Host)\w{0,12}|EADDRINUSE|address already in use"
             r"|not (?:configured|permitted|allowed|authorized)|(?:denied|forbidden|unauthorized|misconfigured)\b)"
         ),
         "{who} is configured with something that is refused or not there",
