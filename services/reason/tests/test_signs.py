@@ -267,6 +267,11 @@ def test_how_a_container_ends_and_which_release_does_so_are_told() -> None:
     assert "2.9.0" in diagnosis.summary
 
 
+def test_why_is_told_in_brackets_once() -> None:
+    lines = [("accept: Too many open files", "ERROR", SERVICE, 0.0), ("too many open files", "ERROR", SERVICE, 0.0)]
+    assert " (Too many open files). " in verdict(pod("a-1"), log(*lines)).summary
+
+
 @pytest.mark.parametrize("kind", ["Liveness", "Startup"])
 def test_a_probe_is_named_by_its_kind(kind: str) -> None:
     diagnosis = verdict(pod("a-1", ready=False), log((f"{kind} probe failed: HTTP 500", "WARN", "Pod/a-1", 0)))
