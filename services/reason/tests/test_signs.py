@@ -269,7 +269,7 @@ def test_how_a_container_ends_and_which_release_does_so_are_told() -> None:
 
 def test_why_is_told_in_brackets_once() -> None:
     lines = [("accept: Too many open files", "ERROR", SERVICE, 0.0), ("too many open files", "ERROR", SERVICE, 0.0)]
-    assert " (Too many open files). " in verdict(pod("a-1"), log(*lines)).summary
+    assert " (too many open files). " in verdict(pod("a-1"), log(*lines)).summary
 
 
 @pytest.mark.parametrize("kind", ["Liveness", "Startup"])
