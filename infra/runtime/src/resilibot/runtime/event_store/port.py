@@ -71,6 +71,11 @@ class Stream:
     version: int = 0
     hash: str = GENESIS
 
+    @classmethod
+    def of(cls, name: str, events: tuple[RecordedEvent, ...]) -> "Stream":
+        """A stream that ends with these events; without any it is empty."""
+        return cls(name, events, events[-1].version, events[-1].hash) if events else cls(name)
+
 
 @dataclass(frozen=True)
 class Append:
