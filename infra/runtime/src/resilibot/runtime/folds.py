@@ -21,7 +21,7 @@ KEPT_CASES = 256  # a case holds its evidence, some 50 KB
 Fold = TypeVar("Fold")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Known(Generic[Fold]):
     end: Stream  # its last event alone, to append after
     fold: Fold

@@ -19,7 +19,7 @@ STREAM_IDS = 50  # a stream counts as so many more: of 2,000 with few ids, some 
 KEPT_GROUPS = 16  # streams: of accounts that are in trouble at the same time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Told:
     """What a signal stream tells: its history, and what the door knows by it."""
 

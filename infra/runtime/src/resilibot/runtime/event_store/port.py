@@ -58,7 +58,7 @@ class Head:
     updated_at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stream:
     """Events `after+1 .. version` of one stream, chain verified. An unknown stream is empty at version 0.
 
