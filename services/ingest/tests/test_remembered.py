@@ -17,7 +17,7 @@ from resilibot.ingest.settings import IngestSettings
 from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
-from resilibot.runtime.event_store.port import Stream
+from resilibot.runtime.event_store.port import Stream, VersionConflict
 from resilibot.runtime.testing import NOON
 from resilibot.runtime.writer import Writer
 from tests.support.story import signal
@@ -88,6 +88,21 @@ def test_after_a_conflict_only_what_is_new_is_read() -> None:
     one.accept("fp", alarms(50, 60), SENDER)
     assert store.source_ids("fp")[40:] == ["m-50", "m-60"]
     assert store.given["signal#fp"] == 1
+
+
+def test_a_stream_that_was_cut_is_written_to_again_when_the_signal_is_redelivered() -> None:
+    """Nothing new is found behind the end that is remembered, and nothing can be appended to it."""
+    door = intake(Counting())
+    door.accept("fp", alarms(1), SENDER)
+    door.accept("fp", alarms(2), SENDER)
+    cut = Counting()
+    door._writer.store = cut
+    for folds in (door._signals, door._cases, door._groups):
+        folds._store = cut
+    with pytest.raises(VersionConflict):
+        door.accept("fp", alarms(3), SENDER)
+    door.accept("fp", alarms(3), SENDER)
+    assert cut.source_ids("fp") == ["m-3"]
 
 
 def kept(door: Intake) -> list[str]:

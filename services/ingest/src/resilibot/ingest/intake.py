@@ -25,7 +25,7 @@ from resilibot.ingest.sources import Ignored, MalformedSignal, Refused
 from resilibot.ingest.sources.fields import moment
 from resilibot.ingest.sources.registry import QUEUE
 from resilibot.runtime.bus.batch import Batch, Response, handle_grouped, held_back
-from resilibot.runtime.event_store.port import Stream
+from resilibot.runtime.event_store.port import Stream, VersionConflict
 from resilibot.runtime.folds import Folds, case_folds
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Decide, Origin, Writer
@@ -62,9 +62,13 @@ class Intake:
     def __init__(self, ports: Ports, writer: Writer) -> None:
         self._ports = ports
         self._writer = writer
-        self._signals = signal_folds(writer.store)
-        self._cases = case_folds(writer.store)
-        self._groups = group_folds(writer.store)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing is remembered: the store is asked."""
+        self._signals = signal_folds(self._writer.store)
+        self._cases = case_folds(self._writer.store)
+        self._groups = group_folds(self._writer.store)
 
     @cached_property
     def _rates(self) -> Rates:
@@ -174,7 +178,11 @@ class Intake:
     def _write(self, name: str, decide: Decide, origin: Origin) -> list[RecordedEvent]:
         """Upon signal stream `name` as it was seen last, and again upon what is new if others were first."""
         loaded = {name: self._signals.last_end(name)}
-        written = self._writer.write([name], decide, origin, loaded=loaded, load=self._load)
+        try:
+            written = self._writer.write([name], decide, origin, loaded=loaded, load=self._load)
+        except VersionConflict:
+            self._forget()  # else who remembers what the store does not hold any more would never write again
+            raise
         if own := tuple(event for event in written if event.stream == name):
             self._signals.fold(Stream.of(name, own))
         return written
