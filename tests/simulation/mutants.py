@@ -209,17 +209,11 @@ def outcome_not_settled() -> AbstractContextManager[None]:
 
 
 def source_id_forgotten() -> AbstractContextManager[None]:
+    def forgetful(events: Any, history: Any = None) -> Any:
+        return replace(original(events, history), seen=frozenset())
+
     original = attach.fold_signals
-
-    @contextmanager
-    def swapped() -> Iterator[None]:
-        def forgetful(events: Any, history: Any = None) -> Any:
-            return replace(original(events, history), seen=frozenset())
-
-        with _swapped(intake, "fold_signals", forgetful), _swapped(remembered, "fold_signals", forgetful):
-            yield
-
-    return swapped()
+    return _swapped(remembered, "fold_signals", forgetful)
 
 
 @contextmanager

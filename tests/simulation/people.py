@@ -15,7 +15,7 @@ from resilibot.ingest.homes import home_in
 from resilibot.ingest.regroup import merge, split, unmerge
 from resilibot.ingest.silences import SILENCES, end, fold_silences, silenced_stream
 from resilibot.runtime.event_store.port import Stream
-from resilibot.runtime.folds import Folds
+from resilibot.runtime.folds import case_folds
 from resilibot.runtime.service import On, Service
 from resilibot.runtime.writer import Origin, Writer
 from tests.simulation.scenario import Persona, Quiet
@@ -145,7 +145,7 @@ def regroup(writer: Writer, cases: Sequence[IncidentCase], pick: Callable[[str, 
         if what == "merge":
             return merge(case(one), case(other), "")
         parent = case(one).merged_into
-        return unmerge(case(one), case(parent) if parent else None, "", lambda key: home_in(key, streams, Folds()))
+        return unmerge(case(one), case(parent) if parent else None, "", lambda key: home_in(key, streams, case_folds()))
 
     writer.write([f"incident#{one}"], decide, Origin(Actor(kind="person", id="ada"), one))
 

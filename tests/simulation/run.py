@@ -21,7 +21,7 @@ from resilibot.runtime.bus.topology import INTAKE, Topology
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.event_store.port import StoreError
-from resilibot.runtime.folds import Folds
+from resilibot.runtime.folds import case_folds
 from resilibot.runtime.testing import NOON
 from resilibot.runtime.timers import tick
 from tests.simulation import people
@@ -61,7 +61,7 @@ class Run:
         self.read_models: dict[str, tuple[int, Any]] = {}
         specs = Topology(SERVICES).queues
         self.bus = Bus({spec.name: Queue(spec) for spec in specs}, self.clock, self.adversary)
-        self._folds = Folds()
+        self._cases = case_folds()
         self._random = random.Random(f"ids {seed}")
         self._agenda: list[Due] = []
         self._published: dict[str, int] = {}
@@ -312,7 +312,7 @@ class Run:
         return [event for head in self.store.heads() for event in self.events(head.stream)]
 
     def case(self, stream: str) -> IncidentCase:
-        return self._folds.fold(self.store.load(stream))
+        return self._cases.fold(self.store.load(stream))
 
     def digest(self) -> str:
         """A hash of every stored byte: equal digests, equal histories."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilibot.runtime.models.plain import HIDDEN, fitted, sentence, visible
+from resilibot.runtime.models.plain import HIDDEN, between_marks, fitted, sentence, visible
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -79,3 +79,9 @@ def test_a_long_list_keeps_both_ends_and_says_what_is_missing() -> None:
 def test_what_fits_is_shown_whole() -> None:
     value = {"points": [["12:00", 1.5]], "sample": "x" * 500, "none": None}
     assert fitted(value, 4000) == value
+
+
+@given(JSON)
+def test_a_value_stands_on_one_line_between_two_marks(value: object) -> None:
+    _, first, line, last = between_marks(value, "8f1e").split("\n")
+    assert (first, json.loads(line), last) == ("8f1e", value, "8f1e")

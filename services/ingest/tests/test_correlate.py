@@ -2,16 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from resilibot.contracts import events as e
 from resilibot.contracts.signal import ResourceRef, Signal
-from resilibot.ingest import homes
-from resilibot.ingest.correlate import WINDOW_S, correlate, group_streams, grouped
-from resilibot.ingest.homes import group_ends
+from resilibot.ingest.correlate import WINDOW_S, Members, correlate, group_streams, grouped
 from resilibot.ingest.topology import Node, Topology, TopologyInvalid, read_topology
-from resilibot.runtime.event_store.memory import InMemoryEventStore
 from resilibot.runtime.event_store.port import Stream
 from resilibot.runtime.testing import NOON
 from tests.support.event_store_contract import append_of
@@ -46,9 +44,13 @@ def member(of: Signal) -> e.SignalGroupedV1:
     return grouped(of, f"fp {of.name}", "I1", "opened")
 
 
+def group(*members: e.SignalGroupedV1) -> Members:
+    return Members().further(append_of(Stream("group#1:x"), members).events)
+
+
 def related(one: Signal, other: Signal) -> tuple[str, str] | None:
     """How `other`, which came later, is related to `one`."""
-    found = correlate(other, [member(one)], TOPOLOGY)
+    found = correlate(other, [group(member(one))], TOPOLOGY)
     return (found[0].relation, found[0].reason) if found else None
 
 
@@ -124,7 +126,7 @@ def test_what_is_not_related_stays_apart(one: Signal, other: Signal) -> None:
 
 def test_the_stronger_relation_and_the_nearer_in_time_come_first() -> None:
     known = [member(about("payments", 39)), member(about("checkout", 1, "slow")), member(about("checkout", 9, "5xx"))]
-    found = correlate(about("checkout", 40), known, TOPOLOGY)
+    found = correlate(about("checkout", 40), [group(*known)], TOPOLOGY)
     assert [(m.relation, m.member.signal_name) for m in found] == [
         ("service", "5xx"),
         ("service", "slow"),
@@ -201,62 +203,27 @@ def test_of_a_long_day_only_the_window_costs_anything() -> None:
     ASKED.clear()
     old = [member(about("search", -WINDOW_S - n, f"old-{n}")) for n in range(1, 20)]
     near = [member(about("search", -n, f"near-{n}")) for n in range(1, 4)]
-    found = correlate(about("search"), [*old, *near], Asked(services=TOPOLOGY.services))
+    found = correlate(about("search"), [group(*old, *near)], Asked(services=TOPOLOGY.services))
     assert [match.member.signal_name for match in found] == ["near-1", "near-2", "near-3"]
     assert (ASKED.count("Shop search-errors"), len(ASKED)) == (1, 4)
 
 
-class Grouping(InMemoryEventStore):
-    """A store of one group stream that counts the events it gave."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.given = 0
-
-    def load(self, stream: str, *, after: int = 0, upto: int | None = None) -> Stream:
-        loaded = super().load(stream, after=after, upto=upto)
-        self.given += len(loaded.events)
-        return loaded
-
-    def group(self, *services: str) -> list[e.SignalGroupedV1]:
-        events = [member(about(service)) for service in services]
-        self.append([append_of(super().load(GROUP), events)])
-        return events
+@pytest.mark.parametrize("again_s", [-1, 0, 40, WINDOW_S + 60])
+def test_the_last_word_of_a_fingerprint_counts_whenever_that_fired(again_s: float) -> None:
+    first, other = member(about("search", 0, "one")), member(about("search", 5, "two"))
+    moved = first.model_copy(update={"incident_id": "I2", "fired_at": NOON + timedelta(seconds=again_s)})
+    for groups in ([group(first, other, moved)], [group(first), group(other, moved)]):
+        found = correlate(about("search", 20), groups, TOPOLOGY)
+        told = {match.member.signal_name: match.member.incident_id for match in found}
+        assert told == ({"one": "I2"} if again_s < WINDOW_S else {}) | {"two": "I1"}
 
 
-GROUP = "group#1:x"
-
-
-def told_by(members: homes.Members) -> list[e.SignalGroupedV1]:
-    return list(members.values())
-
-
-def test_members_are_folded_on_from_where_they_were() -> None:
-    store = Grouping()
-    groups = group_ends(store)
-    told = store.group("search")
-    assert told_by(groups.fold(groups.end(GROUP))) == told
-    told += store.group("checkout", "orders")
-    end = groups.end(GROUP)
-    assert (end.version, len(end.events), end.hash) == (3, 1, end.events[0].hash)
-    assert told_by(groups.fold(end)) == told
-    assert told_by(groups.fold(groups.end(GROUP))) == told
-    assert store.given == 3, "each event was read once"
-    whole = InMemoryEventStore.load(store, GROUP)  # as a writer has it after a conflict
-    assert told_by(groups.fold(whole)) == told
-    assert store.given == 3
-
-
-def test_another_history_and_one_that_was_let_go_are_folded_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(homes, "KEPT_GROUPS", 1)
-    store = Grouping()
-    groups = group_ends(store)
-    told = store.group("search", "checkout")
-    end = groups.end(GROUP)
-    groups.end("group#1:other")
-    assert len(groups._known) == 1
-    assert told_by(groups.fold(end)) == told, "an end alone does not tell the members"
-    other = Grouping()
-    (only,) = other.group("orders")
-    groups._store = other
-    assert told_by(groups.fold(other.load(GROUP))) == [only]
+@pytest.mark.parametrize("seed", range(5))
+def test_who_fired_within_the_window_is_found_in_whatever_order_they_were_told(seed: int) -> None:
+    one = member(about("search"))
+    tenths = list(range(-15, 16))
+    Random(seed).shuffle(tenths)
+    times = {n: NOON + timedelta(seconds=n * WINDOW_S / 10) for n in tenths}
+    told = [one.model_copy(update={"fingerprint": str(n), "fired_at": at}) for n, at in times.items()]
+    found = correlate(about("search"), [group(*told)], TOPOLOGY)
+    assert sorted(int(match.member.fingerprint) for match in found) == list(range(-10, 11))

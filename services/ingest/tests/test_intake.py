@@ -140,12 +140,13 @@ def test_of_ignored_things_no_more_is_kept_than_their_ids_and_where_their_stream
     for n in range(50):
         assert door.take(ec2(f"e-{n}")) == []
         assert door.take(ec2(f"e-{n}")) == []
-    (known,) = door.intake._ignored.values()
-    assert (len(known.stream.events), known.stream.version, len(known.seen)) == (1, 50, 50)
     door.clock.advance(3600)
     assert door.take(ec2("e-0"), sent_at="1795525200000") == []
-    (known,) = door.intake._ignored.values()
-    assert (known.stream.id, len(known.seen)) == ("signal#ignored-eventbridge-2026112413", 1)
+    kept = [(known.end, known.fold.history.seen) for known in door.intake._signals._known.values()]
+    assert [(end.id, end.version, len(end.events), len(seen)) for end, seen in kept] == [
+        ("signal#ignored-eventbridge-2026112412", 50, 1, 50),
+        ("signal#ignored-eventbridge-2026112413", 1, 1, 1),
+    ]
 
 
 def test_a_storm_of_ignored_things_reads_its_stream_once() -> None:

@@ -10,6 +10,7 @@ from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase, fold
 from resilibot.contracts.envelope import Actor
 from resilibot.contracts.signal import ResourceRef, Severity, Signal
+from resilibot.ingest import remembered
 from resilibot.ingest.fingerprint import fingerprint
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
@@ -17,6 +18,7 @@ from resilibot.ingest.release import release_signals, signal_streams
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
 from resilibot.ingest.topology import Node, Topology
+from resilibot.runtime import folds
 from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
@@ -218,3 +220,29 @@ def test_a_cascade_over_midnight_is_one_incident(house: House) -> None:
     assert house.take(house.alarm("s00")) == ["opened"]
     house.clock.advance(10)
     assert house.take(house.alarm("s01")) == ["correlated"]
+
+
+@pytest.mark.parametrize(
+    ("module", "limit"), [(remembered, "KEPT_GROUPS"), (remembered, "KEPT_IDS"), (folds, "KEPT_CASES")]
+)
+def test_what_is_pushed_out_of_memory_is_read_again_and_decides_the_same(
+    module: Any, limit: str, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two accounts in trouble at the same time, with memory for one of them at most."""
+
+    def lived(house: House) -> list[list[str]]:
+        words = []
+        for name in [*CHAIN[:5], *CHAIN[:2]]:
+            for account in ("1", "2"):
+                alarm = house.alarm(name)
+                resource = alarm.resource.model_copy(update={"account": account})
+                words.append(house.take(alarm.model_copy(update={"resource": resource})))
+            house.clock.advance(1)
+        return words
+
+    expected = lived(house)
+    monkeypatch.setattr(module, limit, 1)
+    small = House()
+    assert lived(small) == expected == [["opened"]] * 2 + [["correlated"]] * 8 + [["counted"]] * 4
+    assert small.store.given.total() > house.store.given.total(), "something was read again"
+    assert [len(case.fingerprints) for case in small.cases()] == [5, 5]

@@ -1,6 +1,7 @@
 """Signal streams in memory: loaded once, exactly once per source id all the same, and never more than allowed."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,13 +12,12 @@ from resilibot.contracts.signal import Signal
 from resilibot.ingest import remembered
 from resilibot.ingest.intake import Intake
 from resilibot.ingest.ports import Ports
-from resilibot.ingest.remembered import SignalMemory
 from resilibot.ingest.service import SERVICE
 from resilibot.ingest.settings import IngestSettings
 from resilibot.runtime.blobs import InMemoryBlobStore
 from resilibot.runtime.clock import ManualClock
 from resilibot.runtime.event_store.memory import InMemoryEventStore
-from resilibot.runtime.event_store.port import Stream
+from resilibot.runtime.event_store.port import Stream, VersionConflict
 from resilibot.runtime.testing import NOON
 from resilibot.runtime.writer import Writer
 from tests.support.story import signal
@@ -29,10 +29,13 @@ class Counting(InMemoryEventStore):
     def __init__(self) -> None:
         super().__init__()
         self.loaded: list[str] = []
+        self.given: Counter[str] = Counter()  # events, by stream
 
     def load(self, stream: str, *, after: int = 0, upto: int | None = None) -> Stream:
         self.loaded.append(stream)
-        return super().load(stream, after=after, upto=upto)
+        loaded = super().load(stream, after=after, upto=upto)
+        self.given[stream] += len(loaded.events)
+        return loaded
 
     def source_ids(self, key: str) -> list[str]:
         received = [r.event for r in super().load(f"signal#{key}").events]
@@ -76,29 +79,55 @@ def test_what_another_door_recorded_in_between_is_not_forgotten() -> None:
     assert store.source_ids("fp") == ["m-0", "m-1", "m-2"]
 
 
-def test_what_was_let_go_is_folded_anew_and_still_known() -> None:
+def test_after_a_conflict_only_what_is_new_is_read() -> None:
+    store = Counting()
+    one, other = intake(store), intake(store)
+    one.accept("fp", alarms(*range(40)), SENDER)
+    other.accept("fp", alarms(50), SENDER)
+    store.given.clear()
+    one.accept("fp", alarms(50, 60), SENDER)
+    assert store.source_ids("fp")[40:] == ["m-50", "m-60"]
+    assert store.given["signal#fp"] == 1
+
+
+def test_a_stream_that_was_cut_is_written_to_again_when_the_signal_is_redelivered() -> None:
+    """Nothing new is found behind the end that is remembered, and nothing can be appended to it."""
+    door = intake(Counting())
+    door.accept("fp", alarms(1), SENDER)
+    door.accept("fp", alarms(2), SENDER)
+    cut = Counting()
+    door._writer.store = cut
+    for folds in (door._signals, door._cases, door._groups):
+        folds._store = cut
+    with pytest.raises(VersionConflict):
+        door.accept("fp", alarms(3), SENDER)
+    door.accept("fp", alarms(3), SENDER)
+    assert cut.source_ids("fp") == ["m-3"]
+
+
+def kept(door: Intake) -> list[str]:
+    return [name.partition("#")[2] for name in door._signals._known]
+
+
+def test_what_was_let_go_is_folded_anew_and_still_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "KEPT_IDS", 5)
+    monkeypatch.setattr(remembered, "STREAM_IDS", 0)
     store = Counting()
     door = intake(store)
-    door._signals = SignalMemory(store, kept_ids=5)
     for key in ("one", "two", "three"):
         door.accept(key, alarms(1, 2, 3), SENDER)
-    kept = [len(known.history.seen) for known in door._signals._known.values()]
-    assert kept == [3]
-    assert door._signals._ids == 3
-    door.accept("three", alarms(5), SENDER)
-    assert door._signals._ids == 4
+    assert kept(door) == ["three"]
     door.accept("one", alarms(2, 3, 4), SENDER)
     assert store.source_ids("one") == ["m-1", "m-2", "m-3", "m-4"]
     assert store.loaded.count("signal#one") == 2
 
 
 def test_no_more_streams_are_kept_than_allowed_however_few_their_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "KEPT_STREAMS", 3)
+    monkeypatch.setattr(remembered, "KEPT_IDS", 3 * (remembered.STREAM_IDS + 1))
     door = intake(Counting())
     for number in range(10):
         door.accept(f"fp-{number}", alarms(number), SENDER)
-    kept = [name for name in door._signals._known if name.startswith("signal#")]
-    assert kept == ["signal#fp-7", "signal#fp-8", "signal#fp-9"]
+    assert kept(door) == ["fp-7", "fp-8", "fp-9"]
 
 
 def test_one_batch_of_many_resources_is_one_commit_each() -> None:

@@ -4,6 +4,7 @@ import re
 from enum import StrEnum
 
 MAD_TO_SIGMA = 1.4826  # a median absolute deviation as a standard deviation, of normal noise
+DEVIATES = 4.0  # scales from the healthy median; on known data the verdicts, and their order, are the same for 2 to 12
 AVAILABILITY_FLOOR = 0.0005  # of the median: near 100 percent small moves are large ones
 
 

@@ -14,11 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from resilibot.contracts.case import IncidentCase, empty_case
 from resilibot.contracts.envelope import Actor, RecordedEvent
 from resilibot.runtime.bus.batch import Batch, Response, handle_each
 from resilibot.runtime.bus.message import EventMessage, TimerMessage, decode
 from resilibot.runtime.event_store.port import Stream, Timer
-from resilibot.runtime.folds import Folds
+from resilibot.runtime.folds import Folds, case_folds
 from resilibot.runtime.service import After, Decision, On, Reaction, Service, Trigger
 from resilibot.runtime.timers import TimerStore
 from resilibot.runtime.writer import Origin, Writer, already_reacted
@@ -40,7 +41,7 @@ class Consumer:
     ports: Any
     writer: Writer
     timers: TimerStore
-    _folds: Folds = field(default_factory=Folds)
+    _cases: Folds[IncidentCase] = field(default_factory=case_folds)
 
     def handle(self, batch: Batch) -> Response:
         """An SQS batch as Lambda delivers it. Returns the partial-batch response."""
@@ -115,7 +116,7 @@ class Consumer:
     def _react(self, reaction: Reaction, trigger: Trigger, stream: Stream) -> None:
         if already_reacted(stream.events, self.service.name, trigger.id):
             return
-        case = self._folds.fold(stream)
+        case = self._case(stream)
         facts = reaction.gather(case, trigger, self.ports) if reaction.gather else None
         joins = reaction.joined_streams(case, trigger, facts)
 
@@ -126,7 +127,7 @@ class Consumer:
                 return []
             joined = {name: streams[name].events for name in joins}
             at_now = Trigger(trigger.recorded, self.writer.clock.now(), trigger.timer, joined)
-            decided = reaction.decide(self._folds.fold(own), at_now, facts)
+            decided = reaction.decide(self._case(own), at_now, facts)
             later.extend(item for item in decided if isinstance(item, After))
             return _placed(decided, stream.id)
 
@@ -153,18 +154,18 @@ class Consumer:
         if claim.stream not in known:
             known = {**known, claim.stream: self.writer.store.load(claim.stream)}
         effect = self.service.effects[type(claim.event)]
-        self._record_outcomes(claim, effect.run(self._folds.fold(known[claim.stream]), claim, self.ports), known)
+        self._record_outcomes(claim, effect.run(self._case(known[claim.stream]), claim, self.ports), known)
 
     def _recover(self, timer: Timer, claim: RecordedEvent, stream: Stream) -> None:
         effect = self.service.effects[type(claim.event)]
-        case = self._folds.fold(stream)
+        case = self._case(stream)
         if effect.is_settled(case, claim):
             return
         now = self.writer.clock.now()
         log.info("recovering a claim without outcome", extra={"stream": stream.id, "claim": claim.id})
         known = self._record_outcomes(claim, effect.recover(case, claim, self.ports, now), {stream.id: stream})
         latest = known.get(stream.id) or self.writer.store.load(stream.id)
-        if not effect.is_settled(self._folds.fold(latest), claim):
+        if not effect.is_settled(self._case(latest), claim):
             lease_s: float = getattr(claim.event, "lease_s")  # noqa: B009  every claim has one, see service tests
             self.timers.schedule([self.writer.again(claim, timer, now, lease_s)])
 
@@ -182,10 +183,15 @@ class Consumer:
             names = list(dict.fromkeys([claim.stream, *(on.stream for on in placed)]))
 
             def decide(streams: Mapping[str, Stream], placed: Sequence[On] = placed) -> Sequence[On]:
-                return [] if effect.is_settled(self._folds.fold(streams[claim.stream]), claim) else placed
+                return [] if effect.is_settled(self._case(streams[claim.stream]), claim) else placed
 
             known = _extended(known, self.writer.write(names, decide, origin, loaded=known))
         return known
+
+    def _case(self, stream: Stream) -> IncidentCase:
+        """Of an incident's stream; an empty one for other categories."""
+        category, _, key = stream.id.partition("#")
+        return self._cases.fold(stream) if category == "incident" else empty_case(key)
 
     def _origin(self, trigger: Trigger) -> Origin:
         envelope = trigger.recorded.envelope
@@ -207,7 +213,7 @@ def _extended(known: Mapping[str, Stream], appended: Sequence[RecordedEvent]) ->
         if stream is None:
             continue
         if event.version == stream.version + 1:
-            extended[event.stream] = Stream(stream.id, (*stream.events, event), event.version, event.hash)
+            extended[event.stream] = Stream.of(stream.id, (*stream.events, event))
         else:
             del extended[event.stream]
     return extended

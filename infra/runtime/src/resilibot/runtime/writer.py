@@ -67,20 +67,23 @@ class Writer:
         origin: Origin,
         *,
         loaded: Mapping[str, Stream] | None = None,
+        load: Callable[[str], Stream] | None = None,
         timers: Callable[[], Sequence[Timer]] = tuple,
     ) -> list[RecordedEvent]:
         """Decide over `streams` and append what comes out, in one transaction.
 
         decide gets every named stream and is re-run over fresh loads after a conflict. It may ask for further ones,
         which are loaded then. It may append to streams that it never asked for: they are taken for new, and loaded too
-        if that proves wrong. `loaded` saves the first load. `timers()` gives further timers of the same transaction, as
-        the last decision wants them. Returns the events appended, [] for none (then no timer is set either).
+        if that proves wrong. `loaded` saves the first load; `load` stands for the store's, and may give of a stream
+        its last event alone: an append needs no more. `timers()` gives further timers of the same transaction, as the
+        last decision wants them. Returns the events appended, [] for none (then no timer is set either).
         Raises VersionConflict after MAX_ATTEMPTS, KeysUnavailable, and whatever the store raises.
         """
         person = self._person(origin.actor)
         if person is not None:
             origin = replace(origin, actor=Actor(kind="person", id=person.identity))
-        current = Loading(self.store, loaded or {})
+        load = load or self.store.load
+        current = Loading(load, loaded or {})
         wanted = list(streams)
         for attempt in range(1, MAX_ATTEMPTS + 1):
             for stream in wanted:
@@ -96,7 +99,7 @@ class Writer:
                 if attempt == MAX_ATTEMPTS:
                     raise
                 self.pause(random.uniform(0, 0.01 * min(attempt, 10)))
-                current = Loading(self.store)
+                current = Loading(load)
                 wanted = list(dict.fromkeys([*wanted, *(on.stream for on in decided)]))
             else:
                 return recorded

@@ -67,6 +67,8 @@ def fold_signals(events: Sequence[RecordedEvent], history: SignalHistory | None 
                     and event.incident_id == history.incident_id  # people may have moved it to another
                     and event.disposition not in ("opened", "reopened", "correlated"),
                 )
+        elif isinstance(event, e.SignalIgnoredV1):
+            seen.add(event.source_id)
         elif isinstance(event, e.SignalReconsideredV1) and event.disposition in ("opened", "reopened", "attached"):
             history = replace(history, incident_id=event.incident_id, occurrences=1, is_released=False)
         elif isinstance(event, e.SignalReleasedV1) and event.incident_id == history.incident_id:

@@ -8,7 +8,8 @@ an alarm's own delay is allowed for.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -55,24 +56,58 @@ def group_streams(signal: Signal, now: datetime) -> list[str]:
     return [stream_id("group", f"{scope}:{span}") for span in dict.fromkeys(spans)]
 
 
-def note_members(events: Iterable[RecordedEvent], last: dict[str, e.SignalGroupedV1]) -> None:
-    """Into `last`, where each fingerprint belongs that began to belong anywhere: its last word counts."""
-    for recorded in events:
-        event = recorded.readable
-        if isinstance(event, e.SignalGroupedV1):
-            last[event.fingerprint] = event
+class Members:
+    """The fold of a group stream: where each fingerprint belongs that began to belong anywhere. Its last word counts.
+
+    In the order of time, so that of a bad day only the window is looked at.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, _Word] = {}  # by fingerprint
+        self._words: list[_Word] = []  # in order
+
+    def further(self, events: Iterable[RecordedEvent]) -> "Members":
+        """Itself, with what these events say."""
+        for recorded in events:
+            if isinstance(recorded.readable, e.SignalGroupedV1):
+                self._note(recorded.readable)
+        return self
+
+    def __contains__(self, fingerprint: str) -> bool:
+        return fingerprint in self._last
+
+    def between(self, begins: datetime, ends: datetime) -> list[e.SignalGroupedV1]:
+        """Those that fired between the two, and at them."""
+        words = self._words[bisect_left(self._words, begins, key=_fired) : bisect_right(self._words, ends, key=_fired)]
+        return [member for _, _, member in words]
+
+    def _note(self, member: e.SignalGroupedV1) -> None:
+        before = self._last.get(member.fingerprint)
+        if before:
+            del self._words[bisect_left(self._words, before)]
+        place = before[1] if before else len(self._last)
+        word = self._last[member.fingerprint] = (member.fired_at, place, member)
+        insort(self._words, word)
 
 
-def correlate(signal: Signal, among: Iterable[e.SignalGroupedV1], topology: Topology) -> list[Match]:
-    """The signals of the window that this one is related to, the strongest relation and the nearest in time first."""
+_Word = tuple[datetime, int, e.SignalGroupedV1]  # when it fired, its fingerprint's number, and what was said of it
+
+
+def _fired(word: _Word) -> datetime:
+    return word[0]
+
+
+def correlate(signal: Signal, groups: Sequence[Members], topology: Topology) -> list[Match]:
+    """The signals of the window that this one is related to, the strongest relation and the nearest in time first.
+
+    Of a fingerprint that is in several groups, the word in the later one counts.
+    """
     if signal.source == "manual":
         return []  # a person says that it is an incident of its own
     new = _New(
         signal, _first(_told(signal), ENVIRONMENTS), topology.node_of(signal.resource) or signal.resource.service
     )
-    begins, ends = signal.fired_at - timedelta(seconds=WINDOW_S), signal.fired_at + timedelta(seconds=WINDOW_S)
-    near = (member for member in among if begins <= member.fired_at <= ends)  # of a bad day most are not
-    found = [match for member in near if (match := _related(new, member, topology)) is not None]
+    found = [match for member in _near(signal, groups) if (match := _related(new, member, topology)) is not None]
     return sorted(
         found,
         key=lambda m: (
@@ -82,6 +117,14 @@ def correlate(signal: Signal, among: Iterable[e.SignalGroupedV1], topology: Topo
             m.member.incident_id,
         ),
     )
+
+
+def _near(signal: Signal, groups: Sequence[Members]) -> Iterator[e.SignalGroupedV1]:
+    window = timedelta(seconds=WINDOW_S)
+    for place, group in enumerate(groups, start=1):
+        for member in group.between(signal.fired_at - window, signal.fired_at + window):
+            if not any(member.fingerprint in later for later in groups[place:]):
+                yield member
 
 
 def grouped(signal: Signal, fingerprint: str, incident_id: str, basis: e.Basis, reason: str = "") -> e.SignalGroupedV1:

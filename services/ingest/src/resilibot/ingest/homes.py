@@ -2,29 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
 
-from resilibot.contracts import events as e
-from resilibot.contracts.case import IncidentCase, empty_case, evolve
-from resilibot.contracts.envelope import RecordedEvent, stream_id
+from resilibot.contracts.case import IncidentCase
+from resilibot.contracts.envelope import stream_id
 from resilibot.contracts.signal import Severity, Signal
 from resilibot.ingest.attach import Related, fold_signals
-from resilibot.ingest.correlate import correlate, group_streams, note_members
-from resilibot.ingest.ends import Ends
+from resilibot.ingest.correlate import Members, correlate, group_streams
+from resilibot.ingest.remembered import group_folds
 from resilibot.ingest.topology import Topology
 from resilibot.runtime.event_store.port import Stream
-from resilibot.runtime.event_store.recall import History
+from resilibot.runtime.folds import Folds
 
-KEPT_GROUPS = 16  # streams: of accounts that are in trouble at the same time
-KEPT_INCIDENTS = 256  # a case holds its evidence, some 50 KB
-
-Members = dict[str, e.SignalGroupedV1]  # by fingerprint, its last word
-
-
-class Cases(Protocol):
-    """Folds of incident streams: Folds, of whole ones, or Ends."""
-
-    def fold(self, stream: Stream) -> IncidentCase: ...
+Cases = Folds[IncidentCase]
 
 
 def home_of(key: str, incident_id: str, current: Mapping[str, Stream], cases: Cases) -> IncidentCase:
@@ -44,47 +33,25 @@ def home_in(key: str, current: Mapping[str, Stream], cases: Cases) -> IncidentCa
     return home_of(key, came_to, current, cases) if came_to else None
 
 
-def group_ends(store: History) -> Ends[Members]:
-    """The members of group streams."""
-    return Ends(store, lambda key: {}, _with_member, KEPT_GROUPS)
-
-
-def incident_ends(store: History) -> Ends[IncidentCase]:
-    return Ends(store, empty_case, evolve, KEPT_INCIDENTS)
-
-
 def relate(
     signal: Signal,
     now: datetime,
     current: Mapping[str, Stream],
     topology: Topology,
     cases: Cases,
-    groups: Ends[Members] | None = None,
+    groups: Folds[Members] | None = None,
 ) -> Related | None:
     """The open incident that the signal belongs to: that of the strongest relation whose incident is open still.
 
     Without `groups`, the group streams in `current` are whole.
     """
-    streams = [current[name] for name in group_streams(signal, now)]
-    among: Members = {}
-    for stream in streams:
-        among |= groups.fold(stream) if groups else _members(stream)
-    for match in correlate(signal, among.values(), topology):
+    groups = groups or group_folds()
+    among = [groups.fold(current[name]) for name in group_streams(signal, now)]
+    for match in correlate(signal, among, topology):
         case = home_of(match.member.fingerprint, match.member.incident_id, current, cases)
         if case.exists and not case.is_over and not _would_be_hidden(signal, case, match.relation):
             return Related(case.incident_id, match.relation, match.reason)
     return None
-
-
-def _members(stream: Stream) -> Members:
-    last: Members = {}
-    note_members(stream.events, last)
-    return last
-
-
-def _with_member(last: Members, event: RecordedEvent) -> Members:
-    note_members([event], last)
-    return last
 
 
 def _would_be_hidden(signal: Signal, case: IncidentCase, relation: str) -> bool:

@@ -1,34 +1,34 @@
 """intake: what comes to the door, read by its source, grouped by what it is about, one commit per group and batch."""
 
 import logging
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import Actor, RecordedEvent, stream_id
 from resilibot.contracts.signal import RawRef, Signal
-from resilibot.ingest.admit import Door, fold_doorstep
+from resilibot.ingest.admit import Door
 from resilibot.ingest.arrival import unpack
-from resilibot.ingest.attach import Related, decide_signals, fold_signals
-from resilibot.ingest.ends import FurtherEnds
+from resilibot.ingest.attach import Related, decide_signals
 from resilibot.ingest.fingerprint import fingerprint
-from resilibot.ingest.homes import group_ends, home_of, incident_ends, relate
+from resilibot.ingest.homes import home_of, relate
 from resilibot.ingest.kept import Kept
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.rate import Rates
 from resilibot.ingest.redacted import NAMES, redacted
-from resilibot.ingest.remembered import Noted, SignalMemory, ignored_ids
+from resilibot.ingest.remembered import group_folds, signal_folds
 from resilibot.ingest.silences import SILENCES, Silence, fold_silences
 from resilibot.ingest.sources import Ignored, MalformedSignal, Refused
 from resilibot.ingest.sources.fields import moment
 from resilibot.ingest.sources.registry import QUEUE
 from resilibot.runtime.bus.batch import Batch, Response, handle_grouped, held_back
-from resilibot.runtime.event_store.port import Stream
+from resilibot.runtime.event_store.port import Stream, VersionConflict
+from resilibot.runtime.folds import Folds, case_folds
 from resilibot.runtime.service import On
-from resilibot.runtime.writer import Origin, Writer
+from resilibot.runtime.writer import Decide, Origin, Writer
 
 log = logging.getLogger(__name__)
 NOT_KEPT = frozenset({"http", "slack", "sns"})  # ignored, and may hold what lets one in: a token, a cookie, a header
@@ -62,10 +62,13 @@ class Intake:
     def __init__(self, ports: Ports, writer: Writer) -> None:
         self._ports = ports
         self._writer = writer
-        self._ignored: dict[str, Noted] = {}  # by source, the stream of its hour as last seen: saves reading it again
-        self._signals = SignalMemory(writer.store)
-        self._incidents = incident_ends(writer.store)
-        self._groups = group_ends(writer.store)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing is remembered: the store is asked."""
+        self._signals = signal_folds(self._writer.store)
+        self._cases = case_folds(self._writer.store)
+        self._groups = group_folds(self._writer.store)
 
     @cached_property
     def _rates(self) -> Rates:
@@ -136,59 +139,62 @@ class Intake:
         """Record signals of one fingerprint and what follows from them, atomically. Raises StoreError."""
         redactor = self._ports.redactor(key)
         signals = [redacted(signal, redactor) for signal in signals]
-        signal_stream = stream_id("signal", key)
+        name = stream_id("signal", key)
         new_incident_id = self._writer.ids(self._ports.clock.now())
-        remembered = self._signals.recall(signal_stream)
-        loaded = {signal_stream: remembered.stream(signal_stream)}
-        if remembered.history.incident_id:
-            incident = stream_id("incident", remembered.history.incident_id)
-            loaded[incident] = self._incidents.end(incident)
 
-        def decide(current: MutableMapping[str, Stream]) -> Sequence[On]:
-            stream = current[signal_stream]  # after a conflict it is another, and whole
-            is_first = stream is loaded[signal_stream]
-            history = remembered.history if is_first else fold_signals(stream.events)
-            doorstep = remembered.doorstep if is_first else fold_doorstep(stream.events)
+        def decide(current: Mapping[str, Stream]) -> Sequence[On]:
+            told = self._signals.fold(current[name])
+            came_to = told.history.incident_id
+            home = home_of(key, came_to, current, self._cases) if came_to else None
             now = self._ports.clock.now()
-            further = FurtherEnds(current, {"incident": self._incidents, "group": self._groups})
             return decide_signals(
-                history,
-                home_of(key, history.incident_id, further, self._incidents) if history.incident_id else None,
+                told.history,
+                home,
                 signals,
                 fingerprint=key,
                 new_incident_id=new_incident_id,
                 now=now,
                 quiet_period_s=self._ports.settings.quiet_period_s,
-                door=Door(doorstep, self._ports.policy, self._silences, now=now),
-                relate=lambda signal: self._relate(signal, now, further),
+                door=Door(told.doorstep, self._ports.policy, self._silences, now=now),
+                relate=lambda signal: self._relate(signal, now, current),
             )
 
-        written = self._writer.write(list(loaded), decide, Origin(actor, command_id=command_id), loaded=loaded)
-        self._signals.went_on(signal_stream, [event for event in written if event.stream == signal_stream])
-        return written
+        return self._write(name, decide, Origin(actor, command_id=command_id))
 
     def _note(self, key: str, ignored: Sequence[tuple[Ignored, RawRef | None]]) -> list[RecordedEvent]:
         """Record what nothing is done about, each source id once. Raises StoreError."""
         name, source = stream_id("signal", key), ignored[0][0].source
-        known = self._ignored.get(source)
-        if known is None or known.stream.id != name:
-            known = self._ignored[source] = Noted.of(self._writer.store.load(name))
-        written = self._writer.write(
-            [name],
-            partial(_decide_ignored, known, ignored),
-            Origin(Actor(kind="system", id=source)),
-            loaded={name: known.stream},
-        )
-        if written:
-            further = known.went_on(written)
-            if further is not None:
-                self._ignored[source] = further
-            else:
-                del self._ignored[source]  # others write to it as well: read it the next time
+
+        def decide(current: Mapping[str, Stream]) -> Sequence[On]:
+            seen = self._signals.fold(current[name]).history.seen
+            new = {item.source_id: (item, raw) for item, raw in ignored if item.source_id not in seen}
+            return [
+                On(name, e.SignalIgnoredV1(source=source, kind=i.kind, reason=i.reason, source_id=i.source_id, raw=raw))
+                for i, raw in new.values()
+            ]
+
+        return self._write(name, decide, Origin(Actor(kind="system", id=source)))
+
+    def _write(self, name: str, decide: Decide, origin: Origin) -> list[RecordedEvent]:
+        """Upon signal stream `name` as it was seen last, and again upon what is new if others were first."""
+        loaded = {name: self._signals.last_end(name)}
+        try:
+            written = self._writer.write([name], decide, origin, loaded=loaded, load=self._load)
+        except VersionConflict:
+            self._forget()  # else who remembers what the store does not hold any more would never write again
+            raise
+        if own := tuple(event for event in written if event.stream == name):
+            self._signals.fold(Stream.of(name, own))
         return written
 
+    def _load(self, name: str) -> Stream:
+        """Of what is remembered its end alone, else the whole stream. Raises StoreError."""
+        remembered: dict[str, Folds[Any]] = {"signal": self._signals, "incident": self._cases, "group": self._groups}
+        folds = remembered.get(name.partition("#")[0])
+        return folds.end(name) if folds else self._writer.store.load(name)
+
     def _relate(self, signal: Signal, now: datetime, current: Mapping[str, Stream]) -> Related | None:
-        return relate(signal, now, current, self._ports.topology, self._incidents, self._groups)
+        return relate(signal, now, current, self._ports.topology, self._cases, self._groups)
 
     def _silences(self) -> dict[str, Silence]:
         """Read anew with each attempt, and only when a signal would open something.
@@ -196,19 +202,6 @@ class Intake:
         Not joined: a silence that ends at the same time closes the list to which this fingerprint is added.
         """
         return fold_silences(self._writer.store.load(SILENCES).events)
-
-
-def _decide_ignored(
-    known: Noted, ignored: Sequence[tuple[Ignored, RawRef | None]], current: Mapping[str, Stream]
-) -> Sequence[On]:
-    name = known.stream.id
-    stream = current[name]  # after a conflict it is another, and whole
-    seen = known.seen if stream is known.stream else ignored_ids(stream.events)
-    new = {item.source_id: (item, raw) for item, raw in ignored if item.source_id not in seen}
-    return [
-        On(name, e.SignalIgnoredV1(source=i.source, kind=i.kind, reason=i.reason, source_id=i.source_id, raw=raw))
-        for i, raw in new.values()
-    ]
 
 
 def _keyed(

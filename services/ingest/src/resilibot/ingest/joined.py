@@ -41,10 +41,7 @@ class Joined(dict[str, Stream]):
     """The streams that were joined. To ask for another one is to ask for what nobody had seen yet."""
 
     def __init__(self, joined: Mapping[str, tuple[RecordedEvent, ...]]) -> None:
-        super().__init__(
-            (name, Stream(name, events, events[-1].version, events[-1].hash) if events else Stream(name))
-            for name, events in joined.items()
-        )
+        super().__init__((name, Stream.of(name, events)) for name, events in joined.items())
 
     def __missing__(self, name: str) -> Stream:
         raise MovedOn(f"{name} was not gathered")

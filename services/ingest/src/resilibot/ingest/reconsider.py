@@ -14,7 +14,7 @@ from resilibot.ingest.joined import Held, Joined, MovedOn, incident_id_of
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.silences import SILENCES, fold_silences, silenced_stream
 from resilibot.runtime.event_store.loading import Loading
-from resilibot.runtime.folds import Folds
+from resilibot.runtime.folds import case_folds
 from resilibot.runtime.service import After, Decision, On, Trigger
 
 Why = Literal["silence_over", "flapping"]
@@ -23,14 +23,14 @@ Why = Literal["silence_over", "flapping"]
 def gather(case: IncidentCase, trigger: Trigger, ports: Ports) -> Held:
     """Walks to the home and to the related incident as the decision will, only to learn which streams that takes."""
     assert ports.history is not None  # noqa: S101  every composition gives one
-    current, folds = Loading(ports.history), Folds()
+    current, cases = Loading(ports.history.load), case_folds()
     name = trigger.recorded.stream
     events = current[name].events
     known = fold_signals(events).incident_id
     if known:
-        home_of(name.partition("#")[2], known, current, folds)
+        home_of(name.partition("#")[2], known, current, cases)
     for signal in fold_doorstep(events).waiting.values():
-        relate(signal, trigger.now, current, ports.topology, folds)
+        relate(signal, trigger.now, current, ports.topology, cases)
     return Held(ports.policy, ports.settings.quiet_period_s, ports.topology, tuple(current), incident_id_of(trigger))
 
 
@@ -96,10 +96,10 @@ class _Again:
         history = fold_signals(events)
         self.trigger = trigger
         self.fingerprint = trigger.recorded.stream.partition("#")[2]
-        self._current, self._folds = Joined(trigger.joined), Folds()
+        self._current, self._cases = Joined(trigger.joined), case_folds()
         self._case = None
         if history.incident_id:
-            self._case = home_of(self.fingerprint, history.incident_id, self._current, self._folds)
+            self._case = home_of(self.fingerprint, history.incident_id, self._current, self._cases)
         silences = fold_silences(trigger.joined[SILENCES])
         door = Door(fold_doorstep(events), facts.policy, lambda: silences, now=trigger.now)
         self.state = DoorState(history, self._case, door, self.fingerprint, self._related)
@@ -160,7 +160,7 @@ class _Again:
         return [self.record("flapping", "cleared"), on_incident(self.state, cleared)]
 
     def _related(self, signal: Signal) -> Related | None:
-        return relate(signal, self.trigger.now, self._current, self._facts.topology, self._folds)
+        return relate(signal, self.trigger.now, self._current, self._facts.topology, self._cases)
 
     def is_told_flapping(self, name: str) -> bool:
         return self._case is not None and name in self._case.flapping

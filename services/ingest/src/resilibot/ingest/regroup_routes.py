@@ -14,7 +14,7 @@ from resilibot.ingest.homes import home_in
 from resilibot.ingest.ports import Ports
 from resilibot.ingest.regroup import RegroupRefused, merge, split, unmerge
 from resilibot.runtime.event_store.port import Stream
-from resilibot.runtime.folds import Folds
+from resilibot.runtime.folds import case_folds
 from resilibot.runtime.http import ApiRouter, Conflict, Id, NotFound
 from resilibot.runtime.service import On
 from resilibot.runtime.writer import Origin, Writer
@@ -104,7 +104,7 @@ def add_regroup_routes(router: ApiRouter, ports: Ports, writer: Writer) -> None:
         def decide(streams: Streams) -> list[On]:
             child = _case(incident_id, streams)
             parent = _case(child.merged_into, streams) if child.merged_into else None
-            return unmerge(child, parent, body.comment, lambda key: home_in(key, streams, Folds()))
+            return unmerge(child, parent, body.comment, lambda key: home_in(key, streams, case_folds()))
 
         written = regroup(incident_id, [stream_id("incident", incident_id)], decide)
         back = next(r.event.out_of for r in written if isinstance(r.event, e.IncidentUnmergedV1))

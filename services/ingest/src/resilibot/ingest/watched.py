@@ -17,7 +17,7 @@ from resilibot.ingest.ports import Ports
 from resilibot.ingest.silences import SILENCES, fold_silences
 from resilibot.ingest.sources.build import resource_ref
 from resilibot.runtime.event_store.loading import Loading
-from resilibot.runtime.folds import Folds
+from resilibot.runtime.folds import case_folds
 from resilibot.runtime.service import Decision, Trigger
 
 SOURCE = "watch"
@@ -27,10 +27,10 @@ COMPARISON = {"above": "GreaterThanOrEqualToThreshold", "below": "LessThanOrEqua
 def gather(case: IncidentCase, trigger: Trigger, ports: Ports) -> Held:
     """Walks to the home and to the related incident as the decision will, only to learn which streams that takes."""
     assert ports.history is not None  # noqa: S101  every composition gives one
-    current, folds = Loading(ports.history), Folds()
+    current, cases = Loading(ports.history.load), case_folds()
     signal = signal_of(trigger.recorded)
-    home_in(fingerprint(signal), current, folds)
-    relate(signal, trigger.now, current, ports.topology, folds)
+    home_in(fingerprint(signal), current, cases)
+    relate(signal, trigger.now, current, ports.topology, cases)
     return Held(ports.policy, ports.settings.quiet_period_s, ports.topology, tuple(current), incident_id_of(trigger))
 
 
@@ -42,19 +42,19 @@ def admit(case: IncidentCase, trigger: Trigger, facts: Held) -> Decision:
     """The finding opens, joins, counts or clears, as the door decides of any signal. Raises MovedOn."""
     signal = signal_of(trigger.recorded)
     key = fingerprint(signal)
-    current, folds = Joined(trigger.joined), Folds()
+    current, cases = Joined(trigger.joined), case_folds()
     told = current[stream_id("signal", key)].events
     silences = fold_silences(trigger.joined[SILENCES])
     return decide_signals(
         fold_signals(told),
-        home_in(key, current, folds),
+        home_in(key, current, cases),
         [signal],
         fingerprint=key,
         new_incident_id=facts.new_incident_id,
         now=trigger.now,
         quiet_period_s=facts.quiet_period_s,
         door=Door(fold_doorstep(told), facts.policy, lambda: silences, now=trigger.now),
-        relate=lambda one: relate(one, trigger.now, current, facts.topology, folds),
+        relate=lambda one: relate(one, trigger.now, current, facts.topology, cases),
     )
 
 

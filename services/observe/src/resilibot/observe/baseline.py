@@ -9,13 +9,12 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from resilibot.contracts.evidence import Baseline
-from resilibot.contracts.quantity import MAD_TO_SIGMA
+from resilibot.contracts.quantity import DEVIATES, MAD_TO_SIGMA
 
 Points = Sequence[tuple[datetime, float]]
 
 MIN_POINTS = 5  # fewer tell nothing about what is healthy
 FLOOR_RATIO = 0.05  # of the median: smaller moves are never called deviations
-DEVIATES = 4.0  # scales
 EXCURSION = 3  # points
 EXTREME = 40  # one value in so many is left out of the range, at each end
 SUSTAINED = 5  # points in a row, not more than MIN_POINTS

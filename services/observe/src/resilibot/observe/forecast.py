@@ -21,8 +21,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from statistics import median
 
-from resilibot.contracts.quantity import MAD_TO_SIGMA
-from resilibot.observe.baseline import DEVIATES, Points
+from resilibot.contracts.quantity import DEVIATES, MAD_TO_SIGMA
+from resilibot.observe.baseline import Points
 from resilibot.observe.watches import MIN_POINTS
 
 Z = 2.576  # two-sided 99 %

@@ -23,8 +23,8 @@ from datetime import datetime
 from statistics import NormalDist, median
 
 from resilibot.contracts.events import Usual
-from resilibot.contracts.quantity import AVAILABILITY_FLOOR, MAD_TO_SIGMA, Quantity, quantity_of
-from resilibot.observe.baseline import DEVIATES, FLOOR_RATIO, Points
+from resilibot.contracts.quantity import AVAILABILITY_FLOOR, DEVIATES, MAD_TO_SIGMA, Quantity, quantity_of
+from resilibot.observe.baseline import FLOOR_RATIO, Points
 from resilibot.observe.watches import MIN_POINTS, MIN_SEASONS
 
 SLOT_S = 1800.0  # of the same time of the season

@@ -5,7 +5,6 @@ time and the names of services, and nothing else of the record. Its answer is re
 rules found stands: the model fills what they left open. The rest is the work of `reply`, as for every question.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from resilibot.contracts import strict_json
 from resilibot.projections.ask import ASKED_OF_STATUS, NOT_ESCALATED, Question, Vocabulary, tokens_of
 from resilibot.projections.lexicon import EXAMPLES, LEXICON, SEVERITIES, STATUSES, Kind
 from resilibot.projections.moments import Span
-from resilibot.runtime.models.plain import visible
+from resilibot.runtime.models.plain import between_marks, visible
 from resilibot.runtime.redact import Redactor
 
 UNKNOWN: Literal["unknown"] = "unknown"
@@ -101,9 +100,7 @@ def asked(text: str, now: datetime, services: Sequence[str], nonce: str) -> Aske
         "now": f"{now:%Y-%m-%dT%H:%M:%SZ, %A}",
         "services": list(services),
     }
-    quoted = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    user = f"The data stands between the two marks {nonce}.\n{nonce}\n{quoted}\n{nonce}"
-    return Asked(SYSTEM, user, schema(services), tuple(services))
+    return Asked(SYSTEM, between_marks(value, nonce), schema(services), tuple(services))
 
 
 def schema(services: Sequence[str]) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.evidence import Finding
+from resilibot.contracts.quantity import DEVIATES
 from resilibot.reason.accounts import explain, well
 from resilibot.reason.citations import checked
 from resilibot.reason.hypotheses import Candidate, candidates, findings
 from resilibot.reason.memory import recall, with_past
 from resilibot.reason.now import Now
-from resilibot.reason.quantities import DEVIATES
 from resilibot.reason.scene import Scene, items_of, read_scene
 from resilibot.reason.signatures import signatures
 from resilibot.reason.suspects import CONCLUSIVE, culprit, suspects, weigh_against

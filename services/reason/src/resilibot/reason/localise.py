@@ -2,7 +2,7 @@
 
 For the alarm's metric and statistic, per row (a point in time) and per node reachable from the alarm's node:
 
-    excess  = value - healthy median, signed to the bad side; anomalous beyond ANOMALOUS scales
+    excess  = value - healthy median, signed to the bad side; anomalous beyond DEVIATES scales
     scale   = max(1.4826 MAD, floor x median)
     impact  = max(0, excess) x calls            lost seconds, or failed calls
     own     = impact - sum of the impacts of the anomalous direct dependencies
@@ -28,9 +28,8 @@ from datetime import datetime
 from statistics import median
 
 from resilibot.contracts.evidence import Baseline, MetricContent, TopologyContent
-from resilibot.contracts.quantity import AVAILABILITY_FLOOR, MAD_TO_SIGMA, Quantity, quantity_of
+from resilibot.contracts.quantity import AVAILABILITY_FLOOR, DEVIATES, MAD_TO_SIGMA, Quantity, quantity_of
 
-ANOMALOUS = 4.0  # scales; the order is the same for 2 to 12 on known data
 FLOOR_RATIO = {
     Quantity.LATENCY: 0.03,
     Quantity.AVAILABILITY: AVAILABILITY_FLOOR,
@@ -63,7 +62,7 @@ class Suspect:
 
     @property
     def is_anomalous(self) -> bool:
-        return self.deviation > ANOMALOUS
+        return self.deviation > DEVIATES
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class _Series:
         base, is_low = self._baseline, self._sign < 0
         lasting = base.sustained_low if is_low else base.sustained_high
         edge = lasting if lasting is not None else (base.low if is_low else base.high)
-        usual = max(ANOMALOUS * self._scale, self._sign * (edge - base.median))
+        usual = max(DEVIATES * self._scale, self._sign * (edge - base.median))
         return max(bad[rank - 1], 0.0) / usual if len(bad) >= rank else 0.0
 
 
@@ -211,7 +210,7 @@ class _Window:
         """
         alarm = self.series[self._alarm_node]
         rows = {at: alarm.deviation(at) or 0.0 for at, _ in self._alarm.points}
-        return [at for at in sorted(rows) if rows[at] > ANOMALOUS] or [max(sorted(rows), key=lambda at: rows[at])]
+        return [at for at in sorted(rows) if rows[at] > DEVIATES] or [max(sorted(rows), key=lambda at: rows[at])]
 
     def _score(self, at: datetime) -> dict[str, tuple[float, float]]:
         """Own contribution over the impact at the alarm's node, and deviation, of each node seen in that row."""
@@ -223,7 +222,7 @@ class _Window:
         if len(seen) < len(self.series):
             called = {node: tuple(self._dependencies(node, seen)) for node in seen}
             bounding = {node: self._counted_callers(node, seen) for node in bounding if node in seen}
-        below = {node: [c for c in callees if deviation[c] > ANOMALOUS] for node, callees in called.items()}
+        below = {node: [c for c in callees if deviation[c] > DEVIATES] for node, callees in called.items()}
         self._bound(impact, below, bounding)
         explained = {node: sum(impact[callee] for callee in below[node]) for node in seen}
         return {node: ((impact[node] - explained[node]) / whole, deviation[node]) for node in seen}

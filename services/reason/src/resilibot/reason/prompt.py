@@ -16,7 +16,7 @@ from resilibot.contracts.evidence import EvidenceItem, Finding
 from resilibot.reason.scene import items_of
 from resilibot.reason.settings import ReasonSettings
 from resilibot.reason.vocabulary import CAUSES
-from resilibot.runtime.models.plain import fitted, visible
+from resilibot.runtime.models.plain import between_marks, fitted, visible
 
 OTHER = "other"
 VOCABULARY = (*CAUSES, OTHER)
@@ -80,9 +80,7 @@ def prompt(
         "not_shown": sorted(item.id for item in items_of(case, gathered) if item.id not in shown),
     }
     components = _components(case, told, intact)
-    quoted = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    user = f"The data stands between the two marks {nonce}.\n{nonce}\n{quoted}\n{nonce}"
-    return Prompt(SYSTEM, user, schema(sorted(shown), components), shown, components)
+    return Prompt(SYSTEM, between_marks(value, nonce), schema(sorted(shown), components), shown, components)
 
 
 def schema(evidence: Sequence[str], components: Sequence[str]) -> dict[str, Any]:

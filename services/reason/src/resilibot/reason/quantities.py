@@ -1,4 +1,4 @@
-"""quantities: when a metric has left its healthy range. All constants of that here.
+"""quantities: when a metric has left its healthy range. All constants of that here, and in the contracts' quantity.
 
 Direction matters: errors, latency and saturation are bad when they rise, availability when it falls; traffic may
 change either way without being a fault.
@@ -9,7 +9,6 @@ from statistics import median
 from resilibot.contracts.evidence import Baseline, MetricContent
 from resilibot.contracts.quantity import AVAILABILITY_FLOOR, MAD_TO_SIGMA, Quantity, quantity_of
 
-DEVIATES = 4.0  # scales; the verdict is the same for 2 to 12 on known data
 MIN_FRESH = 2  # points after the onset: one tells nothing
 FLOOR_RATIO = {
     "errors": 0.05,

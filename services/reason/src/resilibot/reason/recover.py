@@ -5,8 +5,9 @@ from statistics import median
 from resilibot.contracts import events as e
 from resilibot.contracts.case import IncidentCase
 from resilibot.contracts.evidence import Finding
+from resilibot.contracts.quantity import DEVIATES
 from resilibot.reason.diagnose import checked_findings, diagnose, healthy_findings, is_healthy
-from resilibot.reason.quantities import DEVIATES, badness
+from resilibot.reason.quantities import badness
 from resilibot.reason.scene import Scene, read_scene
 
 ENOUGH_FRESH = 3  # points of what the alarms watch, since the last action or the first look; and the last ones of them

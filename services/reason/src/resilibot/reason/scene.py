@@ -18,9 +18,9 @@ from resilibot.contracts.evidence import (
     StatusContent,
     TopologyContent,
 )
-from resilibot.contracts.quantity import Quantity, quantity_of
+from resilibot.contracts.quantity import DEVIATES, Quantity, quantity_of
 from resilibot.reason.localise import Localised, localise
-from resilibot.reason.quantities import DEVIATES, badness, fresh_value
+from resilibot.reason.quantities import badness, fresh_value
 
 PROVIDER_ISSUE = "provider-issue"  # kind of status: AWS has a problem somewhere in the region
 ANSWERING = ("unit", "managed-instance")  # kinds of status that come from asking the resource itself

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from resilibot.contracts.evidence import Citation
-from resilibot.contracts.quantity import Quantity, quantity_of
+from resilibot.contracts.quantity import DEVIATES, Quantity, quantity_of
 from resilibot.reason.hypotheses import Candidate, is_near, is_release, when
-from resilibot.reason.localise import ANOMALOUS, LEAST_SHARE, Suspect
+from resilibot.reason.localise import LEAST_SHARE, Suspect
 from resilibot.reason.scene import Changed, Located, Measured, Scene
 
 CONCLUSIVE = 0.6
@@ -98,7 +98,7 @@ def deciding_change(scene: Scene, node: str) -> Changed | None:
 def _is_flooded(located: Located, node: str) -> bool:
     """More calls than usual, and more than the demand at the alarm's node explains."""
     own, demand = _rise(located.traffic.get(node)), _rise(located.traffic.get(located.found.alarm_node))
-    deviates = node in located.traffic and (located.traffic[node].badness or 0.0) > ANOMALOUS
+    deviates = node in located.traffic and (located.traffic[node].badness or 0.0) > DEVIATES
     return deviates and own is not None and own > RISEN * (demand or 1.0)
 
 

@@ -85,9 +85,7 @@ class DynamoEventStore:
         if not commits:
             return Stream(stream, (), after, GENESIS)
         events = [event for event in linked(commits) if after < event.version <= (upto or event.version)]
-        if not events:
-            return Stream(stream, (), after, GENESIS)
-        return Stream(stream, tuple(events), events[-1].version, events[-1].hash)
+        return Stream.of(stream, tuple(events)) if events else Stream(stream, (), after)
 
     def append(
         self, appends: Sequence[Append], timers: Sequence[Timer] = (), also: Sequence[dict[str, Any]] = ()

@@ -22,9 +22,7 @@ class InMemoryEventStore:
     def load(self, stream: str, *, after: int = 0, upto: int | None = None) -> Stream:
         with self._lock:
             events = tuple(self._events.get(stream, ())[after:upto])
-        if not events:
-            return Stream(stream, (), after, GENESIS)
-        return Stream(stream, events, events[-1].version, events[-1].hash)
+        return Stream.of(stream, events) if events else Stream(stream, (), after)
 
     def append(self, appends: Sequence[Append], timers: Sequence[Timer] = ()) -> None:
         with self._lock:

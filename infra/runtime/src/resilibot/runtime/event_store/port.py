@@ -58,7 +58,7 @@ class Head:
     updated_at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stream:
     """Events `after+1 .. version` of one stream, chain verified. An unknown stream is empty at version 0.
 
@@ -70,6 +70,11 @@ class Stream:
     events: tuple[RecordedEvent, ...] = ()
     version: int = 0
     hash: str = GENESIS
+
+    @classmethod
+    def of(cls, name: str, events: tuple[RecordedEvent, ...]) -> "Stream":
+        """A stream that ends with these events; without any it is empty."""
+        return cls(name, events, events[-1].version, events[-1].hash) if events else cls(name)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class Recall:
             known = self._further(stream, known)
             self._remember(stream, known)
         events = known[after:upto]
-        return Stream(stream, events, events[-1].version, events[-1].hash) if events else Stream(stream, (), after)
+        return Stream.of(stream, events) if events else Stream(stream, (), after)
 
     def _further(self, stream: str, known: tuple[RecordedEvent, ...]) -> tuple[RecordedEvent, ...]:
         """`known` and what came after it; all of it anew if that does not continue it."""

@@ -1,7 +1,7 @@
 """choice: which model is asked, and where. Pure: nothing is loaded or asked by choosing."""
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr
@@ -29,3 +29,9 @@ class Choice:
     key_secret: str
     call_s: float
     output_tokens: int
+
+    @classmethod
+    def of(cls, protocol: Literal["bedrock", "openai"], settings: Any, prefix: str) -> "Choice":
+        """As settings tell it, whose names begin with the prefix: `ask_model`, `ask_url` and so on."""
+        told = [field.name for field in fields(cls) if field.name != "protocol"]
+        return cls(protocol, **{name: getattr(settings, f"{prefix}_{name}") for name in told})

@@ -1,5 +1,7 @@
 """make: the model of a choice. Nothing is imported or asked yet; one that cannot be had is told by its first call."""
 
+import secrets
+
 from resilibot.runtime.environment import client
 from resilibot.runtime.models.choice import Choice
 from resilibot.runtime.models.port import ModelAbsent
@@ -14,6 +16,11 @@ def model_of(choice: Choice, answer: str) -> PydanticAiModel:
         else OpenAiEndpoint(choice.model, choice.url, lambda: key_of(choice))
     )
     return PydanticAiModel(endpoint, choice.output_tokens, answer)
+
+
+def nonce() -> str:
+    """What nobody can guess, for the marks around what a model is shown."""
+    return secrets.token_hex(16)
 
 
 def key_of(choice: Choice) -> str:

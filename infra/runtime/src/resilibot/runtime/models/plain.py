@@ -26,6 +26,12 @@ def visible(text: str) -> str:
     )
 
 
+def between_marks(value: Any, mark: str) -> str:
+    """A JSON value as the whole of a message to a model. `mark`: not to be guessed by who writes into the value."""
+    quoted = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return f"The data stands between the two marks {mark}.\n{mark}\n{quoted}\n{mark}"
+
+
 def sentence(text: str, most: int = 300) -> str:
     """One line of plain text without links and markup: a model's words, which may repeat what it was told to say."""
     flat = " ".join(visible(text).translate(_MARKUP).split())

@@ -1,7 +1,5 @@
 """readers: the model that the settings want questions read by; None for the rules alone, and then nothing is loaded."""
 
-import secrets
-
 from resilibot.projections.ports import Reader
 from resilibot.projections.settings import AskSettings
 
@@ -12,16 +10,7 @@ def reader_of(s: AskSettings) -> Reader | None:
         return None
     from resilibot.projections.budget import HourlyBudget
     from resilibot.runtime.models.choice import Choice
-    from resilibot.runtime.models.make import model_of
+    from resilibot.runtime.models.make import model_of, nonce
 
-    choice = Choice(
-        protocol=s.ask_reader,
-        model=s.ask_model,
-        url=s.ask_url,
-        region=s.ask_region,
-        key=s.ask_key,
-        key_secret=s.ask_key_secret,
-        call_s=s.ask_call_s,
-        output_tokens=s.ask_output_tokens,
-    )
-    return Reader(s, model_of(choice, "reading"), lambda: secrets.token_hex(16), HourlyBudget(s.ask_per_hour).take)
+    model = model_of(Choice.of(s.ask_reader, s, "ask"), "reading")
+    return Reader(s, model, nonce, HourlyBudget(s.ask_per_hour).take)
