@@ -21,7 +21,8 @@ STATES: dict[str, SignalState] = {
     **dict.fromkeys(("resolved", "ok", "normal", "Normal", "inactive"), "OK"),
     **dict.fromkeys(("nodata", "no_data", "NoData", "DatasourceNoData"), "INSUFFICIENT_DATA"),
 }
-MARKS = ("receiver", "groupLabels", "commonLabels", "groupKey", "externalURL", "status")
+MARKS = ("receiver", "groupLabels", "commonLabels", "groupKey", "externalURL")
+OF_AN_ALERT = ("labels", "annotations", "startsAt")
 NAMING = ("summary", "title", "message", "description")  # annotations that tell what an alert without a name is
 MAX_ALERTS = 1_000  # of one message: Alertmanager's max_alerts holds a group below it
 SERVICE_LABELS = ("service", "app", "job", "workload", "deployment", "container", "service_name")
@@ -30,7 +31,9 @@ RESOURCE_LABELS = ("instance", "pod", "node", "host", "hostname", "deployment", 
 
 def recognises(body: dict[str, Any]) -> bool:
     if "alerts" in body:
-        return any(mark in body for mark in MARKS) or isinstance(at(body, "alerts.0.labels"), dict)
+        is_known = any(at(body, f"alerts.0.{key}") is not None for key in OF_AN_ALERT)
+        is_damaged = "status" in body and not isinstance(at(body, "alerts.0"), dict)
+        return any(mark in body for mark in MARKS) or is_known or is_damaged
     return isinstance(at(body, "labels.alertname"), str) and ("status" in body or "startsAt" in body)
 
 

@@ -6,7 +6,7 @@ user guide and the pages it names. Services with findings or states of their own
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from resilibot.contracts.signal import Severity
@@ -171,6 +171,7 @@ def recognises(body: dict[str, Any]) -> bool:
 
 def read(record: Record) -> Iterator[Item]:
     """Raises MalformedSignal for an envelope without source, detail-type or detail."""
+    record = replace(record, body=_as_event(record.body))
     sender, kind = text(record.body, "source", record.place), text(record.body, "detail-type", record.place)
     mapping(record.body, "detail", record.place)
     told = f"{sender}: {kind}"
@@ -185,6 +186,12 @@ def read(record: Record) -> Iterator[Item]:
 
 
 SOURCE = Source(NAME, recognises, read)
+
+
+def _as_event(body: dict[str, Any]) -> dict[str, Any]:
+    """A notification rule of the developer tools sends the same event by SNS, and spells one field otherwise."""
+    is_notified = "notificationRuleArn" in body and "detailType" in body
+    return {"detail-type": body["detailType"], **body} if is_notified else body
 
 
 def event_id(record: Record) -> str:
