@@ -82,9 +82,11 @@ def _alert(
     own = _some(mapping(alert, "labels", record.place) if "labels" in alert else {})
     labels = _cut(own | {key: value for key, value in common_labels.items() if key not in own})
     notes = common_notes | _some(alert.get("annotations"))
-    told = next((notes[note] for note in NAMING if notes.get(note)), "")
-    if not labels.get("alertname") and not told:
-        raise MalformedSignal(f"{record.place}labels.alertname: missing, and no annotation tells what it is")
+    if not alert:
+        raise MalformedSignal(f"{record.place[:-1]}: an alert with nothing in it")
+    told = next((notes[note] for note in NAMING if notes.get(note)), "") or words(group, "title")
+    if not labels.get("alertname") and not told and not words(alert, "fingerprint"):
+        raise MalformedSignal(f"{record.place}labels.alertname: missing, and nothing else tells what it is")
     state = _state(record, alert, group)
     source = "grafana" if "orgId" in group or "valueString" in alert or "dashboardURL" in alert else "alertmanager"
     key = words(alert, "fingerprint") or content_hash(labels)

@@ -29,18 +29,25 @@ STATE_KEY = re.compile(
 KIND_KEYS = ("event", "eventtype", "alerttype", "type", "action")
 NAMES = (
     *("alertname", "alarmname", "rulename", "name", "monitorname", "checkname", "triggername", "incidentname"),
-    *("servicedesc", "servicedescription", "displayname", "alias", "label"),
+    *("servicedesc", "servicedescription", "displayname", "friendlyname", "alias", "label"),
 )
 TITLES = ("title", "alerttitle", "incidenttitle", "summary", "subject", "headline")
-MENTIONS = ("check", "sensor", "monitor", "alarm", "alert", "incident", "problem", "rule", "metadata", "eventname")
+MENTIONS = (
+    *("check", "sensor", "monitor", "alarm", "alert", "incident", "problem", "trigger", "rule", "metadata"),
+    "eventname",
+)
 TEXTS = ("message", "text", "description", "details", "output", "pluginoutput", "info", "reason", "url")
 IDS = (
-    *("fingerprint", "dedupkey", "dedupekey", "deduplicationkey", "alertid", "alarmid", "incidentid", "problemid", "alertuid"),
-    *("monitorid", "checkid", "triggerid", "id", "uuid"),
+    *("fingerprint", "dedupkey", "dedupekey", "deduplicationkey", "alertid", "alertuid", "alarmid", "incidentid"),
+    *("problemid", "monitorid", "checkid", "triggerid", "id", "uuid"),
 )
 RESOURCES = (
     *("resource", "resourcename", "host", "hostname", "instance", "server", "node", "device", "target", "entity"),
     *("entityname", "service", "servicename", "app", "appname", "application", "source"),
+)
+SEVERITY_KEYS = (
+    *("severity", "severitylabel", "alertseverity", "alarmseverity", "eventseverity", "triggerlevel", "priority"),
+    *("level", "servicestate", "hoststate", "urgency"),
 )
 TIMES = ("timestamp", "time", "startsat", "lastreceived", "startedat", "createdat", "date")
 INFORMS = frozenset(("info", "information", "informational", "notice", "debug", "trace", "default", "none", "verbose"))
@@ -76,7 +83,16 @@ class Alert:
         return next((state for kind in kinds if (state := state_of_event(kind))), None)
 
     def name(self) -> str:
-        return self.word(*NAMES) or self.word(*TITLES) or self.word(*MENTIONS) or self.word(*TEXTS)
+        told = self.word(*NAMES) or self.word(*TITLES) or self.word(*MENTIONS)
+        return told or self._watched() or self.word(*TEXTS)
+
+    def resource(self) -> str:
+        return self.word(*RESOURCES) or self._watched()
+
+    def _watched(self) -> str:
+        """What stands beside the alert in its envelope: {"service": {"name": "shop"}, "alert": {...}}."""
+        beside = (_word(view.get(key)) for view in self.around[1:] for key in RESOURCES[:-1])
+        return next((word for word in beside if word), "")
 
     def title(self) -> str:
         name, title = self.name(), self.word(*TITLES)
@@ -92,18 +108,19 @@ def read(record: Record) -> Iterator[Item]:
     alert = _alert(record.body) or Alert(_view(record.body), (_view(record.body),))
     labels = pairs(alert.own.get("labels")) or pairs(alert.own.get("tags"))
     named = alert.name()
-    level = alert.word("severity", "eventseverity", "priority", "level") or labels.get("severity", "")
+    about, key = alert.resource(), alert.word(*IDS)
+    level = alert.word(*SEVERITY_KEYS) or labels.get("severity", "")
     yield build.signal(
         record,
         source=NAME,
-        name=alert.word(*IDS) or named,  # "x is down" and "x is up" are one signal
-        identity=alert.word(*IDS),
+        name=key or named,  # "x is down" and "x is up" are one signal
+        identity=key or (build.joined(about, named) if about else ""),  # a check of two hosts is two
         state=alert.state() or "ALARM",
         title=alert.title(),
         reason=alert.word("description", "message", "details", "text", "output", "summary"),
         severity=by_word(NAME, "severity", level or _level(alert)),
         fired_at=next((alert.own[key] for key in TIMES if alert.own.get(key)), None),
-        resource=build.resource_ref(name=alert.word(*RESOURCES) or named, service=alert.word("service", "servicename")),
+        resource=build.resource_ref(name=about or named, service=alert.word("service", "servicename")),
         environment=alert.word("environment", "env"),
         tags=labels,
         links=[alert.own.get(key) for key in ("url", "link", "alerturl", "incidenturl")],

@@ -20,7 +20,7 @@ from resilibot.ingest.sources.errors import MalformedSignal
 from resilibot.ingest.sources.fields import at, pairs, words
 from resilibot.ingest.sources.record import Item, Record, Source, ignored
 from resilibot.ingest.sources.severity import by_word
-from resilibot.ingest.sources.states import state_of
+from resilibot.ingest.sources.states import QUIET, state_of
 
 
 class MappingInvalid(Exception):
@@ -136,7 +136,8 @@ class Mapped(BaseModel):
             return "OK"
         if word in self.quiet:
             return None
-        if usual := state_of(word):
+        usual = state_of(word)
+        if usual or word in QUIET:
             return usual
         where = self.state[0] if self.state else "state"
         known = ", ".join((*self.firing, *self.ok, *self.quiet))

@@ -1,8 +1,8 @@
 """states: the usual words for how an alert stands, in ours. Pure and declarative.
 
-A word stands alone ("Firing"), with a level ("ResolvedCritical"), with what it is about ("alert.fired") or at the end of
-a change ("OK -> CRITICAL"). One that is not here has no state: who acknowledges, escalates or comments neither raises
-nor ends an alarm.
+A word stands alone ("Firing"), with a level ("ResolvedCritical"), with what it is about ("alert.fired") or at the end
+of a change ("OK -> CRITICAL"). One that is not here has no state: who acknowledges, escalates or comments neither
+raises nor ends an alarm.
 """
 
 import re
@@ -17,7 +17,9 @@ LEVELS = frozenset(
 RUNNING = frozenset(
     ("open", "opened", "reopened", "active", "activated", "ongoing", "raised", "new", "started", "investigating")
 )
-BROKEN = frozenset(("down", "failing", "failed", "failure", "unhealthy", "degraded", "offline", "unreachable", "outage"))
+BROKEN = frozenset(
+    ("down", "failing", "failed", "failure", "unhealthy", "degraded", "offline", "unreachable", "outage")
+)
 WORDS: dict[str, SignalState] = {
     **dict.fromkeys((*CERTAIN, "fired", "triggered", "trigger", "retriggered", "alarm", "alert", "problem"), "ALARM"),
     **dict.fromkeys((*LEVELS, *RUNNING, *BROKEN, "anomalous", "breached", "violated", "identified"), "ALARM"),
@@ -26,6 +28,12 @@ WORDS: dict[str, SignalState] = {
     **dict.fromkeys(("cleared", "clear", "closed", "close", "ended", "inactive", "deactivated", "ok"), "OK"),
     **dict.fromkeys(("up", "normal", "healthy", "online", "passing", "passed", "operational"), "OK"),
 }
+QUIET = frozenset(  # of somebody who works on it, or tries the line
+    (
+        *("acknowledged", "acknowledge", "acknowledgement", "ack", "assigned", "reassigned", "escalated", "snoozed"),
+        *("muted", "silenced", "suppressed", "updated", "annotated", "test", "ping", "paused", "maintenance"),
+    )
+)
 SUBJECTS = frozenset(("alert", "alarm", "incident", "problem"))
 WATCHERS = frozenset(("monitor", "check"))  # created and closed by people, too: not by what they see
 SEEN: dict[str, SignalState] = {**dict.fromkeys(BROKEN, "ALARM"), "up": "OK", "recovered": "OK", "recovery": "OK"}
