@@ -61,6 +61,7 @@ def test_a_state_is_known_by_its_usual_words_and_by_no_others(word: str, meant: 
         ("alert_rule.updated", None),
         ("incident.acknowledged", None),
         ("deployment.failed", None),
+        ("warning.raised", None),
         ("incident", None),
         ("error", None),
     ],
@@ -107,6 +108,10 @@ def test_an_alert_is_read_in_any_usual_form_and_ends_as_the_same_one(form: str) 
     assert (over.state, fingerprint(over), over.name) == ("OK", fingerprint(firing), firing.name)
 
 
+def test_a_number_is_no_state_and_hides_none() -> None:
+    assert one({"alert_name": "disk", "status": 2, "state": "failing"}).state == "ALARM"
+
+
 def test_who_fires_needs_no_other_mark() -> None:
     assert one({"status": "firing", "title": "API errors"}).state == "ALARM"
 
@@ -121,6 +126,7 @@ def test_the_same_check_of_two_hosts_is_two_signals() -> None:
     ("told", "severity"),
     [
         ({"status": "critical"}, Severity.CRITICAL),
+        ({"status": "crit"}, Severity.CRITICAL),
         ({"status": "warning"}, Severity.MEDIUM),
         ({"status": "critical", "severity": "low"}, Severity.LOW),
         ({"status": "firing", "alarmSeverity": "Minor"}, Severity.LOW),

@@ -65,6 +65,18 @@ def test_an_event_is_refused_for_what_is_missing_only_if_its_kind_matters(left_o
         only(ours)
 
 
+def test_a_finding_is_called_by_whatever_it_has_of_a_name() -> None:
+    bare = {key: value for key, value in FINDING.items() if key != "type"}
+    assert one(event("aws.guardduty", "GuardDuty Finding", bare)).name == "A port is probed"
+    asff = {"GeneratorId": "s3/1.1", "Severity": {"Label": "HIGH"}, "Resources": [{"Id": "arn:aws:s3:::a"}]}
+    assert one(event("aws.securityhub", "Security Hub Findings - Imported", {"findings": [asff]})).title == "s3/1.1"
+
+
+def test_the_migration_service_notifies_in_the_form_of_rds_and_is_not_rds() -> None:
+    told = {"Event Source": "replication-task", "SourceId": "orders", "Event Message": "Replication task has failed."}
+    assert (one(told).source, one(told).resource.name) == ("dms", "orders")
+
+
 def test_a_notification_rule_of_the_developer_tools_sends_the_same_event_by_another_name() -> None:
     told = event("aws.codepipeline", "", {"pipeline": "shop", "state": "FAILED"})
     del told["detail-type"]
@@ -77,9 +89,13 @@ def test_an_alert_without_labels_is_called_as_its_group_is() -> None:
     assert one(group(told, title="[FIRING:1] (Test)")).title == "[FIRING:1] (Test)"
     over = one(group({**told, "status": "resolved"}, title="[RESOLVED:1] (Test)"))
     assert fingerprint(over) == fingerprint(one(group(told)))
-    for nothing in ({}, {"status": "firing", "labels": {"zone": "a"}}):
-        with pytest.raises(MalformedSignal):
-            only(group(nothing))
+    with pytest.raises(MalformedSignal, match="alertname"):
+        only(group({"status": "firing", "labels": {"zone": "a"}}))
+
+
+def test_an_empty_alert_is_refused_whatever_its_group_says() -> None:
+    with pytest.raises(MalformedSignal, match="nothing in it"):
+        only(group({}, title="[FIRING:1]", commonAnnotations={"summary": "slow"}))
 
 
 def test_a_list_of_other_alerts_is_none_of_alertmanagers() -> None:
@@ -94,6 +110,10 @@ def test_an_issue_of_sentry_known_by_its_address_alone_is_the_same_when_it_is_re
     fires = sentry("triggered", event={"title": "boom", "issue_url": "https://s.example/api/0/issues/42/"})
     clears = sentry("resolved", issue={"id": "42", "title": "boom"})
     assert fingerprint(one(fires)) == fingerprint(one(clears))
+
+
+def test_an_event_of_sentrys_plugin_without_a_text_is_called_by_its_culprit() -> None:
+    assert one({"culprit": "app.pay in charge", "project": "shop", "event": {}}).name == "app.pay in charge"
 
 
 def test_a_sentence_as_status_of_datadog_does_not_hide_its_transition() -> None:
