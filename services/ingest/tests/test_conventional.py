@@ -35,6 +35,8 @@ def one(body: Any) -> Signal:
         ("OK -> CRITICAL", "ALARM"),
         ("DOWN → UP", "OK"),
         ("ok to warning", "ALARM"),
+        ("🔴 Down", "ALARM"),
+        ("UNRESOLVED", "ALARM"),
         ("not ok", None),
         ("acknowledged", None),
         ("the alert went critical and then somebody resolved it again", None),
@@ -54,6 +56,7 @@ def test_a_state_is_known_by_its_usual_words_and_by_no_others(word: str, meant: 
         ("alert-resolved", "OK"),
         ("ALERT_RECOVERY", "OK"),
         ("check.down", "ALARM"),
+        ("monitor_online", "OK"),
         ("OK_TO_FIRING", "ALARM"),
         ("RECOVERY", "OK"),
         ("monitor.created", None),
@@ -89,6 +92,13 @@ FORMS = {
         ("type", "incident.opened", "incident.closed"),
         "Queue stuck",
     ),
+    "an event named so": (
+        {"data": {"id": "6", "title": "DB down"}},
+        ("event_type", "alert.created", "alert.resolved"),
+        "DB down",
+    ),
+    "a body": ({"body": {"id": 1, "name": "API slow"}}, ("event", "incident.created", "incident.closed"), "API slow"),
+    "a trigger": ({"trigger_name": "CPU", "trigger_severity": "High"}, ("trigger_status", "PROBLEM", "OK"), "CPU"),
     "a check of a host": ({"check": "disk", "host": "db-1"}, ("state", "critical", "ok"), "disk"),
     "a watched service": (
         {"data": {"service": {"name": "front page"}, "alert": {"id": 5, "output": "timeout"}}},
@@ -122,6 +132,11 @@ def test_the_same_check_of_two_hosts_is_two_signals() -> None:
     assert (first.resource.name, first.title) == ("db-1", "disk")
 
 
+def test_the_device_beside_an_alert_is_its_resource() -> None:
+    told = {"alert": {"id": 7, "name": "High load", "state": "alert"}, "device": {"hostname": "router-1"}}
+    assert one(told).resource.name == "router-1"
+
+
 @pytest.mark.parametrize(
     ("told", "severity"),
     [
@@ -142,6 +157,9 @@ def test_a_state_that_is_a_level_tells_how_bad_it_is_unless_a_field_does(told: A
     [
         {"event": "monitor.created", "monitor": {"id": 1, "name": "shop"}},
         {"event": "deployment.failed", "deployment": {"status": "failed", "name": "web"}},
+        {"type": "deployment.failed", "data": {"id": "6", "title": "web"}},
+        {"event": "check.failed", "name": "unit tests"},
+        {"type": "open to closed", "title": "door"},
         {"ticket": {"subject": "help", "status": "open", "priority": "urgent"}},
         {"name": "cb", "state": "open", "service": "s"},
         {"status": "DOWN", "components": {"db": {"status": "DOWN"}}},

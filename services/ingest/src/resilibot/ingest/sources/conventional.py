@@ -17,19 +17,27 @@ from resilibot.ingest.sources.fields import pairs, words
 from resilibot.ingest.sources.record import Item, Record, Source
 from resilibot.ingest.sources.severity import WORDS as SEVERITIES
 from resilibot.ingest.sources.severity import by_word
-from resilibot.ingest.sources.states import BROKEN, CERTAIN, LEVELS, RUNNING, state_of, state_of_event
+from resilibot.ingest.sources.states import (
+    BROKEN,
+    CERTAIN,
+    LEVELS,
+    RUNNING,
+    is_about_an_alert,
+    state_of,
+    state_of_event,
+)
 
 NAME = "conventional"
-WRAPPERS = ("data", "payload", "attributes", "webhookeventdata")
+WRAPPERS = ("data", "payload", "body", "attributes", "webhookeventdata")
 CONTAINERS = ("alert", "alarm", "incident", "problem", "monitor", "alertgroup", "check")
 STATE_KEY = re.compile(
-    r"(alert|alarm|incident|problem|monitor|check|event|rule|current|new)?(status|state)(name)?"
+    r"(alert|alarm|incident|problem|monitor|check|trigger|event|rule|current|new)?(status|state)(name)?"
     r"|(notification|trigger)type|alert(action|event)"
 )
 KIND_KEYS = ("event", "eventtype", "alerttype", "type", "action")
 NAMES = (
-    *("alertname", "alarmname", "rulename", "name", "monitorname", "checkname", "triggername", "incidentname"),
-    *("servicedesc", "servicedescription", "displayname", "friendlyname", "alias", "label"),
+    *("alertname", "alarmname", "rulename", "name", "monitorname", "checkname", "testname", "triggername"),
+    *("incidentname", "servicedesc", "servicedescription", "displayname", "friendlyname", "alias", "label"),
 )
 TITLES = ("title", "alerttitle", "incidenttitle", "summary", "subject", "headline")
 MENTIONS = (
@@ -56,6 +64,8 @@ MARK = re.compile(
     r"|(check|rule)(id|name)$"
 )
 UNSPELLED = re.compile(r"[^a-z0-9]")
+
+NAMED_BY = ("name", "hostname", "value", "label", "title", "type")  # of an object, where a word is wanted
 
 View = dict[str, Any]  # fields by their names without case and signs
 
@@ -133,13 +143,15 @@ SOURCE = Source(NAME, recognises, read)
 def _alert(body: dict[str, Any]) -> Alert | None:
     """The object itself, what stands under one of the usual names, or the same within one envelope."""
     outer = _view(body)
-    for scope in ((outer,), *((_view(outer[key]), outer) for key in WRAPPERS if isinstance(outer.get(key), dict))):
+    scopes = [(outer,), *((_view(outer[key]), outer) for key in WRAPPERS if isinstance(outer.get(key), dict))]
+    for scope in scopes:
         inner = next((_view(scope[0][key]) for key in CONTAINERS if isinstance(scope[0].get(key), dict)), None)
         if inner is not None:
             return Alert(inner, (inner, *scope))
         if _is_marked(scope[0]):
             return Alert(scope[0], scope)
-    return None
+    is_told = any(is_about_an_alert(_word(outer.get(key))) for key in KIND_KEYS)
+    return Alert(scopes[-1][0], scopes[-1]) if is_told else None
 
 
 def _is_marked(view: View) -> bool:
@@ -183,5 +195,5 @@ def _word(value: Any) -> str:
     if isinstance(value, list):
         value = value[0] if value else ""
     if isinstance(value, Mapping):
-        value = next((value[key] for key in ("name", "value", "label", "title", "type") if key in value), "")
+        value = next((value[key] for key in NAMED_BY if key in value), "")
     return words({"value": value}, "value")

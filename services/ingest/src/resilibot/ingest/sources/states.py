@@ -22,11 +22,11 @@ BROKEN = frozenset(
 )
 WORDS: dict[str, SignalState] = {
     **dict.fromkeys((*CERTAIN, "fired", "triggered", "trigger", "retriggered", "alarm", "alert", "problem"), "ALARM"),
-    **dict.fromkeys((*LEVELS, *RUNNING, *BROKEN, "anomalous", "breached", "violated", "identified"), "ALARM"),
-    **dict.fromkeys(("not responding", "in alarm"), "ALARM"),
+    **dict.fromkeys((*LEVELS, *RUNNING, *BROKEN, "anomalous", "breached", "violated", "unresolved"), "ALARM"),
+    **dict.fromkeys(("identified", "not responding", "in alarm"), "ALARM"),
     **dict.fromkeys(("resolved", "resolve", "recovered", "recovery", "restored", "fixed", "solved"), "OK"),
     **dict.fromkeys(("cleared", "clear", "closed", "close", "ended", "inactive", "deactivated", "ok"), "OK"),
-    **dict.fromkeys(("up", "normal", "healthy", "online", "passing", "passed", "operational"), "OK"),
+    **dict.fromkeys(("up", "normal", "healthy", "online", "passing", "passed", "operational", "improved"), "OK"),
 }
 QUIET = frozenset(  # of somebody who works on it, or tries the line
     (
@@ -36,7 +36,7 @@ QUIET = frozenset(  # of somebody who works on it, or tries the line
 )
 SUBJECTS = frozenset(("alert", "alarm", "incident", "problem"))
 WATCHERS = frozenset(("monitor", "check"))  # created and closed by people, too: not by what they see
-SEEN: dict[str, SignalState] = {**dict.fromkeys(BROKEN, "ALARM"), "up": "OK", "recovered": "OK", "recovery": "OK"}
+SEEN = {word: WORDS[word] for word in (*BROKEN, "up", "online", "recovered", "recovery", "healthy", "passing")}
 ALONE = frozenset((*CERTAIN, *SUBJECTS, "triggered", "resolved", "recovery", "recovered", "down", "up"))
 PARTS = re.compile(r"[\s._:/-]+|(?<=[a-z])(?=[A-Z])")
 CHANGE = re.compile(r".*(?:->|=>|\u2192|(?:\b|_)to(?:\b|_))", re.IGNORECASE)
@@ -60,6 +60,12 @@ def state_of_event(kind: str) -> SignalState | None:
     return _together(_happened(part) for part in parts if part not in SUBJECTS) if is_told else None
 
 
+def is_about_an_alert(kind: str) -> bool:
+    """The name of an event says so, and how the alert stands: what carries it needs no other mark."""
+    parts = _parts(kind)
+    return len(parts) > 1 and not SUBJECTS.isdisjoint(parts) and state_of_event(kind) is not None
+
+
 def _happened(part: str) -> SignalState | None:
     return "ALARM" if part == "created" else WORDS.get(part)
 
@@ -75,4 +81,5 @@ def _together(states: Iterable[SignalState | None]) -> SignalState | None:
 def _parts(word: str) -> list[str]:
     if len(word) > MAX_WORD:
         return []
-    return [part.lower() for part in PARTS.split(CHANGE.sub("", word)) if part]
+    parts = PARTS.split(CHANGE.sub("", word))
+    return [part.lower() for part in parts if any(character.isalnum() for character in part)]  # no picture
