@@ -135,6 +135,7 @@ def test_the_same_check_of_two_hosts_is_two_signals() -> None:
 def test_the_device_beside_an_alert_is_its_resource() -> None:
     told = {"alert": {"id": 7, "name": "High load", "state": "alert"}, "device": {"hostname": "router-1"}}
     assert one(told).resource.name == "router-1"
+    assert one({**told, "source": "sender", "device": None}).resource.name == "High load"
 
 
 @pytest.mark.parametrize(

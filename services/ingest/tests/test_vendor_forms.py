@@ -84,6 +84,15 @@ def test_a_notification_rule_of_the_developer_tools_sends_the_same_event_by_anot
     assert one(told).resource.name == "shop"
 
 
+@pytest.mark.parametrize("text", ["42", "true", "null", "{}", "[]", "1.5", "hello"])
+def test_a_bare_value_in_an_envelope_is_a_text_and_alone_it_is_refused(text: str) -> None:
+    for told in ({"Records": [{"messageId": "q", "eventSource": "aws:sqs", "body": text}]}, {"Sns": {"Message": text}}):
+        assert isinstance(only(told), Ignored)
+    if text != "hello":
+        with pytest.raises(MalformedSignal):
+            read(text, received_at=NOW)
+
+
 def test_an_alert_without_labels_is_called_as_its_group_is() -> None:
     told = {"status": "firing", "labels": {}, "annotations": {}, "fingerprint": "57c6"}
     assert one(group(told, title="[FIRING:1] (Test)")).title == "[FIRING:1] (Test)"

@@ -78,7 +78,7 @@ class Alert:
     around: tuple[View, ...]
 
     def word(self, *keys: str) -> str:
-        return next((word for key in keys if (word := _word(self.own.get(key)))), "")
+        return next((word for key in keys if key in self.own and (word := _word(self.own[key]))), "")
 
     def told(self) -> str:
         """The word of its state: no number, and no sentence."""
@@ -101,7 +101,8 @@ class Alert:
 
     def _watched(self) -> str:
         """What stands beside the alert in its envelope: {"service": {"name": "shop"}, "alert": {...}}."""
-        beside = (_word(view.get(key)) for view in self.around[1:] for key in RESOURCES[:-1])
+        keys = [key for key in RESOURCES if key != "source"]  # of an envelope that is its sender
+        beside = (_word(view[key]) for view in self.around[1:] for key in keys if key in view)
         return next((word for word in beside if word), "")
 
     def title(self) -> str:
