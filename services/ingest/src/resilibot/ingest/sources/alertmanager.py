@@ -21,7 +21,8 @@ STATES: dict[str, SignalState] = {
     **dict.fromkeys(("resolved", "ok", "normal", "Normal", "inactive"), "OK"),
     **dict.fromkeys(("nodata", "no_data", "NoData", "DatasourceNoData"), "INSUFFICIENT_DATA"),
 }
-MARKS = ("receiver", "groupLabels", "commonLabels", "groupKey", "externalURL", "status")
+MARKS = ("receiver", "groupLabels", "commonLabels", "groupKey", "externalURL")
+OF_AN_ALERT = ("labels", "annotations", "startsAt")
 NAMING = ("summary", "title", "message", "description")  # annotations that tell what an alert without a name is
 MAX_ALERTS = 1_000  # of one message: Alertmanager's max_alerts holds a group below it
 SERVICE_LABELS = ("service", "app", "job", "workload", "deployment", "container", "service_name")
@@ -30,7 +31,9 @@ RESOURCE_LABELS = ("instance", "pod", "node", "host", "hostname", "deployment", 
 
 def recognises(body: dict[str, Any]) -> bool:
     if "alerts" in body:
-        return any(mark in body for mark in MARKS) or isinstance(at(body, "alerts.0.labels"), dict)
+        is_known = any(at(body, f"alerts.0.{key}") is not None for key in OF_AN_ALERT)
+        is_damaged = "status" in body and not isinstance(at(body, "alerts.0"), dict)
+        return any(mark in body for mark in MARKS) or is_known or is_damaged
     return isinstance(at(body, "labels.alertname"), str) and ("status" in body or "startsAt" in body)
 
 
@@ -79,9 +82,11 @@ def _alert(
     own = _some(mapping(alert, "labels", record.place) if "labels" in alert else {})
     labels = _cut(own | {key: value for key, value in common_labels.items() if key not in own})
     notes = common_notes | _some(alert.get("annotations"))
-    told = next((notes[note] for note in NAMING if notes.get(note)), "")
-    if not labels.get("alertname") and not told:
-        raise MalformedSignal(f"{record.place}labels.alertname: missing, and no annotation tells what it is")
+    if not alert:
+        raise MalformedSignal(f"{record.place[:-1]}: an alert with nothing in it")
+    told = next((notes[note] for note in NAMING if notes.get(note)), "") or words(group, "title")
+    if not labels.get("alertname") and not told and not words(alert, "fingerprint"):
+        raise MalformedSignal(f"{record.place}labels.alertname: missing, and nothing else tells what it is")
     state = _state(record, alert, group)
     source = "grafana" if "orgId" in group or "valueString" in alert or "dashboardURL" in alert else "alertmanager"
     key = words(alert, "fingerprint") or content_hash(labels)

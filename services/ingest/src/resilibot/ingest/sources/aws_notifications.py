@@ -1,4 +1,4 @@
-"""aws_notifications: what AWS services publish to SNS beside alarms: Auto Scaling, RDS, CodeDeploy. Pure.
+"""aws_notifications: what AWS services publish to SNS beside alarms: Auto Scaling, RDS, DMS, CodeDeploy. Pure.
 
 Formats: "Amazon SNS notifications for Amazon EC2 Auto Scaling", "Amazon RDS event notification messages", "JSON data
 formats for CodeDeploy triggers".
@@ -35,9 +35,10 @@ def read(record: Record) -> Iterator[Item]:
     elif "Event Source" in body:
         reason = text(body, "Event Message", record.place)
         has_failed = RDS_FAILURES.search(reason) is not None
-        event, about = f"RDS {words(body, 'Event Source')} event", words(body, "Source ID")
+        service = "DMS" if words(body, "Event Source").startswith("replication") else "RDS"  # the same form of both
+        event, about = f"{service} {words(body, 'Event Source')} event", words(body, "Source ID", "SourceId")
         arn, fired_at = words(body, "Source ARN"), body.get("Event Time")
-        yield _item(record, "rds", event, has_failed, about, arn, reason, fired_at, arn or about)
+        yield _item(record, service.lower(), event, has_failed, about, arn, reason, fired_at, arn or about)
     else:
         status = text(body, "status", record.place)
         event, about = f"CodeDeploy deployment {status}", words(body, "applicationName", "deploymentId")

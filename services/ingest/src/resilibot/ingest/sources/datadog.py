@@ -41,7 +41,8 @@ def recognises(body: dict[str, Any]) -> bool:
 def read(record: Record) -> Iterator[Item]:
     body = record.body
     title = text(body, next((key for key in TITLES if key in body), TITLES[0]), record.place)[:MAX_TITLE]
-    told = next((words(body, key) for key in TRANSITION if words(body, key)), "")
+    tellings = [telling for key in TRANSITION if (telling := words(body, key))]  # $ALERT_STATUS may be a sentence
+    told = next((telling for telling in tellings if telling.lower() in STATES), tellings[0] if tellings else "")
     if title.startswith("$") or told.startswith("$"):
         yield ignored(record, "datadog", "an unfilled template", f"{told or title} stands where a value should")
         return

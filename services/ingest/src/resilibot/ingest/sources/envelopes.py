@@ -131,7 +131,10 @@ def _text(value: Any, record: Record, field: str, depth: int) -> Iterator[Peeled
     except MalformedSignal as error:
         yield Refused(f"{record.place}{field}: {error}")
         return
-    yield from peel(opened, replace(record, place=f"{record.place}{field}."), depth + 1)
+    if isinstance(opened, str) or (isinstance(opened, dict | list) and opened):
+        yield from peel(opened, replace(record, place=f"{record.place}{field}."), depth + 1)
+    else:  # "42", "null", "{}": whoever wrote it into an envelope wrote a text
+        yield ignored(replace(record, body={"text": value}), "text", "a bare value", "no event in it")
 
 
 def _check_host(value: dict[str, Any], record: Record) -> None:

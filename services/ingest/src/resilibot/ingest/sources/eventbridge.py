@@ -6,7 +6,7 @@ user guide and the pages it names. Services with findings or states of their own
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from resilibot.contracts.signal import Severity
@@ -159,6 +159,15 @@ RULES: dict[str, dict[str, Rule]] = {
         "Transcribe Job State Change": _job("TranscriptionJobName", "TranscriptionJobStatus", "FailureReason")
     },
     "aws.dms": {"DMS Replication Task State Change": _job("", "category", "detailMessage")},
+    "aws.guardduty": {
+        "GuardDuty Malware Protection Object Scan Result": Rule(
+            ("detail.scanResultDetails.scanResultStatus",),
+            {"threats_found": HIGH},
+            ("detail.s3ObjectDetails.bucketName",),
+            ("detail.scanResultDetails.threats.0.name",),
+            ("detail.s3ObjectDetails.bucketName", "detail.s3ObjectDetails.objectKey"),
+        )
+    },
     "aws.datasync": {"DataSync Task Execution State Change": _job("", "State")},
     "aws.mediaconvert": {"MediaConvert Job State Change": _job("queue", "status", "errorMessage")},
 }
@@ -170,9 +179,13 @@ def recognises(body: dict[str, Any]) -> bool:
 
 
 def read(record: Record) -> Iterator[Item]:
-    """Raises MalformedSignal for an envelope without source, detail-type or detail."""
-    sender, kind = text(record.body, "source", record.place), text(record.body, "detail-type", record.place)
-    mapping(record.body, "detail", record.place)
+    """Raises MalformedSignal for an envelope without detail-type, and without source or detail if its kind matters."""
+    record = replace(record, body=_as_event(record.body))
+    kind = text(record.body, "detail-type", record.place)
+    if any(kind in kinds for kinds in RULES.values()):
+        text(record.body, "source", record.place)
+        mapping(record.body, "detail", record.place)
+    sender = words(record.body, "source") or "nobody"
     told = f"{sender}: {kind}"
     rule = RULES.get(sender, {}).get(kind)
     if sender == "aws.ecs" and kind == "ECS Task State Change":
@@ -185,6 +198,12 @@ def read(record: Record) -> Iterator[Item]:
 
 
 SOURCE = Source(NAME, recognises, read)
+
+
+def _as_event(body: dict[str, Any]) -> dict[str, Any]:
+    """A notification rule of the developer tools sends the same event by SNS, and spells one field otherwise."""
+    is_notified = "notificationRuleArn" in body and "detailType" in body
+    return {"detail-type": body["detailType"], **body} if is_notified else body
 
 
 def event_id(record: Record) -> str:

@@ -18,8 +18,8 @@ GUARDDUTY_STEPS = ((9.0, CRITICAL), (7.0, HIGH), (4.0, MEDIUM), (0.0, LOW))  # i
 
 
 def _is_guardduty(body: dict[str, Any]) -> bool:
-    if body.get("source") == "aws.guardduty":
-        return "detail-type" in body
+    if body.get("detail-type") == "GuardDuty Finding":  # a transformer may leave the source out, but name no other
+        return bool(body.get("source", "aws.guardduty") == "aws.guardduty")
     raw = _lower_first(body)
     service = words(raw, "service.serviceName", "service.ServiceName")
     return service == "guardduty" or (":guardduty:" in words(raw, "arn") and "severity" in raw and "type" in raw)
@@ -29,7 +29,7 @@ def _read_guardduty(record: Record) -> Iterator[Item]:
     is_event = "detail-type" in record.body
     place = f"{record.place}detail." if is_event else record.place
     finding = _lower_first(mapping(record.body, "detail", record.place) if is_event else record.body)
-    kind = text(finding, "type", place)
+    kind = words(finding, "type") or text(finding, "title", place)
     figure = finding.get("severity")
     if not isinstance(figure, int | float) or isinstance(figure, bool):
         raise MalformedSignal(f"{place}severity: a number is needed, not {type(figure).__name__}")
@@ -101,7 +101,7 @@ def _finding(record: Record, finding: Any, source_id: str) -> Item:
         raise MalformedSignal(f"{record.place}: an object is needed, not {type(finding).__name__}")
     if "finding_info" in finding:
         return _ocsf(record, finding, source_id)
-    title = text(finding, "Title", record.place)
+    title = words(finding, "Title", "Types.0", "GeneratorId") or text(finding, "Title", record.place)
     label = words(finding, "Severity.Label") or _label(at(finding, "Severity.Normalized"))
     severity = by_word("securityhub", "Severity.Label", label, MEDIUM)
     resource = next(iter(objects(finding, "Resources")), {})

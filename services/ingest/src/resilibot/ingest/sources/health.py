@@ -17,7 +17,7 @@ CATEGORIES = {"issue": HIGH, "investigation": MEDIUM}  # scheduledChange and acc
 
 
 def recognises(body: dict[str, Any]) -> bool:
-    return body.get("source") == "aws.health" and "detail-type" in body
+    return body.get("source") == "aws.health" and str(body.get("detail-type")).startswith("AWS Health")
 
 
 def read(record: Record) -> Iterator[Item]:

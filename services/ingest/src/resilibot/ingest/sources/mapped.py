@@ -20,6 +20,7 @@ from resilibot.ingest.sources.errors import MalformedSignal
 from resilibot.ingest.sources.fields import at, pairs, words
 from resilibot.ingest.sources.record import Item, Record, Source, ignored
 from resilibot.ingest.sources.severity import by_word
+from resilibot.ingest.sources.states import QUIET, state_of
 
 
 class MappingInvalid(Exception):
@@ -76,7 +77,10 @@ class Mapped(BaseModel):
         )
 
     def read(self, record: Record) -> Iterator[Item]:
-        """Raises MalformedSignal for a state it has no word for, and without a name."""
+        """Its own words for a state come before the usual ones (states.py).
+
+        Raises MalformedSignal for a state that neither knows, and without a name.
+        """
         body = record.body
         labels = pairs(at(body, self.tags)) if self.tags else {}
 
@@ -106,7 +110,7 @@ class Mapped(BaseModel):
             name=name,
             identity=identified(),
             state=state,
-            title=told(self.title) or name,
+            title=self._title(name, told(self.title), identified()),
             reason=told(self.reason),
             severity=self._severity(told(self.severity)),
             fired_at=next((v for path in self.fired_at if (v := at(body, path)) is not None), None),
@@ -115,6 +119,11 @@ class Mapped(BaseModel):
             tags=labels,
             links=[at(body, path) for path in self.links],
         )
+
+    def _title(self, name: str, title: str, identity: str) -> str:
+        """Both, where one does not say the other; a name that is a key only tells people nothing."""
+        says_it = not title or name in title or name == identity
+        return (title or name) if says_it else f"{name}: {title}"
 
     def _severity(self, word: str) -> tuple[Severity, str]:
         own = self.severities.get(word.lower())
@@ -127,6 +136,9 @@ class Mapped(BaseModel):
             return "OK"
         if word in self.quiet:
             return None
+        usual = state_of(word)
+        if usual or word in QUIET:
+            return usual
         where = self.state[0] if self.state else "state"
         known = ", ".join((*self.firing, *self.ok, *self.quiet))
         raise MalformedSignal(f"{record.place}{where}: {ascii(word[:40]) or 'nothing'} is none of {known}")

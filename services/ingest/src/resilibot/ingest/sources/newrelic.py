@@ -17,7 +17,7 @@ from resilibot.ingest.sources.severity import by_word
 NAME = "newrelic"
 STATES: dict[str, SignalState | None] = {
     **dict.fromkeys(("open", "created", "activated", "active"), "ALARM"),
-    "closed": "OK",
+    **dict.fromkeys(("closed", "resolved"), "OK"),
     **dict.fromkeys(("acknowledged", "deactivated", "test"), None),
 }
 LEGACY = ("condition_name", "policy_name", "incident_id")

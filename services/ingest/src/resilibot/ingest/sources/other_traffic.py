@@ -45,6 +45,8 @@ def _kind(body: dict[str, Any]) -> tuple[str, str, str] | None:
             "an HTTP request as a gateway wraps it",
             "the HTTP door takes requests: it knows who asks",
         )
+    if ("repository" in body and "sender" in body) or ("object_kind" in body and "project" in body):
+        return "forge", "an event of a code forge", "a change of code is no alarm"
     if "awslogs" in body:
         return "logs", "a CloudWatch Logs subscription", "log lines are evidence, not signals"
     return None

@@ -3,6 +3,7 @@
 Formats: Sentry documentation, "Integration Platform: Webhooks" (issues, issue alerts, metric alerts, errors).
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from resilibot.ingest.sources.severity import by_word
 
 NAME = "sentry"
 RESOURCES = ("metric_alert", "event", "issue", "error")
+ISSUE = re.compile(r"/issues/(\d+)/?$")
 STATES: dict[str, SignalState] = {
     **dict.fromkeys(("triggered", "created", "critical", "warning", "unresolved", "regressed"), "ALARM"),
     **dict.fromkeys(("resolved", "closed"), "OK"),
@@ -40,7 +42,7 @@ def read(record: Record) -> Iterator[Item]:
     it = mapping(data, kind, f"{record.place}data.")
     place = f"{record.place}data.{kind}."
     title = words(data, "description_title") or words(it, "title", "alert_rule.name") or text(it, "title", place)
-    number = words(it, "issue_id", "groupID", "id", "identifier")
+    number = words(it, "issue_id", "groupID") or _issue_of(words(it, "issue_url")) or words(it, "id", "identifier")
     known_as = "issue" if kind == "event" or (kind == "error" and words(it, "issue_id", "groupID")) else kind
     level = action if kind == "metric_alert" else words(it, "level")
     project = words(it, "project.slug", "project_name", "project", "projects.0")
@@ -64,6 +66,11 @@ def read(record: Record) -> Iterator[Item]:
 SOURCE = Source(NAME, recognises, read)
 
 
+def _issue_of(url: str) -> str:
+    """Older events name their issue by its address alone: .../issues/1170820242/."""
+    return found[1] if (found := ISSUE.search(url)) else ""
+
+
 def _kind(data: dict[str, Any]) -> str:
     return next((kind for kind in RESOURCES if kind in data), "")
 
@@ -76,7 +83,7 @@ def _plugin(record: Record) -> Item:
         record,
         source=NAME,
         source_id=words(event, "event_id"),
-        name=words(event, "title", "metadata.title") or text(body, "message", record.place),
+        name=words(event, "title", "metadata.title") or words(body, "message") or text(body, "culprit", record.place),
         identity=words(body, "id") or words(body, "culprit"),
         state="ALARM",
         reason=words(body, "message"),

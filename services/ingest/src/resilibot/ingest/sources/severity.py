@@ -12,7 +12,9 @@ LOW, MEDIUM, HIGH, CRITICAL = Severity.LOW, Severity.MEDIUM, Severity.HIGH, Seve
 DEFAULT = HIGH  # of a sender that says nothing: somebody thought it worth an alarm
 
 WORDS: dict[str, Severity] = {
-    **dict.fromkeys(("critical", "fatal", "emergency", "emerg", "page", "blocker", "disaster", "p1", "sev1"), CRITICAL),
+    **dict.fromkeys(
+        ("critical", "crit", "fatal", "emergency", "emerg", "page", "blocker", "disaster", "p1", "sev1"), CRITICAL
+    ),
     **dict.fromkeys(("sev-1", "sev0", "p0", "alert", "urgent", "s1"), CRITICAL),
     **dict.fromkeys(
         ("high", "error", "err", "major", "severe", "p2", "sev2", "sev-2", "average", "s2", "danger"), HIGH
