@@ -24,9 +24,7 @@ def test_the_last_words_of_a_process_are_its_error_and_no_advertisement(tmp_path
     log = tmp_path / "observe.log"
     log.write_text(LOG)
     said = last_words(log)
-    assert said.endswith(
-        "runbook_index: Value error, RESILIBOT_RUNBOOK_INDEX is s3vectors:BUCKET/INDEX [type=value_error]"
-    )
+    assert said.endswith("runbook_index: RESILIBOT_RUNBOOK_INDEX is s3vectors:BUCKET/INDEX [type=value_error]")
     log.write_text("")
     assert last_words(log) == "it says nothing"
 

@@ -160,7 +160,7 @@ def last_words(log: Path) -> str:
     """The end of what a process wrote before it died, on one line: of a bad setting its name and what is wrong."""
     lines = [line.strip() for line in log.read_text(errors="replace")[-4000:].splitlines()]
     told = [line for line in lines if line and not line.startswith("For further information visit")]
-    return ": ".join(told[-3:])[-600:] or "it says nothing"
+    return ": ".join(told[-3:]).replace("Value error, ", "")[-600:] or "it says nothing"
 
 
 WORKERS = (*(service.name for service in SERVICES), "relay", "sequencer", "timers")

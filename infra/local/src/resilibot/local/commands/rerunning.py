@@ -14,6 +14,7 @@ from resilibot.act.settings import ActSettings
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import format_time
+from resilibot.contracts.faults import words_of
 from resilibot.local.client import ApiClient
 from resilibot.local.commands.context import BAD_USE, FAILED, api, errors, fail, home, out, show
 from resilibot.local.commands.text import safe
@@ -89,7 +90,7 @@ def _reasoner(name: str, model: str, as_json: bool) -> Reasoner:
         settings = ReasonSettings.model_validate({"reasoner": name, **({"reasoner_model": model} if model else {})})
     except ValidationError as error:
         first = error.errors(include_input=False)[0]  # a key is never told
-        raise fail(f"{first['loc'][0]}: {first['msg']}", "settings_invalid", as_json, BAD_USE) from error
+        raise fail(f"{first['loc'][0]}: {words_of(first)}", "settings_invalid", as_json, BAD_USE) from error
     ports = ports_of(settings)
     assert ports is not None  # noqa: S101  a model is wanted
     return SecondReader(ports)
