@@ -18,6 +18,7 @@ from resilibot.contracts.faults import words_of
 from resilibot.local.client import ApiClient
 from resilibot.local.commands.context import BAD_USE, FAILED, api, errors, fail, home, out, show
 from resilibot.local.commands.text import safe
+from resilibot.local.commands.usage import as_incident_id
 from resilibot.local.no_network import NetworkRefused
 from resilibot.local.recorded_log import LogInvalid, RecordedLog, of_answer, read_file
 from resilibot.local.rerun import REASONERS, GateRules, Reasoner, not_asked_again, rerun
@@ -30,7 +31,9 @@ MODELS = ("bedrock", "openai")
 
 
 def rerun_incident(
-    incident_id: Annotated[str | None, typer.Argument(help="the incident; may be left out with --from")] = None,
+    incident_id: Annotated[
+        str | None, typer.Argument(callback=as_incident_id, help="the incident; left out with --from")
+    ] = None,
     source: Annotated[Path | None, typer.Option("--from", help="a bundle, or `resilibot replay ID --json`")] = None,
     reasoner: Annotated[
         str, typer.Option(help=f"who judges: {', '.join([*REASONERS, *MODELS])} (a model beside the rules)")
