@@ -80,7 +80,7 @@ def test_a_filling_disk_opens_a_low_incident_before_its_limit_and_clears(house: 
     assert watched(house) == ["FindingRaised.v1", "FindingEnded.v1"]
 
     def taken_back() -> Any:
-        """What became of the watch's OK, once ingest has it. A look may see the recovery first: then nothing is open."""
+        """What became of the OK, once ingest has it: a look may see the recovery first, then nothing is open."""
         last = house.api.get(f"/signals/{row['fingerprint']}")["last"]
         return last if last["state"] == "OK" else None
 
