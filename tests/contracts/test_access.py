@@ -197,9 +197,10 @@ def test_the_scheme_is_of_any_case_and_the_token_of_its_own(call: Any, scheme: s
 def test_two_proofs_are_none(call: Any) -> None:
     """Which of them counts would be decided by whoever reads them first."""
     for other in ("Bearer admin-person-token", "Bearer viewer-person-token", "Bearer nonsense"):
-        status, _ = call("GET /incidents", "Bearer viewer-person-token", Authorization=other)
-        assert status == 401
-        assert call("GET /incidents", f"Bearer viewer-person-token, {other}")[0] == 401
+        apart = call("GET /incidents", "Bearer viewer-person-token", Authorization=other)
+        joined = call("GET /incidents", f"Bearer viewer-person-token,{other}")
+        for status, problem in (apart, joined, call("GET /incidents", f"Basic YTpi, {other}")):
+            assert (status, problem["detail"]) == (401, "more than one Authorization header: send one")
 
 
 def test_the_table_finds_a_route_as_the_resolver_does() -> None:

@@ -114,3 +114,12 @@ def test_sparing_a_culprit_takes_the_truth_and_a_share_is_one() -> None:
     assert run("--without", 0.3, "--spare-culprit", truth=None).exit_code == 2
     assert run("--without", 1.3).exit_code == 2
     assert run("--without", "nan").exit_code == 2
+
+
+@pytest.mark.parametrize("given", [("--seed", 1), ("--by", "node"), ("--spare-culprit",)])
+def test_how_to_leave_out_means_nothing_where_nothing_is_left_out(given: tuple[object, ...]) -> None:
+    """Somebody forgot --without, and would take the figures for those of a house half seen."""
+    for share in ((), ("--without", 0)):
+        result = run(*given, *share)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"{given[0]}: only with --without" in result.stderr

@@ -104,6 +104,7 @@ def test_no_query_and_no_runbook_are_failures_and_no_score(tmp_path: Path) -> No
     ("text", "said"),
     [
         ("{", ":1: no JSON"),
+        ("[" * 100_000, ":1: no JSON"),
         ("[1]", ":1: not a JSON object"),
         ('{"id": "a"}', "text is missing"),
         ('{"id": "a b", "text": ""}', "has a space"),

@@ -108,7 +108,7 @@ def test_a_lost_incident_comes_back_from_the_archive(quiet_house: House) -> None
     assert {name: ended[name] for name in restored} == restored
     # HEAD's feed told everybody again: nobody does anything twice
     assert quiet_house.cli_json("audit", "verify", incident_id)["events"] == len(replayed)
-    assert quiet_house.cli("restore", "nothing").returncode == 1
+    assert quiet_house.cli("restore", "01JAAAAAAAAAAAAAAAAAAAAAAA").returncode == 1
 
 
 @pytest.mark.feature(205)

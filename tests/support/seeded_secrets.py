@@ -96,6 +96,7 @@ ANYWHERE = (
     "GET /callback?state=1&x={v}&y=2 HTTP/1.1 401",
 )
 CARRIERS: Mapping[str, tuple[str, ...]] = {
+    "aws-key": (*ANYWHERE, "cache.{v}: evicted", "quota.{v}.used=3"),
     "aws-secret": (
         "aws_secret_access_key = {v}",
         "AWS_SECRET_ACCESS_KEY={v}",
@@ -131,6 +132,9 @@ CARRIERS: Mapping[str, tuple[str, ...]] = {
         "jdbc:postgresql://db/shop?user=app&password={v}&ssl=true",
         "client_secret => {v}",
         "'api_key': '{v}'",
+        "<password>{v}</password>",
+        '<db:Password type="plain">{v}</db:Password><db:User>app</db:User>',
+        "request was &lt;user&gt;app&lt;/user&gt;&lt;password&gt;{v}&lt;/password&gt;",
     ),
     "url-password": (
         "cannot connect to postgres://shop:{v}@db.internal:5432/shop",
@@ -161,6 +165,7 @@ CARRIERS: Mapping[str, tuple[str, ...]] = {
         "charge declined for {v}",
         "pan={v} exp=12/29",
         '{{"amount": 12.5, "pan": "{v}"}}',
+        '{{"amount": 12.5, "pan": {v}}}',
     ),
 }
 HARD: Mapping[str, tuple[str, ...]] = {
@@ -223,6 +228,11 @@ CLEAN = (
     "git clone git@github.com:example/shop.git at {sha1}",
     "X-Amzn-Trace-Id: Root=1-{hex8}-{hex24}; x-amz-request-id: {upper16}; x-amz-id-2 omitted",
     "user 'app'@'10.0.0.{n}' (using password: YES) denied",
+    "usage: login <user> <password> [--token <token>] on host {n}",
+    "<Error><Code>NoSuchKey</Code><Key>orders/{uuid}</Key><RequestId>{upper16}</RequestId></Error>",
+    "<ListResult><NextToken>{alnum6}</NextToken><IsTruncated>true</IsTruncated><MaxKeys>{n}</MaxKeys></ListResult>",
+    '{{"at_us": {us}, "at_ns": {ns}, "order": {digits19}, "account": {digits12}, "bytes": {n}}}',
+    "pool.orders.{alnum6}: {n} idle, cache.tokens.size={n}",
     "passwordless login on; pass {n} of 5; token bucket refilled to {n}; keys scanned: {n}",
 )  # fmt: skip
 

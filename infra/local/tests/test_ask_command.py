@@ -1,5 +1,6 @@
 """resilibot ask: the answer on a terminal: what was understood, the text as data, what it rests on."""
 
+import json
 from typing import Any
 
 import pytest
@@ -19,8 +20,9 @@ REPLY = {
         {"incident_id": "B", "version": 4, "event_id": "e4", "evidence_id": None},
         {"incident_id": "A", "version": 3, "event_id": "e3", "evidence_id": "r1.log.1"},
         {"incident_id": "A", "version": 2, "event_id": "e2", "evidence_id": None},
+        {"incident_id": "[b]C\x1b", "version": 1, "event_id": "e1", "evidence_id": None},
     ],
-    "bound": "only the newest 500",
+    "bound": "only the newest 500 [of] \x1b",
     "read_by": None,
     "fell_back": None,
 }
@@ -50,9 +52,15 @@ def test_text_from_outside_is_shown_as_data_with_what_it_rests_on(monkeypatch: p
     assert "[bold]title[/bold] \\x1b]0;owned\\x07 \\u202e" in output
     assert not {"\x1b", "\x07", "\u202e"} & set(output)
     assert "rests on A: v2, v3 r1.log.1\nrests on B: v4\n" in output
-    assert "note only the newest 500" in output
+    assert "note only the newest 500 [of] \\x1b" in output
+    assert "rests on [b]C\\x1b: v1" in output
     assert "understood as: why" in output
     assert "model" not in output
+
+
+def test_the_reply_is_told_as_it_came_where_a_program_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    code, output = run(monkeypatch, REPLY, "--json")
+    assert (code, json.loads(output)) == (0, REPLY)
 
 
 def test_what_is_not_understood_is_bad_use_and_what_is_not_in_the_record_is_an_answer(
@@ -66,5 +74,5 @@ def test_who_read_the_question_is_said_and_why_a_model_did_not(monkeypatch: pyte
     output = run(monkeypatch, {**REPLY, "read_by": "m[b]\x1b"})[1]
     assert "read by model m[b]\\x1b as: why" in output
     assert "understood as" not in output
-    output = run(monkeypatch, {**REPLY, "fell_back": "timed_out: no answer in time"})[1]
-    assert "note no model read it: timed_out: no answer in time" in output
+    output = run(monkeypatch, {**REPLY, "fell_back": "timed_out: [no] answer\x1b"})[1]
+    assert "note no model read it: timed_out: [no] answer\\x1b" in output

@@ -1,14 +1,25 @@
 """The drill's follower against an API whose answers are scripted: what it takes for its incident, and what it tells."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from typer.testing import CliRunner
 
 from resilibot.local import drill
+from resilibot.local.cli import app
 from resilibot.local.client import ApiUnavailable
+from resilibot.local.commands import running
 from resilibot.local.drill import DrillTimedOut, Known, Watcher, follow
+from resilibot.local.home_file import FILE, HomeFile, HomeGone
+from resilibot.local.world.client import WorldClient, WorldUnavailable
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SILENT = Watcher(lambda entry: None, lambda request, case: None)
@@ -128,3 +139,83 @@ def test_when_nothing_opens_and_nothing_was_held_back_it_does_not_guess() -> Non
         api = Api({"/incidents": over, "/signals/fp": signal})
         with pytest.raises(DrillTimedOut, match=r"opened an incident in time$"):
             followed(api, {"OLD": Known(3, is_over=True)}, timeout_s=0.05)
+
+
+class Gone:
+    """A home's API and world which answer until the fault is in, and never again."""
+
+    def __init__(self, *_: object) -> None:
+        self.answers = 2
+
+    def get(self, path: str, **query: Any) -> Any:
+        if self.answers == 0:
+            raise ApiUnavailable(f"GET {path}: connection refused")
+        self.answers -= 1
+        return {"incidents": []}
+
+    def state(self) -> dict[str, Any]:
+        return {"healthy_for_s": running.WARM_UP_S}
+
+    def inject(self, fault: str) -> None: ...
+
+    def undo(self, fault: str) -> None:
+        raise WorldUnavailable("connection refused")
+
+
+def a_home(state: Path, pid: int) -> HomeFile:
+    file = HomeFile(
+        state_dir=state,
+        pid=pid,
+        emulator="ministack",
+        endpoint="http://127.0.0.1:1",
+        world="http://127.0.0.1:1",
+        api="http://127.0.0.1:1",
+        env={},
+    )
+    file.write()
+    return file
+
+
+@pytest.fixture
+def ended_pid() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_a_drill_ends_with_an_error_when_its_home_is_gone(
+    tmp_path: Path, ended_pid: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its API would never come again: it was asked until the drill timed out."""
+    a_home(tmp_path, ended_pid)
+    monkeypatch.setenv("RESILIBOT_HOME", str(tmp_path))
+    monkeypatch.setattr(running, "ApiClient", Gone)
+    monkeypatch.setattr(running, "WorldClient", Gone)
+    result = CliRunner().invoke(app, ["drill", "bad-deploy", "--timeout", "2", "--json"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert json.loads(result.stderr)["error"] == {
+        "code": "home_gone",
+        "message": f"the home in {tmp_path} runs no more: process {ended_pid} has ended",
+    }
+
+
+def test_a_home_runs_while_its_own_process_does(tmp_path: Path, ended_pid: int) -> None:
+    file = a_home(tmp_path, os.getpid())
+    file.check_running()
+    a_home(tmp_path, ended_pid)
+    with pytest.raises(HomeGone):
+        file.check_running()
+    (tmp_path / FILE).unlink()
+    with pytest.raises(HomeGone):
+        file.check_running()
+
+
+def test_a_world_that_does_not_answer_is_told_and_no_trace() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    for answer in (refuse, lambda request: httpx.Response(500), lambda request: httpx.Response(200, text="<html>")):
+        world = WorldClient("http://127.0.0.1:1")
+        world._http = httpx.Client(transport=httpx.MockTransport(answer), base_url="http://world")
+        with pytest.raises(WorldUnavailable, match="GET /state: the drill's world does not answer"):
+            world.state()

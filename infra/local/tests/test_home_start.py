@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from resilibot.local import home
 from resilibot.local.home import TRIES, Home, HomePlan, last_words
 from resilibot.local.home_file import HomeFailed
 
@@ -24,9 +25,7 @@ def test_the_last_words_of_a_process_are_its_error_and_no_advertisement(tmp_path
     log = tmp_path / "observe.log"
     log.write_text(LOG)
     said = last_words(log)
-    assert said.endswith(
-        "runbook_index: Value error, RESILIBOT_RUNBOOK_INDEX is s3vectors:BUCKET/INDEX [type=value_error]"
-    )
+    assert said.endswith("runbook_index: RESILIBOT_RUNBOOK_INDEX is s3vectors:BUCKET/INDEX [type=value_error]")
     log.write_text("")
     assert last_words(log) == "it says nothing"
 
@@ -43,11 +42,27 @@ def test_what_keeps_ending_before_it_is_ready_is_given_up(
     restarts: dict[str, int], starting: set[str], is_given_up: bool, tmp_path: Path
 ) -> None:
     (tmp_path / "observe.log").write_text(LOG)
-    home = Home(HomePlan(tmp_path))
+    starts = Home(HomePlan(tmp_path))
     supervisor: Any = SimpleNamespace(restarts=lambda: restarts)
-    home._supervisor = supervisor
+    starts._supervisor = supervisor
     if not is_given_up:
-        home._give_up_on(starting, tmp_path)
+        starts._give_up_on(starting, tmp_path)
         return
     with pytest.raises(HomeFailed, match=r"observe does not start: .*RESILIBOT_RUNBOOK_INDEX is"):
-        home._give_up_on(starting, tmp_path)
+        starts._give_up_on(starting, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["observe", "api", "world"])
+def test_waiting_for_a_home_ends_with_what_keeps_ending_and_not_with_its_time(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(home, "READY_S", 0.2)
+    monkeypatch.setattr(home, "_answers", lambda url: False)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / f"{name}.log").write_text(LOG)
+    starting = Home(HomePlan(tmp_path))
+    supervisor: Any = SimpleNamespace(restarts=lambda: {name: TRIES})
+    starting._supervisor = supervisor
+    file: Any = SimpleNamespace(api="", world="", run_dir=tmp_path, state_dir=tmp_path)
+    with pytest.raises(HomeFailed, match=f"{name} does not start: .*RESILIBOT_RUNBOOK_INDEX is"):
+        starting._await_ready(file)

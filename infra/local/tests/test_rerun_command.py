@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -400,7 +401,18 @@ def test_evidence_that_is_not_to_be_had_is_called_missing(tmp_path: Path) -> Non
     result = run("--from", path)
     assert result.exit_code == 0
     assert "EVIDENCE_MISSING" in result.stdout
-    assert run("--from", path, "--strict").exit_code == 1
+    strict = run("--from", path, "--strict", "--json")
+    told = json.loads(strict.stdout)
+    assert (strict.exit_code, told["same"], told["evidence_faults"]) == (1, False, [vars(fault)])
+
+
+def test_lost_evidence_alone_is_enough_not_to_be_called_the_same() -> None:
+    log = of_answer(rows(events()), CarriedBlobs())
+    first, *others = rerun(log, judge, RULES)
+    assert told_in(log.incident_id, "deterministic", [first, *others])["same"] is True
+    lost = replace(first, faults=(rerunning.EvidenceFault("r1.log.1", "EVIDENCE_MISSING", None),))
+    told = told_in(log.incident_id, "deterministic", [lost, *others])
+    assert (told["same"], told["rounds"][0]["differs"], len(told["evidence_faults"])) == (False, [], 1)
 
 
 def test_evidence_that_is_not_what_it_was_is_called_altered() -> None:

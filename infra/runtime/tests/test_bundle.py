@@ -147,6 +147,14 @@ def test_a_malformed_part_is_a_fault_and_no_crash(name: str, change: dict[str, A
     assert kind in {fault.kind for fault in verify(edited(BUNDLE.content, apply), KEY.key_id).faults}
 
 
+def test_a_file_nested_beyond_reading_is_a_fault_and_no_crash() -> None:
+    deep = b"[" * 100_000
+    manifest = tar({**untar(BUNDLE.content), "manifest.json": deep})
+    stream = edited(BUNDLE.content, lambda files: files.update({"streams/0000.json": deep}))
+    for content, name in ((manifest, "manifest.json"), (stream, "streams/0000.json")):
+        assert (name, "unreadable") in [(fault.place, fault.kind) for fault in verify(content, KEY.key_id).faults]
+
+
 def test_a_file_that_is_there_twice_or_says_a_thing_in_two_ways_is_refused() -> None:
     files = untar(BUNDLE.content)
     end_of_archive = tar({"manifest.json": files["manifest.json"]})

@@ -97,6 +97,15 @@ def test_a_key_that_was_changed_does_not_prove_what_the_old_one_did(ledger: Ledg
     assert len(report.coverage.windows) == len(ledger.raw_heads)
 
 
+def test_a_refused_checkpoint_is_told_to_who_asks_about_one_stream_too(ledger: Ledger) -> None:
+    """It may be the one that would have spoken against that stream."""
+    ledger.sign()
+    ledger.sign(OTHER_KEY, seconds=1)
+    for stream in (None, *ledger.raw_heads):
+        report = audit_covered(ledger, ledger.opened(), stream)
+        assert [(f.stream, f.version, f.kind) for f in report.audit.faults] == [("checkpoints", 2, "checkpoint")]
+
+
 def test_the_secret_is_a_seed_and_its_fingerprint_names_the_key(ledger: Ledger) -> None:
     key = SigningKey(SigningKey.new_seed())
     ledger.sign(key)

@@ -72,6 +72,21 @@ def test_the_key_is_asked_for_only_when_there_is_something_to_redact_and_once() 
         ('{"secret": "hunter2", "secret": null} end', '{"secret": "[secret]", "secret": null} end'),
         (f'{{"password": "<{KEY_ID}>"}}', '{"password": "<[aws-key]>"}'),
         (f'{{"secret": "arn:aws:x:{KEY_ID} y"}}', '{"secret": "arn:aws:x:[aws-key] y"}'),
+        ("<password>x</password>", "<password>[password]</password>"),
+        ("<pwd>x</pwd>", "<pwd>[password]</pwd>"),
+        ("<ns:DbPassword a='b'>\n  x y \n</ns:DbPassword>", "<ns:DbPassword a='b'>\n  [password]\n</ns:DbPassword>"),
+        ("a <secret><![CDATA[x<y]]></secret>", "a <secret><![CDATA[x<y]]></secret>"),
+        ("<apiKey><![CDATA[x>y]]></apiKey>", "<apiKey><![CDATA[[secret]]]></apiKey>"),
+        ("&lt;password&gt;hunter2&lt;/password&gt;", "&lt;password&gt;[password]&lt;/password&gt;"),
+        ("<user>app</user><password>hunter2", "<user>app</user><password>[password]"),
+        (f"<name>{KEY_ID}</name>", "<name>[aws-key]</name>"),
+        ('{"body": "<token>abc</token>"}', '{"body": "<token>[token]</token>"}'),
+        ('{"pan": 4111111111111111, "n": 3}', '{"pan": "[card]", "n": 3}'),
+        ('{"pans": [4111111111111111]}', '{"pans": ["[card]"]}'),
+        (f"x.{KEY_ID}: y", "x.[aws-key]: y"),
+        (f"cache.{KEY_ID}.hits=1", "cache.[aws-key].hits=1"),
+        (f"x.{KEY_ID}.password=hunter2", "x.[aws-key].password=[password]"),
+        (f"x.y.ghp_{'a1' * 18}=1", "x.y.[github-token]=1"),
     ],
 )
 def test_secrets_are_replaced_and_what_stands_around_them_stays(text: str, shown: str) -> None:
@@ -94,6 +109,14 @@ def test_secrets_are_replaced_and_what_stands_around_them_stays(text: str, shown
         "https://sha1:8080/path?mail=a and http://host:80/a@b",
         "enc:v1:0123456789abcdef0123456789abcdef:cGFzc3dvcmQ9aHVudGVyMg== did it",
         "[aws-key:3f2a] password=[password:9c41] [card]",
+        "usage: login <user> <password> now",
+        "usage: login [--token <token>] [--password ${PASSWORD}], or (--api-key <key>)",
+        "&lt;password&gt; or &lt;token&gt; is needed",
+        "<password/><token></token><secret>  </secret>",
+        "<NextToken>abc123</NextToken><Key>orders/1</Key><password>${DB_PASSWORD}</password>",
+        "<secret><name>db</name></secret>",
+        '{"pan": 4111111111111112, "at_us": 1700000000000000, "order": 41111111111111111111, "n": -4111111111111111}',
+        "page.token=abc123 max.tokens: 4096",
     ],
 )
 def test_what_only_looks_so_stays_as_it_is(text: str) -> None:
@@ -197,6 +220,7 @@ PIECES = st.sampled_from(
             "***",
             "AKIA",
         ),
+        *("<token>", "</token>", "<pwd a='b'>", "&lt;secret&gt;", "&lt;/", "<![CDATA[", "]]>", f"x.{KEY_ID}:", "&gt;"),
         *("_authToken=", '"password":"', '\\"token\\":\\"', "Cookie: a=", "     =     ", '{"a":1,"a":', "\t"),
     ]
 )
@@ -246,6 +270,18 @@ UNITS += (
     "password  ",
     'cookie: a="b',
     "Cookie: [card] ",
+)
+UNITS += (
+    "<token>",
+    "<token>a",
+    "<a ",
+    "&lt;token&gt;",
+    "&lt;a ",
+    "<token>\n",
+    "<token>a]]",
+    "a.b=",
+    "a.AKIA:",
+    "<token> ",
 )
 UNITS += ("-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----END ", f"{KEY_ID} ", "Bearer ", "4111-", "a\n")
 

@@ -143,11 +143,31 @@ def test_what_the_service_is_declared_to_consist_of_is_asked_about() -> None:
     assert [subject.name for subject in databases.asked] == ["orders-db"]
 
 
+OF_ECS = INSTANCES.model_copy(
+    update={"namespace": "AWS/ECS", "dimensions": {"ClusterName": "shop", "ServiceName": "orders"}}
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_answered"),
+    [
+        (Changes({"orders": []}), True),
+        (Changes({}), False),
+        (Changes({"orders": []}, kinds=frozenset({DATABASE})), False),
+    ],
+    ids=["it knew of none", "it failed", "it was not asked"],
+)
+def test_a_record_of_changes_answers_if_it_was_asked_and_could_be_read(changes: Changes, is_answered: bool) -> None:
+    assert ("change" in look(OF_ECS, resource_changes=(changes,)).answered) is is_answered
+
+
+def test_metrics_that_nobody_wrote_are_no_answer() -> None:
+    gathered = look(INSTANCES)
+    assert "metric" not in [*gathered.answered, *(item.kind for item in gathered.items)]
+
+
 def test_changes_of_the_resource_are_the_services_and_name_it() -> None:
-    metric = INSTANCES.model_copy(
-        update={"namespace": "AWS/ECS", "dimensions": {"ClusterName": "shop", "ServiceName": "orders"}}
-    )
-    gathered = look(metric, resource_changes=(Changes({"orders": ["deployment"]}),))
+    gathered = look(OF_ECS, resource_changes=(Changes({"orders": ["deployment"]}),))
     (item,) = [item for item in gathered.items if item.kind == "change"]
     assert ChangeContent.model_validate(item.content).component == "orders"
 

@@ -1,18 +1,19 @@
 """The deterministic reasoner: the right cause, cited; abstaining where nothing supports one."""
 
 import random
+from datetime import timedelta
 
 import pytest
 
 from resilibot.contracts import events as e
-from resilibot.contracts.evidence import Citation
+from resilibot.contracts.evidence import ChangeContent, Citation, EvidenceGap, EvidenceItem
 from resilibot.reason.diagnose import diagnose
 from resilibot.reason.recover import recovered
 from resilibot.reason.service import SERVICE
 from resilibot.runtime.service import Trigger
 from resilibot.runtime.testing import NOON, story
 from tests.support.act_world import opened
-from tests.support.scene_builder import World
+from tests.support.scene_builder import World, item
 from tests.support.story import INCIDENT_EVENTS
 
 A, B = "i-00000000000000001", "i-00000000000000002"
@@ -224,6 +225,48 @@ def test_a_record_of_changes_that_answered_with_none_is_no_gap_though_another_on
     against = [f.text for h in told.hypotheses if h.cause == "bad_release" for f in h.refutation]
     assert "no release within half an hour before the onset" in against
     assert "no release within half an hour before the onset" not in str(blind.hypotheses)
+
+
+def with_item(gathered: e.EvidenceGatheredV1, one: EvidenceItem) -> e.EvidenceGatheredV1:
+    return gathered.model_copy(update={"items": [*gathered.items, one]})
+
+
+def setting_changed(lead_s: float) -> EvidenceItem:
+    at = NOON - timedelta(seconds=lead_s)
+    return item("change", 1, ChangeContent(what="max_connections", at=at, by="ana", before="9", after="90"))
+
+
+@pytest.mark.parametrize(
+    ("lead_s", "is_near"), [(600, True), (1800, True), (1801, False), (-15, True), (-16, False), (-600, False)]
+)
+def test_only_what_changed_near_the_onset_speaks_for_itself_or_against_another(lead_s: float, is_near: bool) -> None:
+    failing = World(errors={"orders": 90, A: 90, B: 90}, error_lines=[("ERROR connection refused to payments", None)])
+    gathered = with_item(failing.gathered(), setting_changed(lead_s))
+    by_cause = {h.cause: h for h in diagnose(story(SERVICE).given(opened()).case, gathered).hypotheses}
+    against = [finding.text for finding in by_cause["dependency_failure"].refutation]
+    assert ("config_change" in by_cause, any("max_connections changed" in text for text in against)) == (
+        is_near,
+        is_near,
+    )
+
+
+def test_a_release_is_a_release_and_no_other_change_too() -> None:
+    assert "config_change" not in {h.cause for h in verdict(BAD_RELEASE).hypotheses}
+
+
+def test_a_kind_of_evidence_that_was_seen_is_not_missed_for_another_source_that_failed() -> None:
+    """Rounds that were recorded before `answered` tell it by their items alone."""
+    gathered = BAD_RELEASE.gathered()
+    assert gathered.answered == []
+    failed = EvidenceGap(kind="change", source="cloudtrail", reason="no_permission", detail="test")
+    told = diagnose(story(SERVICE).given(opened()).case, gathered.model_copy(update={"gaps": [failed]}))
+    assert (told.confidence, told.gaps) == (verdict(BAD_RELEASE).confidence, [failed])
+
+
+def test_health_is_less_sure_where_less_was_seen() -> None:
+    blind = verdict(World(alarm="queue", spiky=True, has_status=False))
+    assert blind.outcome == "no_fault"
+    assert blind.confidence == pytest.approx(verdict(NOISY).confidence - 0.9 * 0.1)
 
 
 def test_an_old_round_is_not_judged_again() -> None:

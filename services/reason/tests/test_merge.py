@@ -162,6 +162,23 @@ def test_evidence_that_changed_since_it_was_shown_supports_nothing() -> None:
     assert told.leading == by_rules(HUNG).leading
 
 
+@pytest.mark.parametrize("cause", ["hung_process", "overload"])
+def test_a_hypothesis_that_comes_twice_is_heard_once_and_the_second_is_named(cause: str) -> None:
+    """Also where the rules have it too: its claims would else vanish without a word."""
+    first = view(cause, A, claim("it does not answer", "r1.status.1"))
+    against = [claim("it dreams", "r1.status.1")]
+    second = view(cause, A, claim("it sleeps", "r1.status.1"), against=against, statement="asleep")
+    once, twice = merged(HUNG, says(first)), merged(HUNG, says(first, second))
+    assert twice.dropped_claims == [*once.dropped_claims, "asleep", "it sleeps", "it dreams"]
+    assert (twice.hypotheses, twice.findings) == (once.hypotheses, once.findings)
+
+
+def test_two_other_causes_at_one_place_are_two() -> None:
+    told = merged(UNSURE, says(*(view("other", A, claim(text, "r1.log.1"), statement=text) for text in ("x", "y"))))
+    assert [h.statement for h in told.hypotheses if h.by == "model"] == ["x", "y"]
+    assert not {"x", "y"} & set(told.dropped_claims)
+
+
 @pytest.mark.parametrize("likelihood", ["low", "medium", "high"])
 def test_a_models_own_hypothesis_is_marked_and_possible_at_most(likelihood: str) -> None:
     told = merged(UNSURE, says(view("other", "orders", claim("a lock", "r1.log.1"), likelihood=likelihood)))

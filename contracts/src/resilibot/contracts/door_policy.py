@@ -22,6 +22,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.event import Value
+from resilibot.contracts.faults import faults_of
 from resilibot.contracts.matching import SignalMatcher
 from resilibot.contracts.signal import Severity, Signal
 
@@ -162,7 +163,6 @@ def parse(text: str) -> DoorPolicy:
     try:
         return DoorPolicy.model_validate(json.loads(text))
     except ValidationError as error:
-        fields = (f"{'.'.join(map(str, one['loc'])) or 'policy'}: {one['msg']}" for one in error.errors())
-        raise DoorPolicyInvalid("; ".join(fields)) from error
+        raise DoorPolicyInvalid(faults_of(error, "policy")) from error
     except ValueError as error:
         raise DoorPolicyInvalid(f"no JSON: {error}") from error

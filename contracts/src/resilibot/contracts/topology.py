@@ -24,6 +24,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from resilibot.contracts.faults import words_of
 from resilibot.contracts.signal import ResourceRef
 
 
@@ -110,6 +111,6 @@ def read_topology(path: str) -> Topology:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "services"
-        raise TopologyInvalid(f"{path}: {place}: {first['msg']}") from error
+        raise TopologyInvalid(f"{path}: {place}: {words_of(first)}") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TopologyInvalid(f"{path}: {error}") from error

@@ -23,11 +23,14 @@ from resilibot.local.commands import (
     status,
 )
 from resilibot.local.commands.context import BAD_USE, api, errors, show
+from resilibot.local.commands.usage import IncidentId, Resilibot
 from resilibot.local.drill import decide
 
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
+app = typer.Typer(
+    cls=Resilibot, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__
+)
 incident_app = typer.Typer(no_args_is_help=True, help="List, show, open, close, merge, split and confirm incidents.")
 app.add_typer(incident_app, name="incident")
 app.add_typer(letters.app, name="dlq")
@@ -70,7 +73,7 @@ def list_incidents(
 
 @incident_app.command("show")
 def show_incident(
-    incident_id: str,
+    incident_id: IncidentId,
     at: Annotated[str | None, typer.Option(help="stream version or RFC 3339 time: the case as it was")] = None,
     as_json: Json = False,
 ) -> None:
@@ -100,7 +103,9 @@ def open_incident(
 
 
 @incident_app.command("close")
-def close_incident(incident_id: str, comment: Annotated[str, typer.Option()] = "", as_json: Json = False) -> None:
+def close_incident(
+    incident_id: IncidentId, comment: Annotated[str, typer.Option()] = "", as_json: Json = False
+) -> None:
     """Close an incident."""
     with errors(as_json):
         closed = api().post(f"/incidents/{incident_id}/close", {"comment": comment})
@@ -109,7 +114,7 @@ def close_incident(incident_id: str, comment: Annotated[str, typer.Option()] = "
 
 @app.command()
 def approve(
-    incident_id: str,
+    incident_id: IncidentId,
     grant: Annotated[str | None, typer.Option(help="grant id; needed when several are pending")] = None,
     comment: Annotated[str, typer.Option()] = "",
     yes: Annotated[bool, typer.Option("--yes", help="do not show it and ask")] = False,
@@ -121,7 +126,7 @@ def approve(
 
 @app.command()
 def deny(
-    incident_id: str,
+    incident_id: IncidentId,
     grant: Annotated[str | None, typer.Option(help="grant id; needed when several are pending")] = None,
     comment: Annotated[str, typer.Option()] = "",
     as_json: Json = False,
@@ -131,7 +136,7 @@ def deny(
 
 
 def _answer(
-    incident_id: str, grant: str | None, comment: str, as_json: bool, *, approve: bool, is_sure: bool = True
+    incident_id: IncidentId, grant: str | None, comment: str, as_json: bool, *, approve: bool, is_sure: bool = True
 ) -> None:
     from resilibot.local.commands.context import fail
 

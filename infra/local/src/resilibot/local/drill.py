@@ -29,7 +29,10 @@ class DrillTimedOut(Exception):
 
 @dataclass
 class Watcher:
-    """Callbacks while a drill runs. `approve` gets the pending approval and says yes or no (None: leave it)."""
+    """Callbacks while a drill runs. `approve` gets the pending approval and says yes or no (None: leave it).
+
+    `on_waiting` hears what went wrong and is tried again; what it raises ends the drill.
+    """
 
     on_event: Callable[[dict[str, Any]], None]
     approve: Callable[[dict[str, Any], dict[str, Any]], bool | None]

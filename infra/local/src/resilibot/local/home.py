@@ -22,7 +22,7 @@ from urllib.request import urlopen
 from resilibot.local.audit_trail import provision_audit, settings_of
 from resilibot.local.aws import clients_at, emulator_env
 from resilibot.local.emulators import Emulator, make_emulator
-from resilibot.local.home_file import FILE, HomeBusy, HomeFailed, HomeFile
+from resilibot.local.home_file import FILE, HomeBusy, HomeFailed, HomeFile, is_alive
 from resilibot.local.ports import free_port
 from resilibot.local.private_files import OWN_FOLDER, write_private
 from resilibot.local.processes import Supervisor
@@ -160,7 +160,7 @@ def last_words(log: Path) -> str:
     """The end of what a process wrote before it died, on one line: of a bad setting its name and what is wrong."""
     lines = [line.strip() for line in log.read_text(errors="replace")[-4000:].splitlines()]
     told = [line for line in lines if line and not line.startswith("For further information visit")]
-    return ": ".join(told[-3:])[-600:] or "it says nothing"
+    return ": ".join(told[-3:]).replace("Value error, ", "")[-600:] or "it says nothing"
 
 
 WORKERS = (*(service.name for service in SERVICES), "relay", "sequencer", "timers")
@@ -283,8 +283,7 @@ def _refuse_second(state_dir: Path) -> None:
     if not path.exists():
         return
     pid = HomeFile.read(state_dir).pid
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, 0)
+    if is_alive(pid):
         raise HomeBusy(f"process {pid} runs a home in {state_dir} already")
 
 

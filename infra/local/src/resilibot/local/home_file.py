@@ -1,5 +1,6 @@
 """HomeFile: what everyone on this machine needs to know of a running home. Written by `up`, read by all others."""
 
+import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +15,12 @@ class NoHome(Exception):
     """Nothing is running in that state folder."""
 
     code = "no_home"
+
+
+class HomeGone(Exception):
+    """It ran, and does not any more."""
+
+    code = "home_gone"
 
 
 class HomeFailed(Exception):
@@ -61,6 +68,15 @@ class HomeFile(BaseModel):
     def token_file(self) -> Path:
         return self.state_dir / "operator.token"
 
+    def check_running(self) -> None:
+        """Raises HomeGone when the process that ran this home has ended, or another home runs there now."""
+        try:
+            is_running = HomeFile.read(self.state_dir).pid == self.pid and is_alive(self.pid)
+        except NoHome:
+            is_running = False
+        if not is_running:
+            raise HomeGone(f"the home in {self.state_dir} runs no more: process {self.pid} has ended")
+
     def write(self) -> None:
         write_private(self.state_dir / FILE, self.model_dump_json(indent=2))
 
@@ -71,3 +87,14 @@ class HomeFile(BaseModel):
             return cls.model_validate_json((state_dir / FILE).read_text())
         except FileNotFoundError:
             raise NoHome(f"no running home in {state_dir}: start one with 'resilibot up'") from None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of that number runs, whosever it is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

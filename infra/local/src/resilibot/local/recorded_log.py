@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from resilibot.contracts.canonical import GENESIS
 from resilibot.contracts.envelope import RecordedEvent, chain
+from resilibot.contracts.faults import words_of
 from resilibot.runtime.audit.bundle import BundleRefused, blobs_of, streams_of
 from resilibot.runtime.blobs import BlobMissing, BlobStore, checked
 
@@ -100,7 +101,7 @@ def _proven(bodies: Sequence[bytes], hashes: Sequence[str]) -> tuple[str, tuple[
     try:
         events = chain(GENESIS, bodies)
     except ValidationError as error:
-        raise LogInvalid(f"an event that is none: {error.errors()[0]['msg']}") from error
+        raise LogInvalid(f"an event that is none: {words_of(error.errors()[0])}") from error
     stream = events[0].stream
     if not stream.startswith(PREFIX):
         raise LogInvalid(f"{stream} is no incident's stream")

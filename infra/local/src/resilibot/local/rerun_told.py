@@ -16,13 +16,17 @@ from resilibot.local.second_reader import Verdict
 def told(
     incident_id: str, reasoner: str, rounds: Sequence[Round], left: Sequence[RecordedEvent] = ()
 ) -> dict[str, Any]:
-    """The whole comparison as JSON. `left`: decisions not asked again; with any of them it is not the same."""
+    """The whole comparison as JSON. `left`: decisions not asked again.
+
+    With any of them, or any evidence that is gone or altered, it is not the same, whatever each round's `differs` says.
+    """
+    faults = [vars(fault) for one in rounds for fault in one.faults]
     return {
         "incident_id": incident_id,
         "reasoner": reasoner,
-        "same": not left and not any(one.differs for one in rounds),
+        "same": not left and not faults and not any(one.differs for one in rounds),
         "not_asked_again": [{"type": one.type, "version": one.version} for one in left],
-        "evidence_faults": [vars(fault) for one in rounds for fault in one.faults],
+        "evidence_faults": faults,
         "cost_usd": {
             "recorded": str(sum((_cost(one.verdict[0]) for one in rounds), Decimal(0))),
             "rerun": str(sum((_cost(one.verdict[1]) for one in rounds), Decimal(0))),

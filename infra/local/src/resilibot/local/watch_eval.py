@@ -24,6 +24,7 @@ from pydantic import ValidationError
 
 from resilibot.contracts.events import FindingRaisedV1
 from resilibot.contracts.evidence import Window
+from resilibot.contracts.faults import faults_of
 from resilibot.contracts.quantity import Quantity, quantity_of
 from resilibot.local.diagnosis_eval import NotTheSame
 from resilibot.local.incident_folder import FolderInvalid, read_json, read_series
@@ -153,7 +154,7 @@ class WatchFolder:
             try:
                 case = self._case(path, told)
             except ValidationError as error:
-                raise FolderInvalid(f"{file}: watch: {error.errors()[0]['loc']} {error.errors()[0]['msg']}") from error
+                raise FolderInvalid(f"{file}: {faults_of(error, 'watch')}") from error
             except (KeyError, TypeError, ValueError) as error:
                 raise FolderInvalid(f"{file}: {type(error).__name__} {error}") from error
             if case is not None:

@@ -22,6 +22,8 @@ from resilibot.runtime.secret_forms import (
     ROUTING,
     WHOLE,
     anything,
+    formed_in,
+    is_card_number,
     is_nothing,
     kind_of_value,
     may_be,
@@ -63,7 +65,7 @@ class Redactor:
         return self._text(text, 0)
 
     def value(self, value: Any) -> Any:
-        """JSON data of the same shape. What is no string changes only under a key that says it is secret."""
+        """JSON data of the same shape. A number changes only as a card's, or under a key that says it is secret."""
         return self._value(value, "", 0)
 
     def _text(self, text: str, depth: int) -> str:
@@ -84,6 +86,8 @@ class Redactor:
         if isinstance(value, bool) or value is None:
             return value
         if isinstance(value, _NUMBER):
+            if not kind and isinstance(value, int) and is_card_number(value):
+                kind = "card"
             return self._tag(kind, str(value)) if kind else value
         if depth > DEPTH:
             return TOO_DEEP
@@ -141,8 +145,8 @@ class Redactor:
         name = name_of(match)
         inner = f"{name}_value" if name in INNER and match[f"{name}_value"] else name
         value, kind = match[inner], WHOLE.get(name, "")
-        if name == "flag":
-            kind = kind_of(match["flag"])
+        if name in ("flag", "xml"):
+            kind = kind_of(match[name])
             kind = kind and kind_of_value(value, kind)
         is_secret = bool(kind) and CHECKS.get(name, anything)(value, before) and (name != "email" or self._emails)
         if is_secret:
@@ -170,8 +174,13 @@ class Redactor:
 
 
 def _keyed(match: re.Match[str], text: str) -> Found:
-    """The value after a key that says it is secret: as in JSON, in a header, in a query, in a file of settings."""
+    """The value after a key that says it is secret: as in JSON, in a header, in a query, in a file of settings.
+
+    Or what is secret in the key itself, behind a dot.
+    """
     key, at = match["key"], match.end()
+    if "." in key and (formed := formed_in(text, *match.span("key"))) is not None:
+        return formed.span(), WHOLE[name_of(formed)], formed.end()
     kind, past = kind_of(key), match.end("close") if match["close"] is not None else match.end("key")
     is_in_path = match["gap"] == ":" and text[max(0, match.start() - 1) : match.start()] == ":"  # an ARN
     if is_in_path or (not kind and not is_routing(key)):

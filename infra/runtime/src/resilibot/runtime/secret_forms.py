@@ -64,6 +64,12 @@ _LONG = r"(?P<long>(?<![/+=:])[A-Za-z0-9/+]{40}(?![\w/+=]))"
 _FLAG = (
     rf"""(?<![\w-])--(?P<flag>[A-Za-z][\w-]{{1,60}}+)[ ]{{1,3}}(?P<flag_value>[^\s"'`]{{1,{LONGEST}}}+)"""  # --pwd x
 )
+_ENDS = r"(?:</|&lt;/|\]\]>)"
+_TEXT = rf"(?:(?!&lt;|\]\]>)[^<\r\n]){{1,{LONGEST}}}+"
+# <password>x</password>, escaped or not; without its end only where the text was cut off: "login <user> <password>"
+_XML = rf"""(?:<|&lt;)(?P<xml>[A-Za-z_][\w.:-]{{1,60}}+)(?:\s[^<>&]{{0,200}}+)?(?:>|&gt;)(?:<!\[CDATA\[)?
+      (?:(?=[A-Za-z0-9][^<\r\n]*+\Z)|\s{{0,80}}+(?={_TEXT}(?:\s{{0,80}}+{_ENDS}|(?!&lt;)[^<\r\n])))
+      (?P<xml_value>{_TEXT})"""
 _KEY = r"""(?<!\w)(?P<key>[A-Za-z_][\w.-]{1,120}+)(?P<close>\\{0,3}["']|\])?
       (?P<gap>[ \t]{0,40}+(?:=>|:=|=|:)[ \t]{0,40}+)"""
 
@@ -74,7 +80,7 @@ def scan(has_forms: bool = True, has_runs: bool = True, has_at: bool = True) -> 
     within = [_FORMED] * has_forms + [_URL] * has_at + [_CARD] * has_runs + [_EMAIL] * has_at + [_LONG] * has_runs
     parts = [_KEPT, *[_PRIVATE] * has_forms, *[_PEM] * has_runs]
     parts += [rf"(?<![A-Za-z0-9_-])(?:{'|'.join(within)})"] if within else []
-    return re.compile("|".join([*parts, _FLAG, _KEY]), re.VERBOSE | re.MULTILINE | re.ASCII)
+    return re.compile("|".join([*parts, _FLAG, _XML, _KEY]), re.VERBOSE | re.MULTILINE | re.ASCII)
 
 
 # What a text must hold, in lower case, for the formed ones, and for a key or flag that says something; or a run.
@@ -86,8 +92,8 @@ _FORM_HINTS: tuple[str, ...] = (
 _KEY_HINTS = ("pass", "pwd", "secret", "token", "authorization", "cookie", "credential", "jwt", "key", "amz")
 _FORM_RUNS = (re.compile(r"pd[a-z]{2}\+"), re.compile(r"SK[0-9a-f]{32}"))
 _RUNS = (re.compile(r"[A-Za-z0-9/+]{40}"), re.compile(r"\d{4}[ -]?\d{4,6}[ -]?\d{4}", re.ASCII))
-# Shorter than all that has a form, and no key, flag, URL or address; or a word, shorter than a key id.
-_NOTHING = re.compile(r"(?:[^:=@-]|-(?!-)){0,12}|[A-Za-z/]{0,19}")
+# Shorter than all that has a form, and no key, flag, element, URL or address; or a word, shorter than a key id.
+_NOTHING = re.compile(r"(?:[^:=@<&-]|-(?!-)){0,12}|[A-Za-z/]{0,19}")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(?:Z|[+-]\d\d:?\d\d)?")
 WHOLE: dict[str, str] = {
     "private": "private-key",
@@ -105,10 +111,13 @@ WHOLE: dict[str, str] = {
     "email": "email",
     "long": "aws-secret",
     "flag": "secret",
+    "xml": "secret",
 }
-_GROUPS = {"gap": "key", "flag_value": "flag"}  # by the group that ends an alternative, where that is another
-INNER = ("pem", "pagerduty", "bearer", "basic", "url", "flag")  # of these only the part named so_value is the secret
+# By the group that ends an alternative, where that is another; and of which only the part named so_value is the secret
+_GROUPS = {"gap": "key", "flag_value": "flag", "xml_value": "xml"}
+INNER = ("pem", "pagerduty", "bearer", "basic", "url", "flag", "xml")
 _ALONE = ("jwt", "aws_key", "slack", "github", "api_key", "private")  # told by themselves, whatever stands around them
+_ALONE_IN = re.compile(rf"(?<![A-Za-z0-9_-])(?:{_FORMED})", re.VERBOSE | re.ASCII)
 ROUTING = re.compile(r"[0-9a-f]{32}|(?=[^\d]*\d)(?=[^A-Z]*[A-Z])[A-Za-z0-9+_-]{20}")
 _PLACEHOLDER = re.compile(
     r"(?i:null|none|nil|true|false|undefined|redacted|hidden|masked|removed|yes|no|\*+|x{3,}|\.{3,}|-+"
@@ -146,6 +155,15 @@ def name_of(match: re.Match[str]) -> str:
     return _GROUPS.get(last, last)
 
 
+def formed_in(text: str, start: int, end: int) -> re.Match[str] | None:
+    """The first value within a part of a text that is told by itself: a key may be made of one."""
+    return next((found for found in _ALONE_IN.finditer(text, start, end) if found.lastgroup in _ALONE), None)
+
+
+def is_card_number(value: int) -> bool:
+    return 10**13 < value < 10**16 and _is_card(str(value), "")
+
+
 def kind_of_value(value: str, kind: str) -> str:
     """The kind of a value that a pattern knows as a whole: then its tag is the same wherever it stands."""
     match = scan().match(value)
@@ -159,7 +177,7 @@ def kind_of_value(value: str, kind: str) -> str:
 
 def may_be(value: str) -> bool:
     """A value at all: no placeholder, and none that is redacted already."""
-    return bool(value.strip()) and not TAG.search(value) and not _PLACEHOLDER.fullmatch(value)
+    return bool(value.strip()) and not TAG.search(value) and not _PLACEHOLDER.fullmatch(value.rstrip("]),.;"))
 
 
 def anything(value: str, before: str) -> bool:
@@ -218,6 +236,7 @@ CHECKS: Mapping[str, Callable[[str, str], bool]] = {
     "basic": _is_basic,
     "url": _is_value,
     "flag": _is_value,
+    "xml": _is_value,
     "pagerduty": _is_pagerduty,
     "email": _is_email,
     "card": _is_card,

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from resilibot.contracts.events.acted import ActionClass
+from resilibot.contracts.faults import faults_of
 
 InstanceId = Annotated[str, StringConstraints(pattern=r"^(?:i|mi)-[0-9a-f]{8,17}$")]
 Unit = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}\.service$")]
@@ -105,5 +106,4 @@ def arguments_of(action: str, arguments: object) -> Arguments:
     try:
         return spec.arguments.model_validate(arguments)
     except ValidationError as error:
-        fields = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
-        raise Refused(fields) from error
+        raise Refused(faults_of(error, "arguments")) from error

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.events.acted import ActionClass, GateDecision
+from resilibot.contracts.faults import faults_of
 from resilibot.contracts.signal import Severity
 
 STRICTNESS: dict[GateDecision, int] = {"auto": 0, "approval": 1, "blocked": 2}
@@ -87,8 +88,7 @@ def parse(text: str) -> Policy:
     try:
         return Policy.model_validate(json.loads(text))
     except ValidationError as error:
-        fields = (f"{'.'.join(map(str, one['loc'])) or 'policy'}: {one['msg']}" for one in error.errors())
-        raise PolicyInvalid("; ".join(fields)) from error
+        raise PolicyInvalid(faults_of(error, "policy")) from error
     except ValueError as error:
         raise PolicyInvalid(f"no JSON: {error}") from error
 

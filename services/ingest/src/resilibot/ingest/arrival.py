@@ -9,6 +9,7 @@ import json
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
+from resilibot.contracts.faults import faults_of
 from resilibot.ingest.sources.errors import MalformedSignal
 
 KEY = "resilibot.webhook.v1"
@@ -48,4 +49,4 @@ def unpack(message: str) -> Arrival | None:
     try:
         return Arrival.model_validate(inside)
     except ValidationError as error:
-        raise MalformedSignal(f"{KEY}: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
+        raise MalformedSignal(f"{KEY}: {faults_of(error, 'arrival')}") from error

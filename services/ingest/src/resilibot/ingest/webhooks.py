@@ -27,6 +27,8 @@ from typing import Annotated, Any, Literal, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 from standardwebhooks.webhooks import Webhook
 
+from resilibot.contracts.faults import faults_of
+
 WINDOW_S = 300
 Secret = Annotated[str, Field(min_length=16, max_length=512)]
 Header = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]  # as we compare them
@@ -168,8 +170,7 @@ def read_sources(text: str) -> dict[str, Proof]:
     try:
         found: dict[str, Proof] = SOURCES.validate_json(text)
     except ValidationError as error:
-        places = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
-        raise SourcesMalformed(places) from None
+        raise SourcesMalformed(faults_of(error, "sources")) from None
     return found
 
 

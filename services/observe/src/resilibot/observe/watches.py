@@ -39,6 +39,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.event import Value
 from resilibot.contracts.events import Watched
+from resilibot.contracts.faults import words_of
 from resilibot.contracts.signal import MetricRef, Severity
 
 DAY_H = 24
@@ -217,4 +218,4 @@ def _say(error: ValidationError, told: dict[str, Any]) -> str:
         declared = told["watches"][int(place[1])]
         name = declared.get("id") if isinstance(declared, dict) else None
         place[0:2] = [f"watch {name}" if isinstance(name, str) else f"watch number {int(place[1]) + 1}"]
-    return f"{'.'.join(place) or 'watches'}: {first['msg']}"
+    return f"{'.'.join(place) or 'watches'}: {words_of(first)}"

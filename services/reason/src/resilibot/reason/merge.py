@@ -52,7 +52,10 @@ class _Heard:
 
 
 def _hear(answer: Answer, items: Iterable[EvidenceItem]) -> tuple[_Heard, list[str]]:
-    """A hypothesis without any observation for it is dropped whole. Returns the text of each dropped claim too."""
+    """A hypothesis without any observation for it is dropped whole, and one that was heard already, with its claims.
+
+    Returns the text of each dropped claim too.
+    """
     known = {(item.id, item.content_hash): item.kind for item in items if item.content is not None and item.is_intact()}
     dropped: list[str] = []
 
@@ -66,12 +69,17 @@ def _hear(answer: Answer, items: Iterable[EvidenceItem]) -> tuple[_Heard, list[s
                 kept.append(claim)
         return tuple(kept)
 
-    views = []
+    views: list[View] = []
+    heard: set[tuple[str, str]] = set()
     for view in answer.views:
         support, refutation = held(view.support), held(view.refutation)
         if not support or not view.statement:
             dropped.append(view.statement or WORDLESS)
             continue
+        if view.cause != OTHER and (view.cause, view.component) in heard:  # which of the two is meant, nobody knows
+            dropped += [view.statement, *(claim.text for claim in (*support, *refutation))]
+            continue
+        heard.add((view.cause, view.component))
         views.append(View(view.cause, view.component, view.statement, view.likelihood, support, refutation))
     health = held(answer.findings) if answer.verdict == "no_fault" else ()
     return _Heard(views, health, answer.verdict == "cause" and bool(views)), dropped
@@ -80,11 +88,10 @@ def _hear(answer: Answer, items: Iterable[EvidenceItem]) -> tuple[_Heard, list[s
 def _merged(
     told: e.DiagnosisReachedV1, heard: _Heard, reasoner: e.Reasoner, dropped: Sequence[str]
 ) -> e.DiagnosisReachedV1:
-    theirs = {(view.cause, view.component): view for view in reversed(heard.views) if view.cause != OTHER}
+    theirs = {(view.cause, view.component): view for view in heard.views if view.cause != OTHER}
     known = {(h.cause, h.component) for h in told.hypotheses}
     own = [_refuted(h, theirs.get((h.cause, h.component))) for h in told.hypotheses]
-    new = [v for v in heard.views if v.cause == OTHER or theirs[v.cause, v.component] is v]
-    new = [v for v in new if (v.cause, v.component) not in known]
+    new = [v for v in heard.views if (v.cause, v.component) not in known]
     hypotheses = [*own, *(_hypothesis(number, view) for number, view in enumerate(new, start=1))]
     agreed = [claim for h in told.hypotheses if (v := theirs.get((h.cause, h.component))) for claim in v.support]
     spoken = dict.fromkeys([*agreed, *heard.speaks_of_health])

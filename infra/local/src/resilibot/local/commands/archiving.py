@@ -9,6 +9,7 @@ import typer
 from resilibot.local.audit_trail import trail_of
 from resilibot.local.commands.context import BAD_USE, FAILED, errors, fail, home, out, show
 from resilibot.local.commands.text import safe
+from resilibot.local.commands.usage import IncidentId
 from resilibot.runtime.audit.verify_bundle import verify
 
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
@@ -26,7 +27,7 @@ def checkpoint(as_json: Json = False) -> None:
 
 
 def export(
-    incident_id: str,
+    incident_id: IncidentId,
     out_file: Annotated[Path | None, typer.Option("--out", help="default: ID.tar in this folder")] = None,
     as_json: Json = False,
 ) -> None:
@@ -80,7 +81,7 @@ def archive(
         raise typer.Exit(FAILED)
 
 
-def restore(incident_id: str, as_json: Json = False) -> None:
+def restore(incident_id: IncidentId, as_json: Json = False) -> None:
     """Bring back from the archive what the store lost of an incident. Never overwrites. Exit code 1 if not all came."""
     with errors(as_json), trail_of(home()) as trail:
         done = trail.restore(incident_id)

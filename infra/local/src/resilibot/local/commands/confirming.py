@@ -5,10 +5,11 @@ from typing import Annotated, Any
 import typer
 
 from resilibot.local.commands.context import api, errors, show
+from resilibot.local.commands.usage import IncidentId
 
 
 def confirm(
-    incident_id: str,
+    incident_id: IncidentId,
     component: Annotated[str, typer.Option(help="what was at fault: a host, a release, a service")],
     cause: Annotated[str, typer.Option(help="bad_release, hung_process ..., or free words")],
     fault_class: Annotated[str | None, typer.Option(help="latency-config, error-deploy ...")] = None,

@@ -19,7 +19,8 @@ from resilibot.local.commands.text import safe
 from resilibot.local.dead_letters import UnknownQueue
 from resilibot.local.drill import DrillRefused, DrillTimedOut
 from resilibot.local.emulators import EmulatorError
-from resilibot.local.home_file import HomeBusy, HomeFailed, HomeFile, NoHome
+from resilibot.local.home_file import HomeBusy, HomeFailed, HomeFile, HomeGone, NoHome
+from resilibot.local.world.client import WorldUnavailable
 from resilibot.projections.ports import ReadModelError
 from resilibot.runtime.audit.archive import ArchiveError
 from resilibot.runtime.audit.bundle import BundleError
@@ -66,7 +67,9 @@ def errors(as_json: bool) -> Iterator[None]:
         raise fail(str(error), error.code, as_json, BAD_USE if bad_use else FAILED) from error
     except (UnknownQueue, DrillRefused) as error:
         raise fail(str(error), error.code, as_json, BAD_USE) from error
-    except (ApiError, NoHome, HomeBusy, HomeFailed, DrillTimedOut, EmulatorError) as error:
+    except (ApiError, NoHome, HomeBusy, HomeFailed, HomeGone, EmulatorError) as error:
+        raise fail(str(error), error.code, as_json) from error
+    except (DrillTimedOut, WorldUnavailable) as error:
         raise fail(str(error), error.code, as_json) from error
     except (CheckpointsError, BundleError, ArchiveError, StoreError, BlobError, ReadModelError) as error:
         raise fail(str(error), error.code, as_json) from error

@@ -12,7 +12,7 @@ from resilibot.local.commands.grading import grade_log
 from resilibot.local.commands.retrieving import retrieve
 from resilibot.local.commands.rows import json_lines, write
 from resilibot.local.commands.watching import watch
-from resilibot.local.commands.withholding import WithholdingInvalid, away_of, told_of
+from resilibot.local.commands.withholding import SEED, WithholdingInvalid, away_of, told_of
 from resilibot.local.diagnosis_eval import CasesInvalid, answer, matched, read_truth, said, stable
 from resilibot.local.incident_folder import FolderInvalid, IncidentFolder
 from resilibot.local.ingest_eval import INDEX_FILES, judge
@@ -55,8 +55,8 @@ def diagnose(
     at_most: Annotated[list[str] | None, typer.Option(help="with --truth: brier=0.1; above it is a failure")] = None,
     repeat: Annotated[int, typer.Option(min=1, help="with --truth: answers per case, evidence in other orders")] = 1,
     without: Annotated[float, typer.Option(min=0, max=1, help="share of the other nodes' telemetry to leave out")] = 0,
-    by: Annotated[By, typer.Option(help="with --without: whole nodes, or single series")] = By.NODE,
-    seed: Annotated[int, typer.Option(help="with --without: of what is drawn")] = 1,
+    by: Annotated[By | None, typer.Option(help="with --without: whole nodes (usual), or single series")] = None,
+    seed: Annotated[int | None, typer.Option(help=f"with --without: of what is drawn; {SEED} when left out")] = None,
     spare_culprit: Annotated[bool, typer.Option("--spare-culprit", help="with --without and --truth")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable figures and errors")] = False,
 ) -> None:

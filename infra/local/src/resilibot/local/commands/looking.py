@@ -7,12 +7,13 @@ import typer
 from resilibot.local.commands import render
 from resilibot.local.commands.context import api, errors, out, show
 from resilibot.local.commands.text import safe
+from resilibot.local.commands.usage import IncidentId, OtherId
 
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 At = Annotated[str | None, typer.Option(help="stream version or RFC 3339 time: as it was")]
 
 
-def timeline(incident_id: str, at: At = None, as_json: Json = False) -> None:
+def timeline(incident_id: IncidentId, at: At = None, as_json: Json = False) -> None:
     """One line per event of an incident."""
     with errors(as_json):
         entries = api().get(f"/incidents/{incident_id}/timeline", at=at)["entries"]
@@ -24,7 +25,7 @@ def timeline(incident_id: str, at: At = None, as_json: Json = False) -> None:
     show(entries, as_json, text)
 
 
-def signal(fingerprint: str, at: At = None, as_json: Json = False) -> None:
+def signal(fingerprint: OtherId, at: At = None, as_json: Json = False) -> None:
     """How often a signal was received, and what became of it."""
     with errors(as_json):
         found = api().get(f"/signals/{fingerprint}", at=at)

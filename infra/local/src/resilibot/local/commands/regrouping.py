@@ -5,14 +5,15 @@ from typing import Annotated
 import typer
 
 from resilibot.local.commands.context import api, errors, show
+from resilibot.local.commands.usage import IncidentId, as_incident_id
 
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 Comment = Annotated[str, typer.Option(help="why")]
 
 
 def merge(
-    incident_id: str,
-    into: Annotated[str, typer.Option(help="the incident that goes on")],
+    incident_id: IncidentId,
+    into: Annotated[str, typer.Option(callback=as_incident_id, help="the incident that goes on")],
     comment: Comment = "",
     as_json: Json = False,
 ) -> None:
@@ -22,7 +23,7 @@ def merge(
     show(merged, as_json, lambda: typer.echo(f"{incident_id} merged into {into}"))
 
 
-def unmerge(incident_id: str, comment: Comment = "", as_json: Json = False) -> None:
+def unmerge(incident_id: IncidentId, comment: Comment = "", as_json: Json = False) -> None:
     """Take a merge back: the incident lives again, with the signals that it brought."""
     with errors(as_json):
         back = api().post(f"/incidents/{incident_id}/unmerge", {"comment": comment})
@@ -30,7 +31,7 @@ def unmerge(incident_id: str, comment: Comment = "", as_json: Json = False) -> N
 
 
 def split(
-    incident_id: str,
+    incident_id: IncidentId,
     fingerprints: Annotated[list[str], typer.Argument(help="as `resilibot incident show` names them")],
     comment: Comment = "",
     as_json: Json = False,

@@ -14,9 +14,11 @@ from resilibot.act.settings import ActSettings
 from resilibot.contracts import events as e
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import format_time
+from resilibot.contracts.faults import words_of
 from resilibot.local.client import ApiClient
 from resilibot.local.commands.context import BAD_USE, FAILED, api, errors, fail, home, out, show
 from resilibot.local.commands.text import safe
+from resilibot.local.commands.usage import as_incident_id
 from resilibot.local.no_network import NetworkRefused
 from resilibot.local.recorded_log import LogInvalid, RecordedLog, of_answer, read_file
 from resilibot.local.rerun import REASONERS, GateRules, Reasoner, not_asked_again, rerun
@@ -29,7 +31,9 @@ MODELS = ("bedrock", "openai")
 
 
 def rerun_incident(
-    incident_id: Annotated[str | None, typer.Argument(help="the incident; may be left out with --from")] = None,
+    incident_id: Annotated[
+        str | None, typer.Argument(callback=as_incident_id, help="the incident; left out with --from")
+    ] = None,
     source: Annotated[Path | None, typer.Option("--from", help="a bundle, or `resilibot replay ID --json`")] = None,
     reasoner: Annotated[
         str, typer.Option(help=f"who judges: {', '.join([*REASONERS, *MODELS])} (a model beside the rules)")
@@ -74,7 +78,7 @@ def rerun_incident(
         raise fail(f"{log.incident_id}: no round was judged, nothing to hold against", "no_cases", as_json)
     comparison = told(log.incident_id, reasoner, rounds, not_asked_again(log, rounds))
     show(comparison, as_json, lambda: _print(comparison))
-    if strict and not (comparison["same"] and not comparison["evidence_faults"]):
+    if strict and not comparison["same"]:
         raise typer.Exit(FAILED)
 
 
@@ -89,7 +93,7 @@ def _reasoner(name: str, model: str, as_json: bool) -> Reasoner:
         settings = ReasonSettings.model_validate({"reasoner": name, **({"reasoner_model": model} if model else {})})
     except ValidationError as error:
         first = error.errors(include_input=False)[0]  # a key is never told
-        raise fail(f"{first['loc'][0]}: {first['msg']}", "settings_invalid", as_json, BAD_USE) from error
+        raise fail(f"{first['loc'][0]}: {words_of(first)}", "settings_invalid", as_json, BAD_USE) from error
     ports = ports_of(settings)
     assert ports is not None  # noqa: S101  a model is wanted
     return SecondReader(ports)

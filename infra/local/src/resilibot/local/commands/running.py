@@ -1,5 +1,6 @@
 """resilibot up, demo and drill: run the house, and put a real fault into it."""
 
+import contextlib
 import json
 import signal
 import threading
@@ -19,7 +20,7 @@ from resilibot.local.commands.text import safe
 from resilibot.local.drill import DrillReport, Watcher, check_free, follow, known_incidents
 from resilibot.local.home import OPERATOR, Home, HomePlan
 from resilibot.local.home_file import HomeFile
-from resilibot.local.world.client import WorldClient
+from resilibot.local.world.client import WorldClient, WorldUnavailable
 from resilibot.local.world.hosts import SERVICE
 
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
@@ -121,16 +122,20 @@ def _drill(file: HomeFile, name: str, yes: bool, timeout_s: float, as_json: bool
     if not as_json:
         out.print(f"[red]fault[/red] {name} injected\n")
     try:
-        return follow(
+        report = follow(
             client,
-            _watcher(yes, as_json),
+            _watcher(file, yes, as_json),
             drill=name,
             before=before,
             injected_at=injected_at,
             timeout_s=timeout_s,
         )
-    finally:
-        world.undo(name)
+    except BaseException:
+        with contextlib.suppress(WorldUnavailable):  # what ended the drill is told, not this
+            world.undo(name)
+        raise
+    world.undo(name)
+    return report
 
 
 def _warm_up(world: WorldClient, as_json: bool) -> None:
@@ -141,7 +146,7 @@ def _warm_up(world: WorldClient, as_json: bool) -> None:
         time.sleep(0.5)
 
 
-def _watcher(yes: bool, as_json: bool) -> Watcher:
+def _watcher(file: HomeFile, yes: bool, as_json: bool) -> Watcher:
     def on_event(entry: dict[str, Any]) -> None:
         if not as_json:
             render.entry(entry)
@@ -163,6 +168,7 @@ def _watcher(yes: bool, as_json: bool) -> Watcher:
             return None
 
     def on_waiting(why: str) -> None:
+        file.check_running()  # an API that was killed comes again; that of a home which is gone does not
         if not as_json:
             err.print(f"[dim]{safe(why)}[/dim]")
 

@@ -8,6 +8,7 @@ import typer
 
 from resilibot.local.commands.context import BAD_USE, api, errors, fail, out, show
 from resilibot.local.commands.text import safe
+from resilibot.local.commands.usage import OtherId
 
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 Glob = Annotated[str | None, typer.Option(help="exact, or a glob with * and ?")]
@@ -85,7 +86,7 @@ def list_silences(
 
 
 @app.command("end")
-def end(silence_id: str, as_json: Json = False) -> None:
+def end(silence_id: OtherId, as_json: Json = False) -> None:
     """End a silence now: what it held back and still fires opens its incident."""
     with errors(as_json):
         ended = api().post(f"/silences/{silence_id}/end", {})

@@ -1,11 +1,20 @@
-"""WorldClient: the drill's side of the control port."""
+"""WorldClient: the drill's side of the control port.
 
-from typing import Any
+WorldUnavailable   it does not answer, or not as it should
+"""
+
+from typing import Any, ClassVar
 
 import httpx
 
 
+class WorldUnavailable(Exception):
+    code: ClassVar[str] = "world_unavailable"
+
+
 class WorldClient:
+    """All calls raise WorldUnavailable."""
+
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
 
@@ -13,18 +22,22 @@ class WorldClient:
         self._http.close()
 
     def state(self) -> dict[str, Any]:
-        return self._answered(self._http.get("/state"))
+        return self._call("GET", "/state")
 
     def inject(self, fault: str) -> dict[str, Any]:
-        return self._answered(self._http.post(f"/faults/{fault}"))
+        return self._call("POST", f"/faults/{fault}")
 
     def undo(self, fault: str) -> dict[str, Any]:
-        return self._answered(self._http.post(f"/undo/{fault}"))
+        return self._call("POST", f"/undo/{fault}")
 
     def arm(self, alarm: str) -> dict[str, Any]:
-        return self._answered(self._http.post(f"/alarms/{alarm}"))
+        return self._call("POST", f"/alarms/{alarm}")
 
-    def _answered(self, answer: httpx.Response) -> dict[str, Any]:
-        answer.raise_for_status()
-        state: dict[str, Any] = answer.json()
+    def _call(self, method: str, path: str) -> dict[str, Any]:
+        try:
+            answer = self._http.request(method, path)
+            answer.raise_for_status()
+            state: dict[str, Any] = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise WorldUnavailable(f"{method} {path}: the drill's world does not answer: {error}") from error
         return state

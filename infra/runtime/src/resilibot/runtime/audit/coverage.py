@@ -70,6 +70,7 @@ def audit_covered(
     """Every stream that has a HEAD or was ever signed, or one, against its chain and against the checkpoints.
 
     contents: with it, what the events refer to is read too. Raises BlobUnavailable then.
+    A checkpoint that was refused is a fault of one stream's audit too: it may be what would have spoken against it.
 
     `opened` must have been read before: a stream may go on meanwhile, and is never behind a checkpoint.
     """
@@ -86,8 +87,7 @@ def audit_covered(
         covered = max((anchor.version for anchor in signed.get(name, ())), default=0)
         if covered < head.version:
             windows.append(Window(name, covered + 1, head.version))
-    if stream is None:
-        faults += [Fault("checkpoints", r.number, "checkpoint", f"{r.why}: {r.detail}") for r in opened.refused]
+    faults += [Fault("checkpoints", r.number, "checkpoint", f"{r.why}: {r.detail}") for r in opened.refused]
     since = opened.genuine[-1].taken_at if opened.genuine else None
     coverage = Coverage(len(opened.genuine), since, len(names & set(signed)), tuple(windows))
     return CoveredReport(AuditReport(len(names), events, tuple(faults)), coverage)

@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.contracts.event import format_time
+from resilibot.contracts.faults import faults_of
 from resilibot.runtime.event_store.port import Timer
 
 INLINE_BYTES = 64_000
@@ -87,5 +88,4 @@ def decode(text: str) -> EventMessage | TimerMessage:
             return TimerMessage(timer)
         return _EVENT.validate_python(data)
     except ValidationError as error:
-        fields = ", ".join(f"{'.'.join(map(str, e['loc'])) or 'message'}: {e['msg']}" for e in error.errors())
-        raise MalformedMessage(fields) from error
+        raise MalformedMessage(faults_of(error, "message")) from error

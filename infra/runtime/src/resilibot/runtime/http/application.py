@@ -19,6 +19,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupp
 
 from resilibot.contracts.envelope import Actor
 from resilibot.contracts.events.controlled import RefusalReason
+from resilibot.contracts.faults import words_of
 from resilibot.runtime.access import Access
 from resilibot.runtime.event_store.port import StoreUnavailable
 from resilibot.runtime.http import openapi
@@ -260,7 +261,7 @@ class _Door:
             return self._refused(turned_away)
         unsupported = isinstance(error, RequestUnsupportedContentType)
         status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE if unsupported else HTTPStatus.UNPROCESSABLE_ENTITY
-        fields = [{"field": _field(e["loc"]), "message": e["msg"]} for e in error.errors()]
+        fields = [{"field": _field(e["loc"]), "message": words_of(e)} for e in error.errors()]
         self.gate.note("malformed", self._route(), status, self._caller())
         return answer(status, "; ".join(f"{f['field']}: {f['message']}" for f in fields), errors=fields)
 

@@ -21,6 +21,8 @@ from resilibot.runtime.http.problems import Forbidden, Unauthorised
 TOKEN_CHARS = 8192
 JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 
+_ANOTHER = re.compile(r",\s*[A-Za-z][A-Za-z0-9-]*\s+\S")  # two headers reach us joined: "Bearer a, Bearer b"
+
 Kind = Literal["person", "machine"]
 
 
@@ -115,8 +117,10 @@ class Either:
 
 def bearer_of(event: Mapping[str, Any]) -> str:
     """The bearer token of an API event. Raises Unauthorised, also of two: nobody shall choose which one counts."""
-    told = [value for name, value in (event.get("headers") or {}).items() if name.lower() == "authorization"]
-    scheme, _, token = str(told[0] if len(told) == 1 else "").partition(" ")
+    told = [str(value) for name, value in (event.get("headers") or {}).items() if name.lower() == "authorization"]
+    if len(told) > 1 or any(map(_ANOTHER.search, told)):
+        raise Unauthorised("more than one Authorization header: send one")
+    scheme, _, token = "".join(told).partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorised("an Authorization header with a bearer token is needed")
     return token.strip()

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from resilibot.contracts.faults import faults_of
 from resilibot.contracts.signal import Severity, SignalState
 from resilibot.ingest.sources import build
 from resilibot.ingest.sources.errors import MalformedSignal
@@ -157,8 +158,7 @@ def load(text: str) -> tuple[Mapped, ...]:
     except tomllib.TOMLDecodeError as error:
         raise MappingInvalid(f"not TOML: {error}") from error
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise MappingInvalid(told) from error
+        raise MappingInvalid(faults_of(error, "sources")) from error
 
 
 def load_file(path: Path) -> tuple[Mapped, ...]:

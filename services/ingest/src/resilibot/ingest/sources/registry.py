@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from pydantic import ValidationError
 
+from resilibot.contracts.faults import faults_of
 from resilibot.ingest.sources import (
     alertmanager,
     aws_notifications,
@@ -111,8 +112,7 @@ def _of(peeled: envelopes.Peeled, sources: Sequence[Source]) -> Iterator[Item]:
     except MalformedSignal as error:
         yield Refused(f"{source.name}: {error}")
     except ValidationError as error:  # a value the contract does not take: bounded texts should leave none
-        fields = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        yield Refused(f"{source.name}: {fields}"[:500])
+        yield Refused(f"{source.name}: {faults_of(error, 'signal')}"[:500])
 
 
 def _shape(body: dict[str, object]) -> str:

@@ -1,7 +1,11 @@
-"""webhook: one signed POST (Standard Webhooks); the address is checked before each call, no redirect is followed."""
+"""webhook: one signed POST (Standard Webhooks); the address is checked before each call, no redirect is followed.
+
+Of the address only the host is ever told: its path or query may be the secret that lets one post there.
+"""
 
 import ipaddress
 import json
+import logging
 import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -24,11 +28,14 @@ class UnsafeTarget(Exception):
 
 def check_target(url: str, allow_loopback: bool) -> None:
     """https to public addresses only; loopback, also by http, when allowed. Raises UnsafeTarget."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
     try:
-        found = socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
-    except OSError as error:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or 443
+    except ValueError:  # its text quotes what stands there
+        raise UnsafeTarget("the address is none: host or port cannot be read") from None
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
         raise UnsafeTarget(f"{host}: does not resolve") from error
     addresses = {ipaddress.ip_address(str(entry[4][0])) for entry in found}
     if allow_loopback and all(address.is_loopback for address in addresses):
@@ -48,6 +55,7 @@ class WebhookChannel:
         self._url = url
         self._signer = Webhook(secret) if secret else None
         self._allow_loopback = allow_loopback
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it tells each address in full
         self._http = httpx.Client(timeout=httpx.Timeout(10, connect=3), follow_redirects=False, trust_env=False)
 
     def send(self, key: str, message: Mapping[str, Any]) -> Delivery:
@@ -60,8 +68,10 @@ class WebhookChannel:
             answer = self._http.post(self._url, content=body.encode(), headers=self._headers(key, body))
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return Delivery("unavailable", detail=f"no connection: {error}")
-        except httpx.HTTPError as error:
-            return Delivery("unclear", detail=f"{type(error).__name__}: {error}")
+        except httpx.HTTPError as error:  # its text may quote what the other side said
+            return Delivery("unclear", detail=type(error).__name__)
+        except httpx.InvalidURL:
+            return Delivery("refused", detail="the address is none that a client takes")
         return _delivery(answer)
 
     def _headers(self, key: str, body: str) -> dict[str, str]:
