@@ -99,6 +99,46 @@ def test_a_failure_is_named_by_its_own_words(text: str, cause: str, category: st
     assert first.verdict != "rejected"
 
 
+# What is logged while all is well, in the words of Kubernetes, PostgreSQL, clients and programs
+HEALTHY = [
+    ('Pulling image "shop:v9"', "INFO"),
+    ('SuccessfulAttachVolume: AttachVolume.Attach succeeded for volume "pvc-7"', "INFO"),
+    ("NodeHasNoDiskPressure: Node x-1 status is now: NodeHasNoDiskPressure", "INFO"),
+    ("memory limit set to 512Mi", "INFO"),
+    ("automatic aggressive vacuum to prevent wraparound of table a.b", "INFO"),
+    ("launching an instance in availability zone eu-west-1a", "INFO"),
+    ("volume pvc-7 is bound, reclaim policy Retain", "INFO"),
+    ("evicted 12 entries of node cache", "INFO"),
+    ("updated key tier in configmap shop/limits", "INFO"),
+    ("LOG_LEVEL is not set", "INFO"),
+    ("LOG_LEVEL is not set, using info", "WARN"),
+    ('exec: "/srv/run" --port 80', "INFO"),
+    ("12 of 500 max_connections are in use", "INFO"),
+    ("error rate exceeded 5 percent", "INFO"),
+    ("a slowdown of imports is expected", "INFO"),
+    ("starting maintenance of caches", "INFO"),
+    ("applying patch 12 of the schema", "INFO"),
+    ("listening for spot interruption notices", "INFO"),
+    ("rendered in 429 ms", "OTHER"),
+    ("unmarshalled 12 records, deserialized 12", "OTHER"),
+    ("circuit breaker closed", "OTHER"),
+    ("created NetworkPolicy shop/allow-dns", "INFO"),
+    ("Updated parameter work_mem to 64 with apply method immediate", "INFO"),
+]
+
+
+@pytest.mark.parametrize(("text", "level"), HEALTHY)
+def test_what_is_logged_while_all_is_well_is_no_failure(text: str, level: str) -> None:
+    told = log((text, level, SERVICE, 0))
+    assert verdict(pod("a-1"), told).outcome == "no_fault"
+
+
+@pytest.mark.parametrize("level", ["INFO", "ERROR"])
+def test_a_change_is_a_cause_only_of_what_is_told_to_go_wrong(level: str) -> None:
+    lines = [("created NetworkPolicy shop/allow-dns", "INFO", SERVICE, 0.0), ("calls to dns hang", level, SERVICE, 0.0)]
+    assert leading(verdict(pod("a-1"), log(*lines)))[0] == ("network_rule" if level == "ERROR" else "nobody")
+
+
 def test_every_cause_has_a_scene() -> None:
     """Here, in test_signatures.py, or with AWS's answers in tests/evals."""
     of_states = {signature.cause for signature in SIGNATURES if signature.of_states}

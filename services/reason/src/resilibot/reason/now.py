@@ -45,7 +45,7 @@ class Said:
 
     @property
     def is_trouble(self) -> bool:
-        """Logged as a warning or an error, or it says so itself; a resource's own state is asked for elsewhere."""
+        """Not logged as information (a line of no known level may be anything), or it says so itself."""
         return self.level != "INFO" or _SEVERE.search(self.text) is not None
 
     @property
@@ -107,6 +107,12 @@ class Now:
         monitors = self.of_kind("monitor")
         is_calm = monitors and not self.alerting and not self.unready
         return (*monitors, *self.pods) if is_calm else ()
+
+    @property
+    def suffers(self) -> bool:
+        """A text, a monitor, a pod or a metric says so."""
+        is_seen = self.alerting or self.unready or any(not is_calm(metric) for metric in self.own)
+        return bool(is_seen) or any(said.is_trouble for said in self.current)
 
     def metric(self, name: str) -> Measured | None:
         """A metric of the resource that the incident is about, or of its replicas."""

@@ -85,6 +85,7 @@ APPLICATIONS: tuple[Signature, ...] = (
         "a rule of the network changed ({object}: security group or NetworkPolicy): connections that it no longer lets"
         " through are timed out",
         explains=CALLS,
+        of_change=True,
         otherwise="not named",
     ),
     Signature(
@@ -162,14 +163,16 @@ APPLICATIONS: tuple[Signature, ...] = (
         "data_quality",
         CAUSE - 0.1,
         says(
-            r"(?P<why>schema (?:mismatch|validation|version)|null value in column|deserializ\w{2,6}"
+            r"(?P<why>schema (?:mismatch|validation|version)|null value in column"
+            r"|(?:error|failed|cannot|unable to) deserializ\w{1,6}"
             r"|duplicate (?:key|entry)|not valid utf-?8|missing (?:required )?(?:field|column)|magic byte)"
             r"|(?P<empty>(?:file|input|batch|dataset|table) (?:[\w./-]{1,100} )?is empty)"
             r"|schema of \w{1,40} (?:has )?changed|incompatible schema|given input columns"
             r"|data quality (?:check )?failed|violates .{0,60}constraint|malformed (?:record|message|row|json|csv)"
             r"|JSONDecodeError|UnicodeDecodeError|invalid byte sequence|could not convert"
             r"|(?P<typed>invalid input syntax for type \w{1,40})"
-            r"|unmarshal|NumberFormatException|ArrowInvalid|(?P<object>partition \S{1,80} at offset \d+)"
+            r"|(?:error|failed|cannot|unable to|json:) unmarshal\w{0,6}|deserializ\w{1,6} (?:error|failed|exception)"
+            r"|NumberFormatException|ArrowInvalid|(?P<object>partition \S{1,80} at offset \d+)"
             r"|corrupt(?:ed)? (?:record|file|data)"
         ),
         "data of another shape or content than expected is rejected: {object}",
@@ -188,7 +191,7 @@ APPLICATIONS: tuple[Signature, ...] = (
             r"|\bunavailable\b(?! replica)|i/o timeout|(?:read|connect) timeout"
             r"|(?P<why>connection refused|connection reset by peer|deadline exceeded|vault is sealed"
             r"|timed out(?! (?:progressing|waiting for the condition))|broker may not be available"
-            r"|not present in metadata|NotEnoughReplicas|circuit breaker)"
+            r"|not present in metadata|NotEnoughReplicas|circuit breaker(?! (?:is |was )?closed))"
             r"|https?://(?P<object>[\w.-]{1,100})(?:[/:]\S{0,100})?.{0,20}\b50[234]\b"
         ),
         "a dependency fails: calls to {object} are refused, time out or are answered with an error",
@@ -200,7 +203,8 @@ APPLICATIONS: tuple[Signature, ...] = (
         "dependency_failure",
         LIKELY,
         says(
-            r"(?:https?://(?P<object>[\w.-]{1,100})(?:[/:]\S{0,100})?.{0,40})?\b(?:429|too many requests)\b|rate limit"
+            r"(?:https?://(?P<object>[\w.-]{1,100})(?:[/:]\S{0,100})?.{0,40})?\b(?:429|too many requests)\b(?! ?m?s\b)"
+            r"|rate limit"
         ),
         "a dependency limits the rate of calls to it ({object} answers 429): {service} is refused",
         otherwise="it",

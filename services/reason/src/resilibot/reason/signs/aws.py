@@ -41,7 +41,7 @@ AWS: tuple[Signature, ...] = (
         CAUSE,
         says(
             r"(?P<why>\w{0,40}Concurren\w{0,20}LimitExceeded|ProvisionedThroughputExceeded\w{0,9}"
-            r"|ThrottlingException|RequestLimitExceeded|RateExceeded)|rate exceeded|SlowDown\b"
+            r"|ThrottlingException|RequestLimitExceeded|RateExceeded)|(?:^|[:(\"'.] ?)rate exceeded|(?-i:SlowDown)\b"
         ),
         "requests are throttled: the concurrency or throughput that {service} is given is used up",
         explains=frozenset({"rate_limited", "application_error", "unreachable_dependency"}),

@@ -4,6 +4,8 @@ from resilibot.reason.signs.signature import CAUSE, CONSEQUENCE, LIKELY, Signatu
 
 CRASHES = frozenset({"crash_loop", "stalled_rollout", "application_error"})
 CALLS = frozenset({"unreachable_dependency", "application_error"})
+ZONE = r"[a-z]{2}(?:-[a-z]+){1,2}-\d[a-z]"
+DOWN = r"(?:outage|impaired|unavailable|unreachable|degraded|fail(?:s|ed|ing|ure)|connectivity (?:issue|loss)|lost)"
 
 CLUSTERS: tuple[Signature, ...] = (
     Signature(
@@ -12,7 +14,7 @@ CLUSTERS: tuple[Signature, ...] = (
         CAUSE,
         says(
             r"(?P<why>ErrImageNeverPull)|ErrImagePull|ImagePullBackOff|InvalidImageName|ImageInspectError"
-            r"|pull(?:ing)? image \"(?P<object>[\w./:@-]{1,200})\""
+            r"|(?:failed to|unable to|error|back-off) pull(?:ing)? image \"(?P<object>[\w./:@-]{1,200})\""
             r"(?:.{0,400}?(?P<why_not>\b(?:401|403) \w+|no basic auth credentials|toomanyrequests"
             r"|x509: certificate \w+))?"
         ),
@@ -42,7 +44,10 @@ CLUSTERS: tuple[Signature, ...] = (
         "out_of_memory",
         "resource_exhaustion",
         CAUSE,
-        says(r"oomkill|out ?of ?memory|exit code 137|memory limit"),
+        says(
+            r"oomkill|out ?of ?memory|exit code 137|memory limit .{0,20}(?:exceeded|reached|hit)"
+            r"|(?:exceed|reach|over|above|hit)\w*.{0,20} memory limit"
+        ),
         "OOMKilled: the container of {pod} exceeds its memory limit (exit code 137) and is restarted",
         explains=CRASHES,
     ),
@@ -52,7 +57,8 @@ CLUSTERS: tuple[Signature, ...] = (
         CAUSE + 0.1,
         says(
             r"(?:env(?:ironment)? var(?:iable)? (?P<object>\w+) (?:is |was )?(?:not set|must be set|missing|required)"
-            r"|\b(?P<variable>[a-z]\w*_\w+) (?:is |was )?(?:not set|must be set)|CreateContainerConfigError"
+            r"|\b(?P<variable>[a-z]\w*_\w+) (?:is |was )?(?:not set|must be set)(?!.{0,20}(?:using|default|fall))"
+            r"|CreateContainerConfigError"
             r"|(?P<keyed>key [\w.-]{1,80} in (?:configmap|secret) [\w./-]{1,120})"
             r"|(?P<named>(?:configmap|secret|service ?account) \"?[\w./-]{1,100}\"?) not found|configuration error"
             r"(?:.{0,80}?\b(?:env(?:ironment)? var(?:iable)?|key|setting) (?P<setting>\w+))?"
@@ -63,6 +69,7 @@ CLUSTERS: tuple[Signature, ...] = (
         " and the deployment's rollout to the new ReplicaSet is stuck",
         unless=says(r"runAsNonRoot"),
         explains=frozenset({"volume", "uncaught_error", *CRASHES}),
+        of_trouble=True,
     ),
     Signature(
         "container_start",
@@ -76,6 +83,7 @@ CLUSTERS: tuple[Signature, ...] = (
         ),
         "the container of {pod} cannot be started as its spec says ({object}: command, user or mounts)",
         explains=CRASHES,
+        of_trouble=True,
         otherwise="StartError",
     ),
     Signature(
@@ -120,7 +128,7 @@ CLUSTERS: tuple[Signature, ...] = (
         "spot_interruption",
         "infrastructure",
         CAUSE + 0.1,
-        says(r"spot (?:instance )?interruption (?:warning|notice)|SpotInterruption|rebalance recommendation"),
+        says(r"spot (?:instance )?interruption (?:warning|notice)\b|SpotInterruption|rebalance recommendation"),
         "a spot interruption: the cloud took {node} back, and its pods went with it",
         explains=frozenset({"node_failure", "no_capacity", *CALLS}),
     ),
@@ -129,8 +137,8 @@ CLUSTERS: tuple[Signature, ...] = (
         "infrastructure",
         CAUSE + 0.1,
         says(
-            r"availability zone .{0,20}?\b(?P<object>[a-z]{2}(?:-[a-z]+){1,2}-\d[a-z])\b"
-            r"|(?P<zone>[a-z]{2}(?:-[a-z]+){1,2}-\d[a-z]) .{0,60}(?:outage|impaired|unavailable)"
+            rf"{DOWN}.{{0,60}}availability zone .{{0,20}}?\b(?P<object>{ZONE})\b"
+            rf"|\b(?P<zone>{ZONE})\b.{{0,60}}{DOWN}"
         ),
         "the availability zone {object} fails: nodes and what runs on them are NotReady or not to be reached",
         explains=frozenset({"node_failure", *CALLS}),
@@ -163,8 +171,8 @@ CLUSTERS: tuple[Signature, ...] = (
         "resource_exhaustion",
         CAUSE,
         says(
-            r"low on resource: (?P<object>[\w-]+)|(?:disk|memory|pid) ?pressure|EvictionThresholdMet"
-            r"|FreeDiskSpaceFailed|reclaim (?P<reclaimed>[\w-]+)|evicted.{0,40}node"
+            r"low on resource: (?P<object>[\w-]+)|(?<!no)(?:disk|memory|pid) ?pressure|EvictionThresholdMet"
+            r"|FreeDiskSpaceFailed|attempting to reclaim (?P<reclaimed>[\w-]+)|evicted.{0,20}the node"
         ),
         "{node} is under pressure, its {object} (disk, memory or PIDs) is used up: pods are Evicted",
         unless=says(r"node ?not ?ready|node is not ready|kubelet stopped posting"),
@@ -176,8 +184,8 @@ CLUSTERS: tuple[Signature, ...] = (
         "infrastructure",
         CAUSE,
         says(
-            r"(?P<why>multi-attach) error|failed ?(?:mount|attach ?volume)|unable to (?:mount|attach)"
-            r"|volume \"(?P<object>[\w.-]{1,120})\""
+            r"failed ?(?:mount|attach ?volume)|unable to (?:mount|attach)"
+            r"|(?:failed|(?P<why>multi-attach) error) for volume \"(?P<object>[\w.-]{1,120})\""
         ),
         "the volume {object} cannot be attached or mounted (FailedMount), so the pod {pod} cannot start",
         unless=says(r"unbound immediate PersistentVolumeClaims"),

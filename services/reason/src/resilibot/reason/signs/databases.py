@@ -57,8 +57,8 @@ DATABASES: tuple[Signature, ...] = (
         "resource_exhaustion",
         CAUSE,
         says(
-            r"connection slots|too many (?:clients|connections)"
-            r"|(?:close to|at|approaching|reached|\d of \d+) (?:the )?max_connections"
+            r"connection slots|too many (?:clients|connections)|\b(\d+) of \1 (?:the )?max_connections"
+            r"|(?:close to|at|approaching|reached) (?:the )?max_connections"
             r"|max_connections (?:limit )?(?:reached|exceeded)"
         ),
         "connection exhaustion: the connections of {object} reached max_connections, new sessions are refused",
@@ -153,7 +153,7 @@ DATABASES: tuple[Signature, ...] = (
         "wraparound",
         "resource_exhaustion",
         CAUSE + 0.1,
-        says(r"wraparound|must be vacuumed within"),
+        says(r"(?<!to prevent )wraparound|must be vacuumed within"),
         "transaction ids run out (wraparound): {service} takes no more writes until a VACUUM has frozen old rows",
         when(("MaximumUsedTransactionIDs", above(FULL))),
         told_by=when(("MaximumUsedTransactionIDs", above(FULL))),
@@ -185,6 +185,7 @@ DATABASES: tuple[Signature, ...] = (
         says(r"updated parameter (?P<object>\w{1,64}) to"),
         "a change of the parameter group took effect: {object} of the database was set anew",
         explains=frozenset({"connection_exhaustion", "restarted"}),
+        of_change=True,
     ),
     Signature(
         "database_configuration",
@@ -228,7 +229,8 @@ DATABASES: tuple[Signature, ...] = (
         LIKELY,
         says(
             r"db instance (?:has been |was )?(?:restarted|rebooted|shut ?down)|database system is shutting down"
-            r"|(?:applying|starting) .{0,60}(?P<why>upgrade|maintenance|patch)"
+            r"|(?:applying|starting) (?:the )?(?:(?:minor|major|db|database|engine|version|off-?line|operating|system"
+            r"|os|security|scheduled) ){1,4}(?P<why>upgrade|maintenance|patch)"
         ),
         "{object} was restarted by maintenance or by hand, and open connections were dropped",
         explains=frozenset({"unreachable_dependency"}),

@@ -49,6 +49,7 @@ class Signature:
     of_states: bool = False  # only a resource's own word counts: a log line may quote anything
     of_trouble: bool = False  # not what is logged as information: a call that was tried again and went well
     of_errors: bool = False  # only what is logged as an error
+    of_change: bool = False  # a cause only of what is told to go wrong, or seen to: changes are made all day
     otherwise: str = "{service}"  # of the object, when no text names one
 
 
