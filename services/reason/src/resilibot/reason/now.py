@@ -109,7 +109,7 @@ class Now:
         return (*monitors, *self.pods) if is_calm else ()
 
     @property
-    def suffers(self) -> bool:
+    def is_suffering(self) -> bool:
         """A text, a monitor, a pod or a metric says so."""
         is_seen = self.alerting or self.unready or any(not is_calm(metric) for metric in self.own)
         return bool(is_seen) or any(said.is_trouble for said in self.current)
@@ -204,7 +204,7 @@ def rise(metric: Measured | None) -> float:
     if metric is None or now is None:
         return 1.0
     first = [value for _, value in metric.content.points][:3]
-    start = max(first, key=lambda value: abs(value - now))  # the one farthest from now
+    start = max(first, key=lambda value: abs(value - now))
     return now / start if start > 0 else (1.0 if now <= 0 else float("inf"))
 
 

@@ -65,7 +65,7 @@ def _candidate(signature: Signature, now: Now) -> Candidate | None:
         return None
     if signature.unless is not None and any(signature.unless.search(s.text) for s in now.current):
         return None
-    if signature.of_change and not now.suffers:
+    if signature.of_change and not now.is_suffering:
         return None
     candidate = Candidate(signature.cause, now.scene.service, _statement(signature, now, said, metrics))
     candidate.category = signature.category

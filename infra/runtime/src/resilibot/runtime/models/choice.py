@@ -1,10 +1,11 @@
 """choice: which model is asked, and where. Pure: nothing is loaded or asked by choosing."""
 
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr
+from pydantic_settings import BaseSettings
 
 
 def _is_an_address(url: str) -> str:
@@ -31,7 +32,10 @@ class Choice:
     output_tokens: int
 
     @classmethod
-    def of(cls, protocol: Literal["bedrock", "openai"], settings: Any, prefix: str) -> "Choice":
-        """As settings tell it, whose names begin with the prefix: `ask_model`, `ask_url` and so on."""
+    def of(cls, protocol: Literal["bedrock", "openai"], settings: BaseSettings, prefix: str) -> "Choice":
+        """As settings tell it, whose names begin with the prefix: `ask_model`, `ask_url` and so on.
+
+        They must have every field but the protocol; AttributeError names the one that is not there.
+        """
         told = [field.name for field in fields(cls) if field.name != "protocol"]
         return cls(protocol, **{name: getattr(settings, f"{prefix}_{name}") for name in told})
