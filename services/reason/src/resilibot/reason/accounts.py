@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from resilibot.reason.exclusions import ruled_out
 from resilibot.reason.hypotheses import Candidate, Clue
-from resilibot.reason.now import Now, containers, exit_code, is_calm, is_leaving, is_steady, waits_of, word
+from resilibot.reason.moves import is_calm, is_steady
+from resilibot.reason.now import Now, containers, exit_code, is_leaving, waits_of, word
 from resilibot.reason.signatures import MOST, cites
 from resilibot.reason.signs.signature import METRIC
 from resilibot.reason.statements import defines, statement_of

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from resilibot.reason.hypotheses import Clue
-from resilibot.reason.now import BUSY, Now, Said, containers, exit_code, is_ready, is_steady, level
+from resilibot.reason.moves import BUSY, is_steady, level
+from resilibot.reason.now import Now, Said, containers, exit_code, is_ready
 from resilibot.reason.scene import Reported
 from resilibot.reason.signatures import cites
 

@@ -9,16 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from statistics import median
 from typing import Any
 
 from resilibot.contracts.evidence import Citation
+from resilibot.reason.moves import is_calm
 from resilibot.reason.scene import Logged, Measured, Reported, Scene
 
 RUN_UP = timedelta(minutes=10)  # what came shortly before the onset may have led to it
-STEADY = 2.0  # times: less is no move
-GROWN = 3.0  # times: load that moves less is its own noise
-BUSY = 80.0  # percent of a CPU: saturated
 RECOVERED = re.compile(
     r"recovered|resolved|(?:back|returned) to normal|storage (?:has been |was )?(?:increased|expanded|scaled)"
     r"|storage (?:auto)?scaling .*(?:complete|finish)",
@@ -27,7 +24,6 @@ RECOVERED = re.compile(
 _OBJECT = re.compile(r"[A-Z][A-Za-z]+/")
 _SEVERE = re.compile(r"\b(?:fatal|error|critical|panic|warning|failed)\b", re.IGNORECASE)
 _NAME = re.compile(r"[\w.:/@-]{1,64}")
-_HURTS = re.compile(r"latency|lag|queue|swap")
 KILLED = (137, 143)  # SIGKILL, SIGTERM
 ORDERLY = ("ServiceSchedulerInitiated", "UserInitiated")  # stop codes of ECS
 ALERTING = ("alert", "alarm", "triggered")
@@ -188,40 +184,6 @@ def exit_code(container: dict[str, Any]) -> int | None:
 
 def containers(pod: Reported) -> list[dict[str, Any]]:
     return list(pod.status.detail.get("containers") or [])
-
-
-def level(metric: Measured | None) -> float | None:
-    """The median of the second half of the window."""
-    if metric is None or not metric.content.points:
-        return None
-    values = [value for _, value in metric.content.points]
-    return median(values[len(values) // 2 :])
-
-
-def rise(metric: Measured | None) -> float:
-    """The level in multiples of where the window began: of its first points the one farthest from now. 1 is steady."""
-    now = level(metric)
-    if metric is None or now is None:
-        return 1.0
-    first = [value for _, value in metric.content.points][:3]
-    start = max(first, key=lambda value: abs(value - now))
-    return now / start if start > 0 else (1.0 if now <= 0 else float("inf"))
-
-
-def is_calm(metric: Measured, *, is_over: bool = False) -> bool:
-    """Nothing that hurts is up, nothing that is needed runs out; load may move, after a recovery as it likes."""
-    name, moved = metric.content.name, rise(metric)
-    if name == "CPUUtilization":
-        return (level(metric) or 0.0) < BUSY
-    if name.startswith("Free"):
-        return moved > 1 / STEADY
-    if _HURTS.search(name.lower()):
-        return moved < STEADY
-    return is_over or 1 / GROWN < moved < GROWN
-
-
-def is_steady(metric: Measured) -> bool:
-    return 1 / STEADY < rise(metric) < STEADY
 
 
 def _of_pod(pod: Reported) -> Iterator[Said]:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from resilibot.reason.now import BUSY, GROWN, Now, level, rise, waits_of
+from resilibot.reason.moves import BUSY, GROWN, level, rise
+from resilibot.reason.now import Now, waits_of
 from resilibot.reason.scene import Measured, Reported
 
 CAUSE, CONSEQUENCE, METRIC = 0.8, 0.4, 0.15  # what a text that names a cause, or an effect, and a metric are worth
