@@ -1,5 +1,6 @@
 """The import arrows hold, and the checker that says so bites."""
 
+import ast
 import configparser
 import shutil
 import subprocess
@@ -74,3 +75,14 @@ def test_every_contract_names_only_modules_that_exist() -> None:
     for module in named:
         path = module.replace(".", "/")
         assert any((s / path).is_dir() or (s / f"{path}.py").is_file() for s in SOURCES), module
+
+
+def test_what_calls_itself_pure_is_held_to_it() -> None:
+    rules = configparser.ConfigParser()
+    rules.read(ROOT / ".importlinter")
+    contracts = ("contracts", "decisions", "proofs")
+    held = [m for name in contracts for m in rules[f"importlinter:contract:{name}"]["source_modules"].split()]
+    modules = {".".join(path.relative_to(s).with_suffix("").parts): path for s in SOURCES for path in s.rglob("*.py")}
+    pure = [m for m, path in modules.items() if "Pure" in (ast.get_docstring(ast.parse(path.read_text())) or "")]
+    assert pure
+    assert [m for m in pure if not any(f"{m}.".startswith(f"{one}.") for one in held)] == []
