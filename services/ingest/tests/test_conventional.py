@@ -1,28 +1,14 @@
 """Alerts of senders nobody described: what is one, how it stands, what it is about; and what is none."""
 
-import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from resilibot.contracts.signal import Severity, Signal, SignalState
+from resilibot.contracts.signal import Severity, SignalState
 from resilibot.ingest.fingerprint import fingerprint
-from resilibot.ingest.sources import Ignored, Item, read
+from resilibot.ingest.sources import Ignored
 from resilibot.ingest.sources.states import state_of, state_of_event
-
-NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
-
-
-def only(body: Any) -> Item:
-    (item,) = read(json.dumps(body), received_at=NOW)
-    return item
-
-
-def one(body: Any) -> Signal:
-    item = only(body)
-    assert isinstance(item, Signal), item
-    return item
+from tests.support.read_message import one, only
 
 
 @pytest.mark.parametrize(

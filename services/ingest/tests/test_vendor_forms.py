@@ -1,29 +1,15 @@
 """Forms that senders really use and that are easily missed: a field left out, another word, another spelling."""
 
-import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from resilibot.contracts.signal import Signal
 from resilibot.ingest.fingerprint import fingerprint
-from resilibot.ingest.sources import Ignored, Item, MalformedSignal, read
+from resilibot.ingest.sources import Ignored, MalformedSignal, read
 from resilibot.ingest.sources.mapped import load
 from resilibot.ingest.sources.record import Record
-
-NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
-
-
-def only(body: Any) -> Item:
-    (item,) = read(json.dumps(body), received_at=NOW)
-    return item
-
-
-def one(body: Any) -> Signal:
-    item = only(body)
-    assert isinstance(item, Signal), item
-    return item
+from tests.support.read_message import NOW, one, only
 
 
 def event(source: str, kind: str, detail: Any) -> dict[str, Any]:

@@ -11,9 +11,14 @@ from pydantic import ValidationError
 _OURS = "Value error, "  # pydantic puts it before the words of our own validators
 
 
+def in_our_words(text: str) -> str:
+    """A text that somebody else made of such faults: a parser of commands, a process that ended."""
+    return text.replace(_OURS, "")
+
+
 def words_of(fault: Mapping[str, Any]) -> str:
     """What one fault of `errors()` says."""
-    return str(fault["msg"]).removeprefix(_OURS)
+    return in_our_words(str(fault["msg"]))
 
 
 def faults_of(error: ValidationError, whole: str) -> str:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from resilibot.contracts.faults import in_our_words
 from resilibot.local.audit_trail import provision_audit, settings_of
 from resilibot.local.aws import clients_at, emulator_env
 from resilibot.local.emulators import Emulator, make_emulator
@@ -160,7 +161,7 @@ def last_words(log: Path) -> str:
     """The end of what a process wrote before it died, on one line: of a bad setting its name and what is wrong."""
     lines = [line.strip() for line in log.read_text(errors="replace")[-4000:].splitlines()]
     told = [line for line in lines if line and not line.startswith("For further information visit")]
-    return ": ".join(told[-3:]).replace("Value error, ", "")[-600:] or "it says nothing"
+    return in_our_words(": ".join(told[-3:]))[-600:] or "it says nothing"
 
 
 WORKERS = (*(service.name for service in SERVICES), "relay", "sequencer", "timers")

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from resilibot.contracts.envelope import ULID
+from resilibot.contracts.faults import in_our_words
 from resilibot.local.commands.context import BAD_USE, FAILED, fail
 
 _ID = re.compile(r"[\w-]{1,128}", re.ASCII)
@@ -26,8 +27,7 @@ class Resilibot(TyperGroup):
         except typer.Abort:
             sys.exit(FAILED)
         except typer.TyperException as error:
-            said = error.format_message().replace("Value error, ", "")
-            sys.exit(fail(said, "bad_use", True, BAD_USE).exit_code)
+            sys.exit(fail(in_our_words(error.format_message()), "bad_use", True, BAD_USE).exit_code)
         sys.exit(ended if isinstance(ended, int) else 0)
 
 
