@@ -438,7 +438,8 @@ def test_a_case_with_two_tellings_of_its_evidence_is_bad_use(tmp_path: Path) -> 
 
 def test_bad_use_is_told_apart_from_failing(tmp_path: Path) -> None:
     log = drilled("bad-deploy")
-    assert export(tmp_path, log, incident="another").exit_code == 2
+    another = export(tmp_path, log, "--json", incident="01JAAAAAAAAAAAAAAAAAAAAAAA")
+    assert (another.exit_code, json.loads(another.stderr)["error"]["code"]) == (2, "another_incident")
     assert export(tmp_path, log, "--from", tmp_path / "absent.json").exit_code == 2
     (tmp_path / "cases").write_text("a file")
     assert export(tmp_path, log).exit_code == 2
@@ -451,5 +452,5 @@ def test_an_id_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
         envelope = one.envelope.model_copy(update={"stream": "incident#../../out"})
         linked.append(RecordedEvent.after(linked[-1].hash if linked else GENESIS, envelope))
     result = export(tmp_path, linked, "--json")
-    assert (result.exit_code, json.loads(result.stderr)["error"]["code"]) == (1, "no_name")
+    assert (result.exit_code, json.loads(result.stderr)["error"]["code"]) == (2, "bad_use")
     assert not (tmp_path / "out").exists()
