@@ -236,3 +236,95 @@ def test_no_order_without_an_alarm_metric_that_can_be_compared(change: dict[str,
         return metric.model_copy(update=change) if metric.is_alarm_metric else metric
 
     assert localise(graph.topology(), [changed(m) for m in graph.metrics()]) is None
+
+
+def without_rows(metrics: list[MetricContent], *missed: int, name: str = "latency") -> list[MetricContent]:
+    def left(metric: MetricContent) -> MetricContent:
+        points = [point for row, point in enumerate(metric.points) if row not in missed]
+        return metric.model_copy(update={"points": points}) if metric.name == name else metric
+
+    return [left(metric) for metric in metrics]
+
+
+def lately(component: str, *now_s: float) -> list[MetricContent]:
+    """Latency of 1 s while healthy, and row by row what is told."""
+
+    def told(metric: MetricContent) -> MetricContent:
+        points = [(at, value) for (at, _), value in zip(metric.points, now_s, strict=True)]
+        return metric.model_copy(update={"points": points}) if metric.name == "latency" else metric
+
+    return [told(metric) for metric in slow(component, 1.0)]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_samples_that_are_missing_here_and_there_hide_the_culprit_almost_never(metric: str) -> None:
+    hits = []
+    for seed in SEEDS:
+        graph, chance = faulty(seed, metric), random.Random(f"{seed} missing")
+        kept = [[point for point in m.points if chance.random() >= 0.2] for m in graph.metrics()]
+        bare = [m.model_copy(update={"points": k}) for m, k in zip(graph.metrics(), kept, strict=True)]
+        located = localise(graph.topology(), bare)
+        hits.append(located is not None and order(located)[0] == graph.culprit)
+    assert sum(hits) >= 0.95 * len(hits), [seed for seed, hit in zip(SEEDS, hits, strict=True) if not hit]
+
+
+def test_for_a_sample_that_the_culprit_missed_its_caller_takes_no_blame() -> None:
+    trouble = (1.0, 1.0, 3.0, 3.0, 1.0)
+    whole = [*lately("a", *trouble), *lately("b", *trouble), *lately("c", *trouble)]
+    bare = [*whole[:4], *without_rows(lately("c", *trouble), 2)]
+    located, seen = localise(chain("a", "b", "c"), bare), localise(chain("a", "b", "c"), whole)
+    assert located is not None
+    assert seen is not None
+    assert order(located) == order(seen) == ["c", "b", "a"]
+    assert located.suspects[0].confidence > BELIEVED > located.suspects[1].share
+
+
+def test_where_the_alarms_node_was_not_seen_the_others_are_judged() -> None:
+    """It has no anomalous row at all: what was wrong in between is told by those that it calls."""
+    alarm = without_rows(lately("a", 1.0, 1.0, 3.0, 3.0, 1.0), 2, 3)
+    others = [*lately("b", 1.9, 1.0, 1.0, 1.0, 1.9), *lately("c", 1.0, 1.0, 3.0, 3.0, 1.0)]
+    located = localise(fan("b", "c"), [*alarm, *others])
+    assert located is not None
+    assert order(located)[0] == "c"
+
+
+def test_between_two_counted_failures_there_was_none() -> None:
+    """Nothing is sent in a minute without an error: a line between two of them would make errors up."""
+
+    def errors(component: str, *rows: float | None) -> MetricContent:
+        like = slow(component, 1.0)[0]
+        points = [(at, now) for (at, _), now in zip(like.points, rows, strict=True) if now is not None]
+        baseline = Baseline(median=0, mad=0, low=0, high=1, count=60)
+        told = {"name": "Errors", "statistic": "Sum", "points": points, "baseline": baseline}
+        return like.model_copy(update=told)
+
+    metrics = [errors("a", 0, 0, 9, 9, 0), errors("b", 20, None, None, None, 20), errors("c", 0, 0, 8, 8, 0)]
+    located = localise(fan("b", "c"), metrics)
+    assert located is not None
+    assert order(located)[0] == "c"
+    assert "b" not in order(located)
+
+
+def test_a_mirror_is_believed_half_as_much() -> None:
+    """It is its caller's view of calls: the caller may be the cause as well."""
+    metrics = [*slow("a", 2.0), *slow("b", 2.0)]
+    views = [localise(chain("a", "b", kinds={"b": kind}), metrics) for kind in ("remote", "service")]
+    mirrored, real = (next(s for s in view.suspects if s.component == "b") for view in views if view is not None)
+    assert mirrored.confidence == pytest.approx(real.confidence / 2)
+
+
+def test_a_node_that_fell_silent_is_not_taken_for_well() -> None:
+    """No point lies between its last one and the trouble: what became of it nobody knows."""
+    trouble = (1.0, 1.0, 3.0, 3.0, 3.0)
+    silent = without_rows(lately("c", *trouble), 2, 3, 4)
+    located = localise(chain("a", "b", "c"), [*lately("a", *trouble), *lately("b", *trouble), *silent])
+    assert located is not None
+    assert order(located) == ["b", "a"]
+
+
+def test_where_the_alarms_own_calls_are_not_counted_those_below_are_still_weighed() -> None:
+    """c is slower by far, but hardly anybody calls it."""
+    located = localise(fan("b", "c"), [*uncounted("a", 2.0), *slow("b", 1.5, calls=1000), *slow("c", 9.0, calls=10)])
+    assert located is not None
+    assert order(located)[0] == "b"
+    assert not located.is_weighed

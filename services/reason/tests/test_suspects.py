@@ -1,5 +1,6 @@
 """What the call graph says becomes hypotheses with citations, for and against; without a graph nothing changes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ import pytest
 from resilibot.contracts import events as e
 from resilibot.contracts.canonical import content_hash
 from resilibot.contracts.case import IncidentCase
-from resilibot.contracts.evidence import ChangeContent, EvidenceItem, Window
+from resilibot.contracts.evidence import ChangeContent, EvidenceItem, MetricContent, TopologyContent, Window
 from resilibot.contracts.signal import ResourceRef
 from resilibot.reason.diagnose import diagnose
 from resilibot.reason.recover import recovered
@@ -16,6 +17,7 @@ from resilibot.runtime.testing import NOON
 from tests.support.call_graphs import ALARM_NODE, CallGraph
 
 FAULTY = CallGraph(seed=4, culprit="n5")
+SEVERE = replace(FAULTY, severity=30.0)
 
 
 def item(kind: str, number: int, content: object) -> EvidenceItem:
@@ -162,3 +164,44 @@ def test_the_last_change_tells_a_deployment_from_a_parameter(what: str, fault_cl
     found = verdict(FAULTY, ChangeContent(what=what, at=NOON, by="ci", before="1", after="2")).leading
     assert found is not None
     assert found.fault_class == fault_class
+
+
+@pytest.mark.parametrize(("rise", "others", "told"), [(3.0, 1.0, "request-overload"), (3.0, 3.0, "latency-config")])
+def test_a_flood_is_told_from_a_busy_hour_also_where_the_alarms_calls_are_not_counted(
+    rise: float, others: float, told: str
+) -> None:
+    """More than the demand explains, which is then told by the other nodes."""
+
+    def times(metric: MetricContent) -> MetricContent:
+        if metric.name != "requests":
+            return metric
+        factor = rise if metric.component == SEVERE.culprit else others
+        return metric.model_copy(update={"points": [(at, factor * value) for at, value in metric.points]})
+
+    seen = [times(m) for m in SEVERE.metrics() if (m.component, m.name) != (ALARM_NODE, "requests")]
+    assert diagnosed(SEVERE.topology(), seen).fault_class == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("AWS::Any::Table", "request-overload"), ("AWS::Any::Task", "latency-config")]
+)
+def test_nobody_configures_or_deploys_what_only_holds_data(kind: str, told: str) -> None:
+    graph = SEVERE.topology()
+    nodes = [n.model_copy(update={"kind": kind}) if n.name == SEVERE.culprit else n for n in graph.nodes]
+    held = graph.model_copy(update={"nodes": nodes})
+    assert diagnosed(held, SEVERE.metrics()).fault_class == told
+    change = ChangeContent(
+        at=NOON - timedelta(minutes=3), what="Capacity", by="ops", before="5", after="9", component=SEVERE.culprit
+    )
+    assert diagnosed(held, SEVERE.metrics(), change).fault_class == "latency-config"
+
+
+def diagnosed(graph: TopologyContent, metrics: Sequence[MetricContent], *changes: ChangeContent) -> e.Hypothesis:
+    """The leading hypothesis about SEVERE, seen like this."""
+    round_of = gathered(SEVERE, *changes)
+    items = [item("metric", number, metric) for number, metric in enumerate(metrics, start=1)]
+    items += [item("topology", 1, graph), *(i for i in round_of.items if i.kind == "change")]
+    leading = diagnose(case(), round_of.model_copy(update={"items": items})).leading
+    assert leading is not None
+    assert leading.component == SEVERE.culprit
+    return leading

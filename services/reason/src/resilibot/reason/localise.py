@@ -8,9 +8,13 @@ For the alarm's metric and statistic, per row (a point in time) and per node rea
     own     = impact - sum of the impacts of the anomalous direct dependencies
     share   = own / impact of the alarm's node, then the median over the anomalous rows
 
-Where a node's calls were not counted, those of its least busy caller stand for them, and its impact is at most what its
+Where the calls of the alarm's node were not counted, what hurts most below stands for what it suffers. Where another
+node's were not, those of its least busy caller stand for them, and its impact is at most what its
 nearest counted callers together suffer and their counted anomalous dependencies do not explain: who calls it waits at
 least as long for it, and loses at least as many calls.
+
+A row that a series lacks between two of its points is taken to lie on the line between them, unless it counts: of one
+node's missed sample its caller would take the blame.
 
 A dependency without telemetry is walked through to its own dependencies, and so is a mirror (`client`, `remote`: a
 view of calls that another node serves). Order: anomalous first, mirrors last, the alarm's own node last among its kind,
@@ -22,7 +26,9 @@ with the same statistic over its own healthy windows, as split conformal predict
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import median
@@ -43,7 +49,7 @@ UNUSUAL = 1.45  # times what is unusual for the suspect while healthy: as likely
 STEEPNESS = 3.5  # of the confidence in the logarithm of that
 ENOUGH_ROWS = 3  # fewer do not tell trouble from a moment
 LEAST_SHARE = 0.2  # of what the alarm's node suffers: less explains nothing
-WEAKER = 0.5  # confidence of what explains too little, of too few rows, of an alarm's node that nothing below explains
+WEAKER = 0.5  # what explains too little, has too few rows, is a mirror, or an alarm's node that nothing below explains
 UNWEIGHED = 0.7  # without counts of calls
 SHADOWED = 0.9  # calls something without telemetry, where the cause may be instead
 RIVALRY = 0.25  # of the confidence is lost to an equal rival
@@ -59,6 +65,7 @@ class Suspect:
     unusual: float
     confidence: float  # that this one is the cause; of all suspects, only the first is meant to be believed
     metric: MetricContent
+    kind: str  # of node, as the graph names it
 
     @property
     def is_anomalous(self) -> bool:
@@ -72,7 +79,7 @@ class Localised:
     alarm_node: str
     suspects: tuple[Suspect, ...]
     dark: tuple[str, ...]  # reachable nodes without the metric: the cause may be there
-    is_weighed: bool  # False: no counts of calls, deviations were compared as they are
+    is_weighed: bool  # False: the calls of the alarm's node were not counted, so shares are rough
 
 
 def localise(topology: TopologyContent, metrics: Sequence[MetricContent]) -> Localised | None:
@@ -103,13 +110,14 @@ def _alarm(topology: TopologyContent, metrics: Sequence[MetricContent]) -> Metri
 class _Series:
     """A node's metric against its baseline."""
 
-    def __init__(self, metric: MetricContent, baseline: Baseline) -> None:
+    def __init__(self, metric: MetricContent, baseline: Baseline, rows: Iterable[datetime]) -> None:
         quantity = quantity_of(metric.name)
         self.metric = metric
         self._sign = -1 if quantity is Quantity.AVAILABILITY else 1
         self._baseline = baseline
         self._scale = max(MAD_TO_SIGMA * baseline.mad, FLOOR_RATIO[quantity] * abs(baseline.median), 1e-9)
-        self._values: Mapping[datetime, float] = dict(metric.points)
+        gaps = () if metric.statistic in COUNTED else rows  # nothing counted mostly means that there was nothing
+        self._values = _filled(dict(metric.points), gaps)
 
     def excess(self, at: datetime) -> float | None:
         value = self._values.get(at)
@@ -130,6 +138,25 @@ class _Series:
         return max(bad[rank - 1], 0.0) / usual if len(bad) >= rank else 0.0
 
 
+def _shared_times(metrics: Collection[MetricContent]) -> set[datetime]:
+    """When half of them or more have a point."""
+    counts = Counter(at for metric in metrics for at in dict(metric.points))
+    return {at for at, count in counts.items() if 2 * count >= len(metrics)}
+
+
+def _filled(values: Mapping[datetime, float], rows: Iterable[datetime]) -> dict[datetime, float]:
+    """With a value for each row between the first point and the last: on the line between its neighbours."""
+    filled, missed = dict(values), [at for at in rows if at not in values]
+    times = sorted(values) if missed else []
+    for at in missed:
+        place = bisect(times, at)
+        if 0 < place < len(times):
+            before, after = times[place - 1], times[place]
+            part = (at - before) / (after - before)
+            filled[at] = values[before] + part * (values[after] - values[before])
+    return filled
+
+
 class _Window:
     """The incident window over the part of the graph that the alarm's node reaches."""
 
@@ -145,10 +172,13 @@ class _Window:
         for caller in sorted(self.depth):
             for callee in self._callees.get(caller, ()):
                 self._callers.setdefault(callee, []).append(caller)
-        self.series = self._same_metric(metrics)
+        same = self._same_metric(metrics)
+        self._times = sorted({at for at, _ in alarm.points} | _shared_times(same.values()))
+        self.series = {node: _Series(m, m.baseline, self._times) for node, m in same.items() if m.baseline}
         self._calls = self._traffic(metrics)
-        self._is_by_calls = alarm.statistic not in COUNTED and self._alarm_node in self._calls
-        self.is_weighed = alarm.statistic in COUNTED or self._is_by_calls
+        self._is_by_calls = alarm.statistic not in COUNTED and any(node in self._calls for node in self.series)
+        self.is_weighed = alarm.statistic in COUNTED or self._alarm_node in self._calls
+        self._alarm_calls = {at: self._demand(at) for at in self._times}
         uncounted = sorted(self.series.keys() - self._calls.keys()) if self._is_by_calls else ()
         self._bounding = {node: self._counted_callers(node, self.series) for node in uncounted}
         self._below = {node: tuple(self._dependencies(node, self.series)) for node in self.series}
@@ -165,7 +195,15 @@ class _Window:
                 shares.setdefault(node, []).append(share)
                 deviations.setdefault(node, []).append(deviation)
         found = [
-            Suspect(node, median(shares[node]), median(deviations[node]), series.unusual(), 0.0, series.metric)
+            Suspect(
+                component=node,
+                share=median(shares[node]),
+                deviation=median(deviations[node]),
+                unusual=series.unusual(),
+                confidence=0.0,
+                metric=series.metric,
+                kind=self._kinds.get(node, ""),
+            )
             for node, series in self.series.items()
             if node in shares
         ]
@@ -191,8 +229,8 @@ class _Window:
         odds = math.log(max(suspect.unusual, 1e-6) / UNUSUAL) * STEEPNESS
         confidence = 1 / (1 + math.exp(-odds))
         explains = suspect.share >= LEAST_SHARE
-        is_alone = suspect.component == self._alarm_node
-        for is_weak in (not explains, is_alone, len(suspect.metric.points) < ENOUGH_ROWS):
+        is_alone, is_view = suspect.component == self._alarm_node, self.is_mirror(suspect.component)
+        for is_weak in (not explains, is_alone, is_view, len(suspect.metric.points) < ENOUGH_ROWS):
             confidence *= WEAKER if is_weak else 1
         if explains and rival is not None:
             confidence *= 1 - RIVALRY * min(max(rival.share, 0.0) / suspect.share, 1.0)
@@ -206,16 +244,17 @@ class _Window:
     def _rows(self) -> list[datetime]:
         """Every anomalous row of the alarm's node: never the worst alone, which may hold an unrelated failure.
 
-        The worst one only when none is anomalous.
+        When none is anomalous, the worst one, and those in which it was not seen.
         """
-        alarm = self.series[self._alarm_node]
-        rows = {at: alarm.deviation(at) or 0.0 for at, _ in self._alarm.points}
-        return [at for at in sorted(rows) if rows[at] > DEVIATES] or [max(sorted(rows), key=lambda at: rows[at])]
+        alarm, seen = self.series[self._alarm_node], {at for at, _ in self._alarm.points}
+        rows = {at: alarm.deviation(at) or 0.0 for at in self._times}
+        worst = max(sorted(seen), key=lambda at: rows[at])
+        return [at for at in rows if rows[at] > DEVIATES] or [at for at in rows if at == worst or at not in seen]
 
     def _score(self, at: datetime) -> dict[str, tuple[float, float]]:
         """Own contribution over the impact at the alarm's node, and deviation, of each node seen in that row."""
         seen = {node: s for node, s in self.series.items() if s.excess(at) is not None}
-        impact = {node: max(0.0, s.excess(at) or 0.0) * self._weight(node, at) for node, s in seen.items()}
+        impact = self._impacts(seen, at)
         deviation = {node: s.deviation(at) or 0.0 for node, s in seen.items()}
         whole = impact.get(self._alarm_node) or max(impact.values(), default=0.0) or 1.0
         called, bounding = self._below, self._bounding
@@ -226,6 +265,15 @@ class _Window:
         self._bound(impact, below, bounding)
         explained = {node: sum(impact[callee] for callee in below[node]) for node in seen}
         return {node: ((impact[node] - explained[node]) / whole, deviation[node]) for node in seen}
+
+    def _impacts(self, seen: Mapping[str, _Series], at: datetime) -> dict[str, float]:
+        """What each node suffers in that row; the alarm's, if its calls are not counted, what hurts most below."""
+        impact = {node: max(0.0, s.excess(at) or 0.0) * self._weight(node, at) for node, s in seen.items()}
+        alarm_node = self._alarm_node
+        if self._is_by_calls and alarm_node not in self._calls and alarm_node in seen:
+            below = (i for node, i in impact.items() if node != alarm_node)
+            impact[alarm_node] = max(below, default=impact[alarm_node])
+        return impact
 
     def _bound(
         self, impact: dict[str, float], below: Mapping[str, Sequence[str]], bounding: Mapping[str, Sequence[str]]
@@ -247,7 +295,15 @@ class _Window:
         if counted is None:
             callers = self._callers.get(node, ())
             counted = min((n for c in callers if (n := self._counted(c, at)) is not None), default=None)
-        return (self._counted(self._alarm_node, at) or 0.0) if counted is None else counted
+        return self._alarm_calls[at] if counted is None else counted
+
+    def _demand(self, at: datetime) -> float:
+        """Calls of the alarm's node in that row; where they were not counted, those of a middling one below."""
+        counted = self._counted(self._alarm_node, at)
+        if counted is not None:
+            return counted
+        known = [n for node in self.series if (n := self._counted(node, at)) is not None]
+        return median(known) if known else 0.0
 
     def _counted_callers(self, node: str, seen: Mapping[str, object]) -> list[str]:
         """The nearest callers that were seen and whose calls are counted; others are walked through. Circles end."""
@@ -292,14 +348,14 @@ class _Window:
             level = below
         return depth
 
-    def _same_metric(self, metrics: Iterable[MetricContent]) -> dict[str, _Series]:
+    def _same_metric(self, metrics: Iterable[MetricContent]) -> dict[str, MetricContent]:
         """Per node what measures the same as the alarm's metric; the same name and statistic are preferred."""
         quantity, best = quantity_of(self._alarm.name), {self._alarm_node: self._alarm}
         for metric in sorted(metrics, key=self._likeness):
             is_judged = bool(metric.baseline and metric.points and metric.component in self.depth)
             if is_judged and quantity_of(metric.name) is quantity:
                 best.setdefault(metric.component, metric)
-        return {node: _Series(metric, metric.baseline) for node, metric in sorted(best.items()) if metric.baseline}
+        return dict(sorted(best.items()))
 
     def _likeness(self, metric: MetricContent) -> tuple[bool, bool, str, str]:
         alarm = self._alarm

@@ -222,7 +222,7 @@ def _located(
         detail = f"without telemetry, so that a cause there is not seen: {', '.join(found.dark)}"[:1000]
         gaps.append(EvidenceGap(kind="metric", source="reason", reason="no_data", detail=detail))
     if not found.is_weighed:
-        detail = f"no count of calls of {found.alarm_node}: deviations are compared without their weight"
+        detail = f"no count of calls of {found.alarm_node}: what each explains of its trouble is rough"
         gaps.append(EvidenceGap(kind="metric", source="reason", reason="no_data", detail=detail))
     return Located(cite, found, cites, traffic), gaps
 

@@ -1,6 +1,7 @@
 """suspects: what the call graph says, as candidates with clues; and what it says against the other causes. Pure."""
 
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from resilibot.contracts.evidence import Citation
 from resilibot.contracts.quantity import DEVIATES, Quantity, quantity_of
@@ -12,6 +13,7 @@ CONCLUSIVE = 0.6
 NAMED = 3  # suspects that become hypotheses
 ELSEWHERE = 0.4  # against a cause at the service itself, when the graph points elsewhere
 TOGETHER_S = 60.0  # changes recorded within this belong to one
+HOLDS = ("bucket", "queue", "stream", "table", "topic")  # kinds that hold data and run none of the owner's code
 RISEN = 1.5  # times: calls of the suspect, over those of the alarm's node
 SYMPTOM = {Quantity.LATENCY: "latency", Quantity.AVAILABILITY: "error", Quantity.ERRORS: "error"}
 
@@ -73,13 +75,21 @@ def _candidate(scene: Scene, located: Located, suspect: Suspect, rank: int, prob
 def fault_class(scene: Scene, located: Located, suspect: Suspect) -> str | None:
     """`<symptom>-deploy`, `<symptom>-config` or `request-overload`; None when the metric has no such symptom.
 
-    Metrics cannot tell a deployment from a parameter: that takes change evidence. Without any, -config is assumed.
+    Metrics cannot tell a deployment from a parameter: that takes change evidence. Without any, -config is assumed; of
+    what runs no code and reads no parameter, more requests than it can carry, who else may send them.
     """
     symptom = SYMPTOM.get(quantity_of(suspect.metric.name))
     if symptom is None or _is_flooded(located, suspect.component):
         return symptom and "request-overload"
     changed = deciding_change(scene, suspect.component)
+    if changed is None and _last_word(suspect.kind) in HOLDS:
+        return "request-overload"
     return f"{symptom}-{'deploy' if changed is not None and is_release(changed) else 'config'}"
+
+
+def _last_word(kind: str) -> str:
+    """Of `AWS::Service::Table` the table."""
+    return kind.rpartition(":")[2].lower()
 
 
 def deciding_change(scene: Scene, node: str) -> Changed | None:
@@ -96,8 +106,11 @@ def deciding_change(scene: Scene, node: str) -> Changed | None:
 
 
 def _is_flooded(located: Located, node: str) -> bool:
-    """More calls than usual, and more than the demand at the alarm's node explains."""
+    """More calls than usual, and more than the demand explains: that at the alarm's node, or if unknown, elsewhere."""
     own, demand = _rise(located.traffic.get(node)), _rise(located.traffic.get(located.found.alarm_node))
+    if demand is None:
+        elsewhere = [rise for n, calls in located.traffic.items() if n != node and (rise := _rise(calls)) is not None]
+        demand = median(elsewhere) if elsewhere else 1.0
     deviates = node in located.traffic and (located.traffic[node].badness or 0.0) > DEVIATES
     return deviates and own is not None and own > RISEN * (demand or 1.0)
 
