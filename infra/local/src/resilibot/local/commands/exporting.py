@@ -8,6 +8,7 @@ import typer
 
 from resilibot.local.commands.context import BAD_USE, FAILED, api, errors, fail, out, show
 from resilibot.local.commands.text import safe
+from resilibot.local.commands.usage import as_incident_id
 from resilibot.local.diagnosis_eval import TruthInvalid
 from resilibot.local.fixture import Fixture, FixtureRefused, fixture_of, headline
 from resilibot.local.fixture_folder import TRUTH, FixtureExists, Trial, add, same_headline, tried
@@ -15,7 +16,9 @@ from resilibot.local.recorded_log import CarriedBlobs, LogInvalid, RecordedLog, 
 
 
 def export(
-    fixture: Annotated[str, typer.Option("--fixture", metavar="ID", help="the incident that becomes a case")],
+    fixture: Annotated[
+        str, typer.Option("--fixture", metavar="ID", help="the incident that becomes a case", callback=as_incident_id)
+    ],
     folder: Annotated[Path, typer.Option("--out", help="cases of `eval diagnose`: it is added to them")] = Path(
         "fixtures"
     ),
