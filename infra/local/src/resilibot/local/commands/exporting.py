@@ -16,9 +16,7 @@ from resilibot.local.recorded_log import CarriedBlobs, LogInvalid, RecordedLog, 
 
 
 def export(
-    fixture: Annotated[
-        str, typer.Option("--fixture", metavar="ID", help="the incident that becomes a case", callback=as_incident_id)
-    ],
+    fixture: Annotated[str, typer.Option("--fixture", metavar="ID", help="the incident that becomes a case")],
     folder: Annotated[Path, typer.Option("--out", help="cases of `eval diagnose`: it is added to them")] = Path(
         "fixtures"
     ),
@@ -54,6 +52,7 @@ def export(
 
 def _read(incident_id: str, source: Path | None, as_json: bool) -> RecordedLog:
     if source is None:
+        as_incident_id(incident_id)  # a file may tell of an incident by any name
         return of_answer(api().get(f"/incidents/{incident_id}/events"), CarriedBlobs())
     log = read_file(source)
     if log.incident_id != incident_id:
