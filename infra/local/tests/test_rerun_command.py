@@ -536,6 +536,18 @@ def test_a_model_that_fails_leaves_the_rules_word_and_says_so() -> None:
     assert now.model_copy(update={"reasoner": then.reasoner}) == then
 
 
+def test_why_no_model_was_heard_is_shown_where_nothing_else_differs(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, _ = doubting(*[ModelDenied("no")] * 9)
+    monkeypatch.setattr("resilibot.local.commands.rerunning._reasoner", lambda *_: reader)
+    result = run("--from", file, "--reasoner", "openai", "--model", "m")
+    assert result.exit_code == 0, result.stderr
+    then, now = (next(x for x in result.stdout.splitlines() if x.strip().startswith(y)) for y in ("then:", "now:"))
+    assert "no model was heard: access_denied: no" in now
+    assert "heard" not in then
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

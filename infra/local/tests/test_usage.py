@@ -18,6 +18,7 @@ BAD: dict[str, list[list[str]]] = {
     "demo": [["--drill", "flood"], ["--timeout", "soon"]],
     "drill": [[], ["flood"], ["bad-deploy", "--timeout", "soon"]],
     "replay": [[], [ILL], ["../feed"]],
+    "export": [[], [ID], ["--fixture", ILL], ["--fixture", f"{ID}/events"], ["--fixture", ID, "--from", "absent.tar"]],
     "rerun": [[], [ILL], ["--reasoner", "oracle", ID], ["--from", "absent.tar"], [ID, "--environment", "test"]],
     "export": [[], ["--fixture", ILL], ["--fixture", "../feed"], ["--fixture", ID, "--from", "absent.tar"]],
     "archive": [["--older-than-days", "-1"]],

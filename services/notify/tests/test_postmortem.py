@@ -40,6 +40,25 @@ def test_a_sentence_that_the_log_does_not_bear_out_is_refused(line: str, why: st
 
 
 @pytest.mark.feature(129)
+def test_the_cause_is_that_of_the_first_sure_look_though_another_came_before() -> None:
+    reached = next(event for event in INCIDENT_EVENTS if isinstance(event, e.DiagnosisReachedV1))
+    unsure = reached.model_copy(update={"outcome": "inconclusive", "hypotheses": [], "summary": "too early to say"})
+    at = INCIDENT_EVENTS.index(reached)
+    told = write(INCIDENT, recorded(f"incident#{INCIDENT}", [*INCIDENT_EVENTS[:at], unsure, *INCIDENT_EVENTS[at:]]))
+    cause = told.partition("## Cause")[2].partition("## What was done")[0]
+    assert reached.outcome == "conclusive"
+    assert escape(reached.summary) in cause
+    assert "too early" not in cause
+    assert "Find out why the cause could arise" in told
+
+
+def test_each_moment_is_told_with_its_date() -> None:
+    told = write(INCIDENT, LOG)
+    day = f"{LOG[0].envelope.recorded_at:%Y-%m-%d}"
+    assert f"- Opened at {day} " in told
+    assert f"- {day} " in told.partition("## Timeline")[2]
+
+
 def test_an_action_is_only_told_when_the_log_holds_it() -> None:
     without = [event for event in INCIDENT_EVENTS if "Action" not in type(event).__name__]
     text = write(INCIDENT, recorded(f"incident#{INCIDENT}", without))

@@ -58,6 +58,10 @@ ANSWERED = [
     ("which incidents were there yesterday?", Kind.LIST, {"payments"}, "payments-api-failures"),
     ("list all incidents", Kind.LIST, set(NAMES), "catalogue-failures"),
     ("show me open incidents", Kind.LIST, {"catalogue"}, "OPEN"),
+    ("which incidents were open yesterday?", Kind.LIST, {"payments"}, "RESOLVED"),  # whatever became of it since
+    ("which incidents were open this morning?", Kind.LIST, {"catalogue"}, "OPEN"),
+    ("which incidents were open in the last 30 minutes?", Kind.LIST, {"catalogue"}, "OPEN"),  # opened before
+    ("how many incidents were open last night?", Kind.COUNT, {"checkout"}, "1 incident"),
     ("are there any incidents still open?", Kind.LIST, {"catalogue"}, "OPEN"),
     ("which incidents of checkout were resolved", Kind.LIST, {"checkout", "first"}, "RESOLVED"),
     ("outages since 2026-11-27", Kind.LIST, {"payments", "checkout", "catalogue"}, "payments-api"),
@@ -110,6 +114,8 @@ NOT_IN_THE_RECORD = [
     ("why did billing fail last night?", Kind.WHY, "nothing there is called billing"),
     ("why did checkout fail on 2026-11-20?", Kind.WHY, "no incident fits"),
     ("why did checkout fail in october", Kind.WHY, "no incident fits"),
+    ("which incidents of last night are open?", Kind.LIST, "no incident fits"),
+    ("which incidents of orders were open yesterday?", Kind.LIST, "no incident fits"),
     ("who approved the restart of checkout?", Kind.APPROVED, "nobody was asked for an approval"),
     ("who approved orders yesterday", Kind.APPROVED, "no incident fits"),
     ("what was done about catalogue?", Kind.DONE, "no action was started"),
@@ -317,6 +323,20 @@ def test_three_incidents_are_told_of_and_ten_are_listed() -> None:
     assert listed["text"].endswith("and 2 more")
     assert len({cited["incident_id"] for cited in told["citations"]}) == 3
     assert told["text"].endswith("2 more incidents fit: name one by its id, or a time.")
+
+
+def test_what_was_open_then_may_have_opened_before_all_that_was_looked_at() -> None:
+    told = ask("how many incidents were open since 2026-11-27?", many(answering.PAGE * answering.PAGES + 1))
+    assert told["text"].startswith(f"at least {answering.PAGE * answering.PAGES} incidents")
+    assert told["bound"]
+
+
+def test_a_merge_that_was_taken_back_is_told_with_its_end() -> None:
+    merges = [e for e in INCIDENT_EVENTS if e.wire_type.startswith(("IncidentMerged", "IncidentUnmerged"))]
+    told = ask("when did orders fail?", ports_over({INCIDENT: recorded(f"incident#{INCIDENT}", INCIDENT_EVENTS)}))
+    words = [line.split()[0] for line in told["text"].splitlines()]
+    assert [f"Incident{word.title()}.v1" for word in words if "merged" in word] == [e.wire_type for e in merges]
+    assert "unmerged" in words
 
 
 def test_a_span_that_was_looked_at_as_a_whole_needs_no_note() -> None:

@@ -47,7 +47,7 @@ def _(event: e.SignalAttachedV1) -> str:
 
 @narrate.register
 def _(event: e.SignalDetachedV1) -> str:
-    how = "was split off into" if event.why == "split" else "went back to"
+    how = "were split off into" if event.why == "split" else "went back to"
     return f"The signals of {event.fingerprint} {how} incident {event.to}{_because(event.comment)}"
 
 

@@ -29,7 +29,12 @@ from resilibot.local.drill import decide
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
 app = typer.Typer(
-    cls=Resilibot, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__
+    cls=Resilibot,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=__doc__,
 )
 incident_app = typer.Typer(no_args_is_help=True, help="List, show, open, close, merge, split and confirm incidents.")
 app.add_typer(incident_app, name="incident")
@@ -67,7 +72,7 @@ def list_incidents(
 ) -> None:
     """Newest first."""
     with errors(as_json):
-        rows = api().incidents(limit, status=status, at=at)
+        rows = api().incidents(limit, status=status.upper() if status else None, at=at)
     show(rows, as_json, lambda: render.incidents(rows))
 
 
@@ -94,7 +99,12 @@ def open_incident(
     as_json: Json = False,
 ) -> None:
     """Open an incident by hand."""
-    body: dict[str, Any] = {"title": title, "service": service, "severity": severity, "description": description}
+    body: dict[str, Any] = {
+        "title": title,
+        "service": service,
+        "severity": severity.upper(),
+        "description": description,
+    }
     if auto_approve:
         body["auto_approve"] = True
     with errors(as_json):
@@ -129,14 +139,20 @@ def deny(
     incident_id: IncidentId,
     grant: Annotated[str | None, typer.Option(help="grant id; needed when several are pending")] = None,
     comment: Annotated[str, typer.Option()] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="do not show it and ask")] = False,
     as_json: Json = False,
 ) -> None:
     """Deny the pending step, or the investigation."""
-    _answer(incident_id, grant, comment, as_json, approve=False)
+    _answer(incident_id, grant, comment, as_json, approve=False, is_sure=yes)
+
+
+def _is_meant(request: dict[str, Any], word: str) -> bool:
+    render.approval(request)
+    return typer.confirm(f"{word} exactly this?")
 
 
 def _answer(
-    incident_id: IncidentId, grant: str | None, comment: str, as_json: bool, *, approve: bool, is_sure: bool = True
+    incident_id: IncidentId, grant: str | None, comment: str, as_json: bool, *, approve: bool, is_sure: bool
 ) -> None:
     from resilibot.local.commands.context import fail
 
@@ -150,10 +166,8 @@ def _answer(
             what = "no pending approval" if not pending else f"several are pending, name one: {', '.join(pending)}"
             raise fail(f"{incident_id}: {what}", "no_single_approval", as_json, BAD_USE)
         request = approvals[pending[0]]["request"]
-        if not is_sure and not as_json:
-            render.approval(request)
-            if not typer.confirm("approve exactly this?"):
-                raise fail("nothing was answered; deny says no", "not_confirmed", as_json, BAD_USE)
+        if not is_sure and not (not as_json and _is_meant(request, "approve" if approve else "deny")):
+            raise fail("nothing was answered: say yes, or --yes", "not_confirmed", as_json, BAD_USE)
         answer = decide(client, incident_id, request, approve=approve, comment=comment)
     show(answer, as_json, lambda: typer.echo(f"{'approved' if approve else 'denied'} {pending[0]}"))
 

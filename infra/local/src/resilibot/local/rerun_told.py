@@ -65,7 +65,7 @@ def _verdict(event: Verdict | None) -> dict[str, Any] | None:
         return None
     if isinstance(event, e.IncidentResolvedV1):
         return {"outcome": "resolved", "cause": None, "component": None, "confidence": None, "summary": event.summary,
-                "cost_usd": "0", "tokens": 0}  # fmt: skip
+                "fell_back": None, "cost_usd": "0", "tokens": 0}  # fmt: skip
     leading = event.leading
     return {
         "outcome": event.outcome,
@@ -73,6 +73,7 @@ def _verdict(event: Verdict | None) -> dict[str, Any] | None:
         "component": leading.component if leading else None,
         "confidence": event.confidence,
         "summary": event.summary,
+        "fell_back": event.reasoner.fell_back,
         "cost_usd": event.reasoner.cost_usd,
         "tokens": event.reasoner.tokens_in + event.reasoner.tokens_out,
     }

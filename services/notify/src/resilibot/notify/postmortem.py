@@ -79,34 +79,33 @@ def _document(case: IncidentCase, events: Sequence[RecordedEvent]) -> Iterable[s
     yield "\n## Ruled out, and not seen\n"
     yield from _ruled_out(events)
     yield "\n## Follow-ups\n"
-    yield from _follow_ups(case, events)
+    yield from _follow_ups(events)
     yield "\n## Timeline\n"
     for event in events:
         if not isinstance(event.readable, SILENT):
-            yield _line(f"{_clock(event.envelope.recorded_at)} {narrate_recorded(event)}", [event])
+            yield _line(f"{_time(event.envelope.recorded_at)} {narrate_recorded(event)}", [event])
 
 
 def _duration(events: Sequence[RecordedEvent]) -> Iterable[str]:
     opened, resolved = _first(events, e.IncidentOpenedV1), _last(events, e.IncidentResolvedV1)
     if opened and resolved:
         begun, ended = opened.envelope.recorded_at, resolved.envelope.recorded_at
-        yield _line(f"Opened at {_clock(begun)} and resolved at {_clock(ended)} UTC", [opened, resolved])
+        yield _line(f"Opened at {_time(begun)} and resolved at {_time(ended)} UTC", [opened, resolved])
 
 
 def _cause(events: Sequence[RecordedEvent]) -> Iterable[str]:
     confirmed = _last(events, e.RootCauseConfirmedV1)
     if confirmed:
         yield _line(narrate_recorded(confirmed), [confirmed])
-    diagnosed = [event for event in events if isinstance(event.readable, e.DiagnosisReachedV1)]
-    if not diagnosed:
+    held = _held(events)
+    if held is None:
         yield from _absent(events, "No diagnosis was reached before the service recovered")
-    for recorded in diagnosed[:1]:
-        diagnosis = recorded.event
-        assert isinstance(diagnosis, e.DiagnosisReachedV1)  # noqa: S101  picked by type above
-        yield _line(f"{diagnosis.outcome}, confidence {diagnosis.confidence:g}: {diagnosis.summary}", [recorded])
-        for finding in (diagnosis.leading.support if diagnosis.leading else []) or diagnosis.findings:
-            evidence = ", ".join(c.evidence_id for c in finding.citations)
-            yield _line(f"{finding.text} (evidence {evidence})", [recorded])
+        return
+    recorded, diagnosis = held
+    yield _line(f"{diagnosis.outcome}, confidence {diagnosis.confidence:g}: {diagnosis.summary}", [recorded])
+    for finding in (diagnosis.leading.support if diagnosis.leading else []) or diagnosis.findings:
+        evidence = ", ".join(c.evidence_id for c in finding.citations)
+        yield _line(f"{finding.text} (evidence {evidence})", [recorded])
 
 
 def _deeds(events: Sequence[RecordedEvent]) -> Iterable[str]:
@@ -133,12 +132,11 @@ def _recovery(events: Sequence[RecordedEvent]) -> Iterable[str]:
 
 
 def _ruled_out(events: Sequence[RecordedEvent]) -> Iterable[str]:
-    recorded = _first(events, e.DiagnosisReachedV1)
-    if recorded is None:
+    held = _held(events)
+    if held is None:
         yield from _absent(events, "Nothing was weighed")
         return
-    diagnosis = recorded.event
-    assert isinstance(diagnosis, e.DiagnosisReachedV1)  # noqa: S101  picked by type above
+    recorded, diagnosis = held
     lines = 0
     for hypothesis in diagnosis.hypotheses:
         for finding in hypothesis.refutation if hypothesis.verdict != "leading" else ():
@@ -151,17 +149,24 @@ def _ruled_out(events: Sequence[RecordedEvent]) -> Iterable[str]:
         yield _line("Nothing else was weighed, and no source was missing", [recorded])
 
 
-def _follow_ups(case: IncidentCase, events: Sequence[RecordedEvent]) -> Iterable[str]:
-    diagnosed, acted = _first(events, e.DiagnosisReachedV1), _last(events, e.ActionSucceededV1)
+def _held(events: Sequence[RecordedEvent]) -> tuple[RecordedEvent, e.DiagnosisReachedV1] | None:
+    """The diagnosis that the incident is told by: the first sure one (later ones saw the remedy), else the first."""
+    told = [(event, event.readable) for event in events if isinstance(event.readable, e.DiagnosisReachedV1)]
+    sure = [one for one in told if one[1].outcome != "inconclusive"]
+    return next(iter(sure or told), None)
+
+
+def _follow_ups(events: Sequence[RecordedEvent]) -> Iterable[str]:
+    held, acted = _held(events), _last(events, e.ActionSucceededV1)
     lines = 0
-    if acted and diagnosed and case.diagnoses and case.diagnoses[0].outcome == "conclusive":
-        yield _line("Find out why the cause could arise: the action only took away its effect", [diagnosed, acted])
+    if acted and held and held[1].outcome == "conclusive":
+        yield _line("Find out why the cause could arise: the action only took away its effect", [held[0], acted])
         lines += 1
-    if diagnosed and case.diagnoses and case.diagnoses[0].outcome == "no_fault":
-        yield _line("Review the alarm: it fired though no fault was found", [diagnosed])
+    if held and held[1].outcome == "no_fault":
+        yield _line("Review the alarm: it fired though no fault was found", [held[0]])
         lines += 1
-    if diagnosed and case.diagnoses and case.diagnoses[0].gaps:
-        yield _line("Close the gaps in what could be seen", [diagnosed])
+    if held and held[1].gaps:
+        yield _line("Close the gaps in what could be seen", [held[0]])
         lines += 1
     if not lines:
         yield from _absent(events, "None follow from the log")
@@ -200,15 +205,16 @@ def _unescape(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text)
 
 
-def _clock(at: datetime) -> str:
-    return at.strftime("%H:%M:%S")
+def _time(at: datetime) -> str:
+    """With its date: a postmortem is read long after, and an incident may last over midnight."""
+    return at.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _figures(event: RecordedEvent) -> set[float]:
     """Every figure that stands in the event's data or sentence, and the parts of its time; not ids and hashes."""
     text = json.dumps(event.envelope.data, ensure_ascii=False) + " " + narrate_recorded(event)
-    clock = _clock(event.envelope.recorded_at).replace(":", " ")
-    return {float(figure) for figure in FIGURE.findall(f"{text} {clock}")}
+    time = _time(event.envelope.recorded_at).replace(":", " ")
+    return {float(figure) for figure in FIGURE.findall(f"{text} {time}")}
 
 
 def _first(events: Sequence[RecordedEvent], kind: type[DomainEvent]) -> RecordedEvent | None:

@@ -59,7 +59,7 @@ def _rows(ports: Ports, question: Question) -> tuple[list[Row], bool]:
 def _reaches_back(question: Question, rows: Sequence[Row]) -> bool:
     """Whatever opened since the time asked about is there. What went on then may have opened long before."""
     since = question.span.since if question.span else None
-    is_enough = question.is_of_all and since is not None and bool(rows)
+    is_enough = question.is_of_all and not question.is_open_then and since is not None and bool(rows)
     return is_enough and since is not None and _opened_at(rows[-1]) < since
 
 

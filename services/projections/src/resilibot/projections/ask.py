@@ -21,6 +21,7 @@ from resilibot.projections.lexicon import (
     LEXICON,
     NEGATIONS,
     NEWEST,
+    OPEN_WORDS,
     SEVERITIES,
     STATUSES,
     Kind,
@@ -42,6 +43,7 @@ class Question:
     statuses: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
     is_escalated: bool = False
+    is_open_then: bool = False  # open at some time of the span, whatever became of it since
     span: Span | None = None
     is_newest: bool = False
     corrected: tuple[tuple[str, str], ...] = ()
@@ -56,7 +58,7 @@ class Question:
     @property
     def is_of_all(self) -> bool:
         """Asked of every incident that fits, not of one."""
-        return self.kind in (Kind.LIST, Kind.COUNT)
+        return self.kind in OF_ALL
 
     def understood(self) -> str:
         """One line for whoever asked."""
@@ -67,6 +69,7 @@ class Question:
         parts += [f"status {', '.join(self.statuses)}"] if self.statuses else []
         parts += [f"severity {', '.join(self.severities)}"] if self.severities else []
         parts += ["escalated"] if self.is_escalated else []
+        parts += ["open then"] if self.is_open_then else []
         parts += [self.span.say()] if self.span else []
         parts += ["the newest only"] if self.is_newest else []
         parts += [f"{said} read as {read}" for said, read in self.corrected]
@@ -129,6 +132,7 @@ def parse(text: str, now: datetime, known: Vocabulary) -> Question:
     negated = {token for before, token in _followed(tokens) if before in NEGATIONS}
     told = [_filter(STATUSES[token], ALL_STATUSES, token in negated) for token in tokens if token in STATUSES]
     statuses = [] if kind in ASKED_OF_STATUS else [status for found in told for status in found]
+    is_open_then = kind in OF_ALL and span is not None and _was_open(tokens, negated)
     severe = [_filter((token,), SEVERITIES, token in negated) for token in tokens if token in SEVERITIES]
     left += [NOT_ESCALATED] if "escalated" in negated else []
     return Question(
@@ -136,9 +140,10 @@ def parse(text: str, now: datetime, known: Vocabulary) -> Question:
         incident_id=incident_id,
         services=_once(services),
         words=_once(words),
-        statuses=_once(statuses),
+        statuses=() if is_open_then else _once(statuses),
         severities=_once(severity.upper() for found in severe for severity in found),
         is_escalated="escalated" in tokens and "escalated" not in negated,
+        is_open_then=is_open_then,
         span=span,
         is_newest=any(token in NEWEST for token in tokens),
         corrected=tuple(corrected),
@@ -172,16 +177,23 @@ def _fits(question: Question, row: Mapping[str, Any]) -> bool:
 
 
 def _is_then(question: Question, row: Mapping[str, Any]) -> bool:
-    """Opened in the span; where one incident is asked about, going on in it."""
+    """Opened in the span; where one incident is asked about, or what was open then, going on in it."""
     span = question.span
     if span is None:
         return True
     opened = datetime.fromisoformat(row["opened_at"])
-    if question.is_of_all:
+    if question.is_of_all and not question.is_open_then:
         return span.holds(opened)
     is_over = row["status"] in OVER
     ended = datetime.fromisoformat(row["resolved_at"] or row["updated_at"]) if is_over else None
     return span.meets(opened, ended)
+
+
+def _was_open(tokens: Sequence[str], negated: Iterable[str]) -> bool:
+    """ "Were open" is of then; "are open", and every other status, is of now."""
+    told = {token for token in tokens if token in STATUSES}
+    is_past = any(token in ("was", "were") for token in tokens)
+    return is_past and bool(told) and told <= set(OPEN_WORDS) - set(negated) and "still" not in tokens
 
 
 def _followed(tokens: Sequence[str]) -> list[tuple[str, str]]:
@@ -196,6 +208,7 @@ def _filter(wanted: Sequence[str], of: Sequence[str], is_negated: bool) -> tuple
 
 NOT_ESCALATED = "not escalated"  # no filter says that: it is named as not understood
 BETWEEN = ("yet", "been", "be", "already", "currently", "really")
+OF_ALL = (Kind.LIST, Kind.COUNT)
 ASKED_OF_STATUS = (Kind.WHEN, Kind.STATUS, Kind.APPROVED, Kind.DONE)  # "when was it resolved" is no filter
 
 _SHORT_NOT = re.compile(r"\b(is|are|was|were|has|have|had|do|does|did)n't\b")

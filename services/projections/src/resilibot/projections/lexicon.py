@@ -35,8 +35,9 @@ EXAMPLES = {
 }
 
 _OPEN = tuple(status for status in Status if status not in OVER)
+OPEN_WORDS = ("open", "active", "ongoing", "unresolved")
 STATUSES: dict[str, tuple[Status, ...]] = {
-    **dict.fromkeys(("open", "active", "ongoing", "unresolved", "current", "currently"), _OPEN),
+    **dict.fromkeys((*OPEN_WORDS, "current", "currently"), _OPEN),
     **dict.fromkeys(("pending", "waiting"), (Status.PENDING_APPROVAL,)),
     "resolved": OVER,
     "closed": (Status.CLOSED,),

@@ -153,7 +153,7 @@ def _filled(question: Question, answer: _Answer, words: Sequence[str], nameless:
         kind=kind,
         services=_once([*question.services, *answer.services]),
         words=_once([*question.words, *words]),
-        statuses=() if kind in ASKED_OF_STATUS else question.statuses or _once(statuses),
+        statuses=() if kind in ASKED_OF_STATUS or question.is_open_then else question.statuses or _once(statuses),
         severities=question.severities or _once(name.upper() for name in answer.severities),
         is_escalated=question.is_escalated or ESCALATED in answer.statuses,
         span=question.span or span,

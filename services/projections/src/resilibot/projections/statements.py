@@ -45,6 +45,9 @@ def _nothing(text: str) -> Part:
     return Part(f"Not in the record: {text}.", is_answer=False)
 
 
+TURNS = ("IncidentReopened", "IncidentResolved", "IncidentClosed", "IncidentMerged", "IncidentUnmerged")
+
+
 def _when(record: Record, question: Question) -> Iterator[Part]:
     case = record.case
     first = record.entries("IncidentOpened")
@@ -53,7 +56,7 @@ def _when(record: Record, question: Question) -> Iterator[Part]:
     looks = record.entries("EvidenceGathered")
     if case["rounds"] and looks:
         yield Part(f"the trouble began {_time(case['rounds'][0]['onset'])}", ((looks[0], None),))
-    for line in record.entries("IncidentReopened", "IncidentResolved", "IncidentClosed", "IncidentMerged"):
+    for line in record.entries(*TURNS):
         word = line["type"].partition(".")[0].removeprefix("Incident").lower()
         yield Part(f"{word} {_time(line['at'])}", ((line, None),))
     ends = record.entries("IncidentResolved")

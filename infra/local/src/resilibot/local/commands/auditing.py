@@ -83,7 +83,7 @@ def feed(
         for row in page["entries"]:
             actor = f"{row['actor']['kind']} {row['actor']['id']}"
             out.print(
-                f"[dim]{row['position']:>6}  {clock_time(row['at'])}[/dim]  {safe(row['stream']):<36} "
+                f"[dim]{row['position']:>6}  {clock_time(row['at'], with_date=True)}[/dim]  {safe(row['stream']):<36} "
                 f"[bold]{row['type']:<24}[/bold] {safe(row['sentence'])} [dim]({safe(actor)})[/dim]"
             )
 
@@ -113,7 +113,7 @@ def replay(
             when = datetime.fromisoformat(envelope["recorded_at"])
             started = started or when
             out.print(
-                f"[dim]v{envelope['version']:<3} {clock_time(envelope['recorded_at'])} "
+                f"[dim]v{envelope['version']:<3} {clock_time(envelope['recorded_at'], with_date=True)} "
                 f"+{(when - started).total_seconds():7.3f} s[/dim]  [bold]{envelope['type']:<24}[/bold] "
                 f"{safe(sentences.get(envelope['version'], ''))}"
             )

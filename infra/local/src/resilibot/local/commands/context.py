@@ -83,6 +83,11 @@ def show(data: Any, as_json: bool, text: Callable[[], None]) -> None:
         text()
 
 
-def clock_time(text: str) -> str:
-    """HH:MM:SS.mmm of a stored time, in UTC."""
-    return datetime.fromisoformat(text).strftime("%H:%M:%S.%f")[:-3]
+def clock_time(text: str, with_date: bool = False) -> str:
+    """HH:MM:SS.mmm of a stored time, in UTC; after YYYY-MM-DD where it may be of another day."""
+    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S.%f" if with_date else "%H:%M:%S.%f")[:-3]
+
+
+def date_time(text: str) -> str:
+    """YYYY-MM-DD HH:MM:SS of a stored time, in UTC."""
+    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S")

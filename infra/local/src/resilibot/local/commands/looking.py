@@ -20,7 +20,7 @@ def timeline(incident_id: IncidentId, at: At = None, as_json: Json = False) -> N
 
     def text() -> None:
         for entry in entries:
-            render.entry(entry)
+            render.entry(entry, with_date=True)
 
     show(entries, as_json, text)
 

@@ -1,11 +1,10 @@
 """render: cases, timelines and evidence for a terminal. Text from outside is escaped, never interpreted."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich.table import Table
-
-from resilibot.local.commands.context import clock_time, out
+from resilibot.local.commands.context import clock_time, date_time, out
 from resilibot.local.commands.text import safe
 
 STYLE = {
@@ -19,26 +18,25 @@ STYLE = {
 }
 
 
-def entry(row: Mapping[str, Any]) -> None:
-    """One line of the timeline."""
+def entry(row: Mapping[str, Any], with_date: bool = False) -> None:
+    """One line of the timeline; with the date where it is not followed live."""
     kind = row["type"].split(".")[0]
-    out.print(f"  [dim]{clock_time(row['at'])}[/dim]  [bold]{kind:<22}[/bold] {safe(row['sentence'])}")
+    out.print(f"  [dim]{clock_time(row['at'], with_date)}[/dim]  [bold]{kind:<22}[/bold] {safe(row['sentence'])}")
 
 
 def incidents(rows: list[Mapping[str, Any]]) -> None:
-    table = Table(box=None)
-    for name in ("incident", "status", "severity", "opened (UTC)"):
-        table.add_column(name, no_wrap=True, min_width=26 if name == "incident" else None)
-    for name in ("title", "diagnosis"):
-        table.add_column(name)
+    """Two lines each, whole at any width: what stands where, and what it is."""
     for row in rows:
-        notes = " [red]escalated[/red]" if row.get("escalated") else ""
-        notes += " queued" if row.get("investigation") == "queued" else ""
-        notes += " flapping" if row.get("flapping") else ""
-        status = f"[{STYLE.get(row['status'], 'white')}]{row['status']}[/]{notes}"
-        opened, diagnosis = str(row["opened_at"])[:19], row.get("diagnosis") or "-"
-        table.add_row(row["incident_id"], status, row["severity"], opened, safe(row["title"]), safe(diagnosis))
-    out.print(table if rows else "no incidents")
+        status = f"[{STYLE.get(row['status'], 'white')}]{row['status']:<16}[/]"
+        notes = "  [red]escalated[/red]" if row.get("escalated") else ""
+        notes += "  queued" if row.get("investigation") == "queued" else ""
+        notes += "  flapping" if row.get("flapping") else ""
+        at, service = date_time(row["opened_at"]), safe(row.get("service") or "-")
+        out.print(f"{row['incident_id']}  {status}  {row['severity']:<8}  {at} UTC  {service}{notes}")
+        diagnosis = f" [dim]({safe(row['diagnosis'])})[/dim]" if row.get("diagnosis") else ""
+        out.print(f"    {safe(row['title'])}{diagnosis}")
+    if not rows:
+        out.print("no incidents")
 
 
 def case(case: Mapping[str, Any]) -> None:
@@ -46,6 +44,7 @@ def case(case: Mapping[str, Any]) -> None:
     escalated = "  [red]escalated[/red]" if case["escalated"] else ""
     out.print(f"\n[bold]{safe(case['title'])}[/bold]")
     out.print(f"{case['incident_id']}  [{style}]{case['status']}[/]  {case['severity']}  v{case['version']}{escalated}")
+    out.print(f"  {_whose(case)}")
     if case["investigation_state"] == "queued":
         why = case["queued"]["reason"] if case["queued"] else "not considered yet"
         out.print(f"  [yellow]queued[/yellow] the investigation waits for room in the budget: {safe(why)}")
@@ -79,6 +78,14 @@ def case(case: Mapping[str, Any]) -> None:
     if case["resolution"]:
         out.print("\n[bold green]recovery[/bold green] " + safe(case["resolution"]["summary"]))
         findings(case["resolution"]["findings"], case)
+
+
+def _whose(case: Mapping[str, Any]) -> str:
+    """The service, where it came from, and since when until when."""
+    resource = case["resource"] or {}
+    moments = [(word, case[f"{word}_at"]) for word in ("opened", "resolved", "closed")]
+    told = ", ".join(f"{word} {date_time(at)}" for word, at in moments if at)
+    return f"{safe(resource.get('service') or resource.get('name') or '-')} from {safe(case['source'])}: {told} UTC"
 
 
 def confirmed_cause(verdict: Mapping[str, Any]) -> None:
@@ -135,7 +142,6 @@ def findings(findings: list[Mapping[str, Any]], case: Mapping[str, Any], lead: s
 def approval(request: Mapping[str, Any]) -> None:
     """Everything a person needs to judge one step, or whether to investigate."""
     step = request["step"]
-    table = Table(show_header=False, box=None, padding=(0, 2))
     asked: tuple[tuple[str, Any], ...] = (
         ("investigation", "read metrics, logs, hosts and changes; nothing is changed"),
     )
@@ -143,21 +149,20 @@ def approval(request: Mapping[str, Any]) -> None:
         asked = (
             ("action", f"{step['action']} ({request['action_class']})"),
             ("target", step["target"]),
-            ("arguments", step["arguments"]),
+            ("arguments", json.dumps(step["arguments"], ensure_ascii=False)),
             ("expected", step["expected_effect"]),
             ("verification", step["verification"]),
             ("undone by", step["rollback"]),
             ("rests on", ", ".join(c["evidence_id"] for c in step["citations"])),
         )
+    out.print("\n[magenta]approval needed[/magenta]")
     for name, value in (
         *asked,
         ("expires", request["expires_at"]),
         ("arguments hash", request["arguments_hash"]),
         ("policy", request["policy_version"]),
     ):
-        table.add_row(f"[bold]{name}[/bold]", safe(str(value)))
-    out.print("\n[magenta]approval needed[/magenta]")
-    out.print(table)
+        out.print(f"  [bold]{name:<14}[/bold]  {safe(value)}")
 
 
 TOLD = 8  # streams of a window, by name

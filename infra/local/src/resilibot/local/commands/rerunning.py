@@ -194,7 +194,8 @@ def _diagnosed(verdict: Mapping[str, Any] | None) -> str:
         return "nothing"
     cause = f" {verdict['cause']} at {verdict['component']}" if verdict["cause"] else ""
     sure = f" ({verdict['confidence']:.2f})" if verdict["confidence"] is not None else ""
-    return f"{verdict['outcome']}{cause}{sure}: {verdict['summary']}"
+    unheard = f"; by rules alone, no model was heard: {verdict['fell_back']}" if verdict["fell_back"] else ""
+    return f"{verdict['outcome']}{cause}{sure}: {verdict['summary']}{unheard}"
 
 
 def _planned(plan: Mapping[str, Any] | None) -> str:
