@@ -142,6 +142,7 @@ def test_a_malformed_alarm_is_kept_with_its_body_and_can_be_redriven(house: Hous
     until(lambda: house.cli_json("dlq", "list")["intake"] == 1, 40, "the dead letter")
     (letter,) = house.cli_json("dlq", "show", "intake")
     assert "half" in letter["body"]
+    assert "NewStateValue" in letter["reason"]
 
     def named() -> int:
         return (house.file.state_dir / "logs" / "ingest.log").read_text().count("NewStateValue")
