@@ -29,6 +29,7 @@ BAD: dict[str, list[list[str]]] = {
     "approve": [[], [ILL]],
     "deny": [[], [ILL]],
     "forget": [[]],
+    "export": [[], ["--fixture", "../silences"], ["--fixture", ID, "--from", "absent.tar"]],
     "incident list": [["--limit", "0"], ["--limit", "many"]],
     "incident show": [[], [ILL], ["."], [f"{ID}/timeline"]],
     "incident open": [["title"], ["--service", "orders"]],

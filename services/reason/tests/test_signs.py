@@ -154,7 +154,9 @@ def test_no_text_keeps_a_pattern_busy(text: str) -> None:
     assert process_time() - began < 0.2
 
 
-@pytest.mark.parametrize("text", ["_", "A_", "AWS_", "eai_again", "a.", "CannotPull", "storageclass", "storage scaling "])
+@pytest.mark.parametrize(
+    "text", ["_", "A_", "AWS_", "eai_again", "a.", "CannotPull", "storageclass", "storage scaling "]
+)
 def test_the_time_of_a_long_text_grows_with_its_length_alone(text: str) -> None:
     """A container's last message, or a database's, may be long: twice the text, some twice the time."""
     text = (text * 24_000)[:24_000]
@@ -183,7 +185,9 @@ def test_not_every_text_that_says_resolved_tells_of_a_recovery(text: str) -> Non
 
 
 def test_an_error_is_no_recovery() -> None:
-    told = log(("FATAL: too many clients already", "ERROR", SERVICE, 0), ("recovered 0 of 9 rows", "ERROR", SERVICE, -2))
+    told = log(
+        ("FATAL: too many clients already", "ERROR", SERVICE, 0), ("recovered 0 of 9 rows", "ERROR", SERVICE, -2)
+    )
     assert verdict(database("SELECT 1 FROM t", "CPU"), told).outcome == "conclusive"
 
 

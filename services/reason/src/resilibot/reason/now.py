@@ -65,7 +65,13 @@ class Now:
     @cached_property
     def said(self) -> tuple[Said, ...]:
         told = [
-            Said(_without_target(log.pattern.sample), log.pattern.level, log.cite, log.pattern.component or "", self._is_past(log))
+            Said(
+                _without_target(log.pattern.sample),
+                log.pattern.level,
+                log.cite,
+                log.pattern.component or "",
+                self._is_past(log),
+            )
             for log in self.scene.logged
         ]
         pods = [said for pod in self.of_kind("pod") for said in _of_pod(pod)]

@@ -8,6 +8,7 @@ import typer
 
 from resilibot.local.commands.context import BAD_USE, FAILED, api, errors, fail, out, show
 from resilibot.local.commands.text import safe
+from resilibot.local.commands.usage import as_word
 from resilibot.local.diagnosis_eval import TruthInvalid
 from resilibot.local.fixture import Fixture, FixtureRefused, fixture_of, headline
 from resilibot.local.fixture_folder import TRUTH, FixtureExists, Trial, add, same_headline, tried
@@ -51,6 +52,7 @@ def export(
 
 def _read(incident_id: str, source: Path | None, as_json: bool) -> RecordedLog:
     if source is None:
+        as_word(incident_id)  # a file may tell of an incident by any name, a path of the API may not
         return of_answer(api().get(f"/incidents/{incident_id}/events"), CarriedBlobs())
     log = read_file(source)
     if log.incident_id != incident_id:

@@ -30,7 +30,9 @@ WORDS: dict[str, SignalState] = {
     **dict.fromkeys((*CERTAIN, "fired", "triggered", "trigger", "retriggered", "alarm", "alert", "problem"), "ALARM"),
     **dict.fromkeys((*LEVELS, *RUNNING, *BROKEN, "anomalous", "breached", "violated", "unresolved"), "ALARM"),
     **dict.fromkeys(("identified", "not responding", "in alarm"), "ALARM"),
-    **dict.fromkeys((*ENDED, "ok", "up", "normal", "healthy", "online", "passing", "passed", "operational", "improved"), "OK"),
+    **dict.fromkeys(
+        (*ENDED, "ok", "up", "normal", "healthy", "online", "passing", "passed", "operational", "improved"), "OK"
+    ),
 }
 QUIET = frozenset(  # of somebody who works on it, or tries the line
     (
