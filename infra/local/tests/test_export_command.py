@@ -445,6 +445,41 @@ def test_bad_use_is_told_apart_from_failing(tmp_path: Path) -> None:
     assert export(tmp_path, log).exit_code == 2
 
 
+def test_a_case_that_was_left_without_its_truth_gets_it_the_next_time(tmp_path: Path) -> None:
+    log = drilled("bad-deploy")
+    truths = tmp_path / "cases" / "truth.jsonl"
+    exported(tmp_path, log)
+    whole = files(tmp_path)
+    truths.unlink()  # as if it had been killed just before
+    exported(tmp_path, log)
+    assert files(tmp_path) == whole
+    truths.unlink()
+    assert export(tmp_path, confirmed(log, "elsewhere", "a fire"), "--failing").exit_code == 0, (
+        "the evidence is the same"
+    )
+    truths.unlink()
+    observed = next(tmp_path.rglob("observed.json"))
+    observed.write_text(observed.read_text() + " ")
+    assert export(tmp_path, log).exit_code == 2
+
+
+@pytest.mark.parametrize("incident", ["../silences", "x/../../status", "x?version=1", "x#"])
+def test_an_id_that_leads_elsewhere_in_the_api_is_bad_use(incident: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["export", "--fixture", incident, "--out", str(tmp_path), "--json"])
+    assert (result.exit_code, json.loads(result.stderr)["error"]["code"]) == (2, "bad_use")
+
+
+def test_a_file_that_is_nested_without_end_is_refused_by_name(tmp_path: Path) -> None:
+    deep = tmp_path / "deep.json"
+    deep.write_text("[" * 100_000)
+    result = export(tmp_path, drilled("bad-deploy"), "--from", deep, "--json")
+    assert (result.exit_code, json.loads(result.stderr)["error"]["code"]) == (2, "log_invalid")
+    exported(tmp_path, drilled("bad-deploy"))
+    next(tmp_path.rglob("observed.json")).write_text('{"a":' * 100_000)
+    told = evaluate(tmp_path)
+    assert (told.exit_code, json.loads(told.stderr)["error"]["code"]) == (2, "folder_invalid")
+
+
 def test_an_id_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     """A file may tell of an incident by any name."""
     linked: list[RecordedEvent] = []

@@ -19,7 +19,7 @@ BAD: dict[str, list[list[str]]] = {
     "drill": [[], ["flood"], ["bad-deploy", "--timeout", "soon"]],
     "replay": [[], [ILL], ["../feed"]],
     "rerun": [[], [ILL], ["--reasoner", "oracle", ID], ["--from", "absent.tar"], [ID, "--environment", "test"]],
-    "export": [[], [ID], ["--fixture", ILL], ["--fixture", "../feed"], ["--fixture", ID, "--from", "absent.tar"]],
+    "export": [[], [ID], ["--fixture", ILL], ["--fixture", "../silences"], ["--fixture", ID, "--from", "absent.tar"]],
     "archive": [["--older-than-days", "-1"]],
     "restore": [[], [ILL], [ID.lower()], [ID + "X"]],
     "rebuild": [["--model", "moods"], ["--segments", "0"]],

@@ -1,13 +1,16 @@
 """Folding on from the last fold gives what folding from the beginning gives, whatever is asked in between."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import reduce
+from random import Random
 
 import pytest
 
-from resilibot.contracts.case import fold
+from resilibot.contracts.case import IncidentCase, empty_case, evolve, fold
 from resilibot.contracts.envelope import RecordedEvent
 from resilibot.runtime.event_store.memory import InMemoryEventStore
-from resilibot.runtime.event_store.port import Append, Stream
+from resilibot.runtime.event_store.port import Append, ChainBroken, Stream
 from resilibot.runtime.folds import KEPT_CASES, Folds, case_folds
 from resilibot.runtime.testing import INCIDENT, given
 from tests.support.event_store_contract import append_of
@@ -73,6 +76,43 @@ def test_another_history_under_the_same_name_is_folded_anew() -> None:
     cases.fold(cut(5))
     assert cases.end(STREAM) == Stream.of(STREAM, other[-1:])
     assert cases.fold(cases.end(STREAM)) == fold(INCIDENT, other)
+
+
+def test_an_end_that_the_store_knows_nothing_of_is_never_another_historys_fold() -> None:
+    other = tuple(given(INCIDENT_EVENTS[0], *INCIDENT_EVENTS[2:8]))
+    for store in (Counting(ALL), Counting(4)):
+        with pytest.raises(ChainBroken):
+            case_folds(store).fold(cut(6, other, after=5))
+
+
+def _played(folds: Folds[IncidentCase], seed: int) -> None:
+    """Whatever is asked, of whole streams, ends and last ends, with little room: always the fold of just that."""
+    chance = Random(seed)
+    for _ in range(60):
+        version, name = chance.randint(1, ALL), f"incident#{chance.randint(1, 3)}"
+        after = chance.randint(0, version - 1)
+        match chance.choice(("whole", "end", "now", "last", "others")):
+            case "whole":
+                asked = cut(version)
+            case "end":
+                asked = cut(version, after=after)
+            case "now":
+                asked = folds.end(STREAM)
+            case "last":
+                asked = folds.last_end(STREAM)
+            case _:
+                folds.fold(replace(cut(1), id=name))
+                continue
+        assert folds.fold(asked) == fold(INCIDENT, EVENTS[: asked.version])
+    assert folds.end(STREAM).version == ALL
+
+
+def test_any_order_of_questions_gives_plain_folds_also_of_two_threads() -> None:
+    store = Counting(ALL)
+    folds = Folds(empty_case, lambda case, events: reduce(evolve, events, case), 2, store)
+    with ThreadPoolExecutor(2) as threads:
+        for played in [threads.submit(_played, folds, seed) for seed in range(12)]:
+            played.result()
 
 
 def test_of_a_stream_the_last_event_is_kept_and_each_is_read_once() -> None:

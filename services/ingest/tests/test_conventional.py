@@ -1,5 +1,6 @@
 """Alerts of senders nobody described: what is one, how it stands, what it is about; and what is none."""
 
+import json
 from typing import Any
 
 import pytest
@@ -20,6 +21,13 @@ from tests.support.read_message import one, only
         ("Not Responding", "ALARM"),
         ("OK -> CRITICAL", "ALARM"),
         ("DOWN → UP", "OK"),
+        ("OK > ALARM", "ALARM"),
+        ("OK/CRITICAL", "ALARM"),
+        ("Normal: firing", "ALARM"),
+        ("CRITICAL (was OK)", "ALARM"),
+        ("firing <- ok", "ALARM"),
+        ("recovery failed", "ALARM"),
+        ("recovered from down", "OK"),
         ("ok to warning", "ALARM"),
         ("🔴 Down", "ALARM"),
         ("UNRESOLVED", "ALARM"),
@@ -40,6 +48,7 @@ def test_a_state_is_known_by_its_usual_words_and_by_no_others(word: str, meant: 
         ("alert.fired", "ALARM"),
         ("incident_created", "ALARM"),
         ("alert-resolved", "OK"),
+        ("alert.resolve.failed", "ALARM"),
         ("ALERT_RECOVERY", "OK"),
         ("check.down", "ALARM"),
         ("monitor_online", "OK"),
@@ -116,6 +125,55 @@ def test_the_same_check_of_two_hosts_is_two_signals() -> None:
     first, second = (one({"check": "disk", "host": host, "status": "critical"}) for host in ("db-1", "db-2"))
     assert fingerprint(first) != fingerprint(second)
     assert (first.resource.name, first.title) == ("db-1", "disk")
+
+
+@pytest.mark.parametrize(
+    ("told", "where"),
+    [
+        ({"monitor_id": 7, "name": "CPU"}, "host"),
+        ({"alert_name": "CPU"}, "labels"),
+        ({"alert_name": "CPU"}, "tags"),
+    ],
+)
+def test_the_recovery_of_one_host_ends_no_alarm_of_another(told: Any, where: str) -> None:
+    on = {"host": str, "labels": lambda host: {"instance": host}, "tags": lambda host: [f"host:{host}"]}[where]
+    fires, other, ends = (
+        one({**told, "status": status, where: on(host)})
+        for status, host in (("down", "db-1"), ("up", "db-2"), ("up", "db-1"))
+    )
+    assert fingerprint(fires) != fingerprint(other)
+    assert (fingerprint(fires), fires.name) == (fingerprint(ends), ends.name)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"alert_name": "CPU", "status": "firing", "monitor": {"id": 5}},
+        {"alert_name": "CPU", "status": "firing", "incident": {}},
+        {"alert": {"name": "CPU", "state": "ok"}, "status": "firing"},
+        {"alert_name": "CPU", "status": "firing", "check": {"name": "cpu", "status": "ok"}},
+        {"alert_name": "CPU", "status": "ok", "current_state": "critical"},
+        {"alert_name": "CPU", "state": "enabled", "alert_state": "firing"},
+        {"status": "success", "event": "alert.triggered", "alert": {"name": "CPU"}},
+        {"status": "ok", "event": "alert.triggered", "alert": {"name": "CPU"}},
+    ],
+    ids=json.dumps,
+)
+def test_what_plainly_fires_is_not_lost_to_what_else_the_message_says(body: Any) -> None:
+    assert one(body).state == "ALARM"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"alert_name": "CPU", "status": "resolved", "alert_state": "critical"},
+        {"alert_name": "CPU", "status": "ok", "rule_state": "active"},
+        {"alert_name": "CPU", "status": "ok", "type": "alert"},
+    ],
+    ids=json.dumps,
+)
+def test_what_is_over_stays_so_whatever_the_rest_of_the_message_names(body: Any) -> None:
+    assert one(body).state == "OK"
 
 
 def test_the_device_beside_an_alert_is_its_resource() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from resilibot.contracts.evidence import StatusContent
+from resilibot.reason.now import RECOVERED
 from resilibot.reason.signatures import SIGNATURES
 from resilibot.reason.terms import MOST, terms
 from tests.support.told import SERVICE, database, leading, log, metric, pod, verdict
@@ -194,6 +195,61 @@ def test_no_text_keeps_a_pattern_busy(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["_", "A_", "AWS_", "eai_again", "a.", "CannotPull", "storageclass", "storage scaling "]
+)
+def test_the_time_of_a_long_text_grows_with_its_length_alone(text: str) -> None:
+    """A container's last message, or a database's, may be long: twice the text, some twice the time."""
+    text = (text * 24_000)[:24_000]
+    began = process_time()
+    for signature in SIGNATURES:
+        list(signature.says.finditer(text))
+    RECOVERED.search(text)
+    terms([text])
+    assert process_time() - began < 1.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /tickets?state=resolved 200",
+        "the remote name could not be resolved",
+        "unresolved references",
+        "resolved name db-1",
+        "panic recovered: nil",
+    ],
+)
+def test_not_every_text_that_says_resolved_tells_of_a_recovery(text: str) -> None:
+    told = log(("FATAL: too many clients already", "ERROR", SERVICE, 0), (text, "INFO", SERVICE, -2))
+    diagnosis = verdict(database("SELECT 1 FROM t", "CPU"), told)
+    assert leading(diagnosis)[0] == "connection_exhaustion"
+
+
+def test_an_error_is_no_recovery() -> None:
+    told = log(
+        ("FATAL: too many clients already", "ERROR", SERVICE, 0), ("recovered 0 of 9 rows", "ERROR", SERVICE, -2)
+    )
+    assert verdict(database("SELECT 1 FROM t", "CPU"), told).outcome == "conclusive"
+
+
+def test_what_somebody_asks_for_is_no_cause() -> None:
+    asked = log(("GET /search?q=oomkilled 200", "INFO", SERVICE, 0))
+    assert verdict(pod("a-1"), asked).outcome == "no_fault"
+
+
+@pytest.mark.parametrize("state", ["Warn", "No Data", ""])
+def test_a_monitor_that_is_not_ok_is_not_said_to_be(state: str) -> None:
+    monitor = StatusContent(component="errors", kind="monitor", state=state, responds=None, detail={})
+    assert "very monitor is OK" not in verdict(pod("a-1"), monitor).summary
+    told = log(("read: connection reset by peer, trying again", "WARN", SERVICE, 0))
+    assert verdict(pod("a-1"), monitor, told).outcome == "conclusive"
+
+
+def test_a_name_in_a_statement_is_repeated_no_longer_than_names_are() -> None:
+    loaded = verdict(database("INSERT INTO " + "a" * 5000, "CPU"), metric("CPUUtilization", 10, 95))
+    assert len(loaded.summary) < 1000
+
+
+@pytest.mark.parametrize(
     ("cause", "metrics"),
     [
         ("storage_full", [metric("FreeStorageSpace", 9e9, 1e6)]),
@@ -280,6 +336,7 @@ def test_a_warning_of_the_cluster_that_nobody_knows_is_not_health() -> None:
         ("node", {"ready": "True", "disk_pressure": "True"}, "conclusive"),
         ("deployment", {"ready": 2, "desired": 2, "unavailable": 0}, "no_fault"),
         ("deployment", {"ready": 1, "desired": 2, "unavailable": 1}, "inconclusive"),
+        ("deployment", {}, "inconclusive"),
     ],
 )
 def test_what_was_told_of_a_node_or_rollout_is_over_once_it_is_well(

@@ -55,17 +55,35 @@ def tried(fixture: Fixture) -> Trial:
 def add(folder: Path, fixture: Fixture) -> list[Path]:
     """Write it beside what is there; returns the new files. Its truth comes last: a case without one is no result.
 
+    The files come all at once; where a case was left without its truth, the same case gets it now.
+
     Raises FixtureExists, TruthInvalid, OSError.
     """
     place, truths = folder / "incidents" / fixture.incident_id, folder / TRUTH
-    if place.exists() or (truths.exists() and fixture.incident_id in read_truth(truths)):
+    written = {"incident.json": _pretty(fixture.incident), OBSERVED: _pretty(told_as(fixture.observed))}
+    is_left = place.exists() and _holds(place, written)
+    is_told = truths.exists() and fixture.incident_id in read_truth(truths)
+    if is_told or (place.exists() and not is_left):
         raise FixtureExists(f"{folder} has a case {fixture.incident_id} already: nothing is written over it")
-    place.mkdir(parents=True)
-    written = {"incident.json": fixture.incident, OBSERVED: told_as(fixture.observed)}
-    for name, told in written.items():
-        (place / name).write_text(_pretty(told), encoding="utf-8")
+    if not is_left:
+        _place(place, written)
     _append(truths, json.dumps(fixture.truth, ensure_ascii=False))
     return [place / name for name in written]
+
+
+def _place(place: Path, written: Mapping[str, str]) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", dir=place.parent.parent) as beside:
+        whole = Path(beside) / place.name
+        whole.mkdir()
+        for name, text in written.items():
+            (whole / name).write_text(text, encoding="utf-8")
+        whole.rename(place)
+
+
+def _holds(place: Path, written: Mapping[str, str]) -> bool:
+    files = {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()}
+    return files == {name: text.encode() for name, text in written.items()}
 
 
 def same_headline(fixture: Fixture, trial: Trial) -> bool:

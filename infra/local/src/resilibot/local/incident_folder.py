@@ -293,7 +293,7 @@ def read_series(path: Path) -> Points:
 def read_json(path: Path) -> dict[str, Any]:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FolderInvalid(f"{path}: {error}") from error
     if not isinstance(told, dict):
         raise FolderInvalid(f"{path}: not an object")

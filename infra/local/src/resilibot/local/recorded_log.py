@@ -64,7 +64,7 @@ def read_file(path: Path) -> RecordedLog:
     try:
         is_bundle = tarfile.is_tarfile(path)
         return _of_bundle(content) if is_bundle else of_answer(json.loads(content), CarriedBlobs())
-    except (BundleRefused, ValueError, LogInvalid) as error:
+    except (BundleRefused, ValueError, RecursionError, LogInvalid) as error:
         raise LogInvalid(f"{path}: {error}") from error
 
 

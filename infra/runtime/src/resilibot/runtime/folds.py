@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from resilibot.contracts.case import IncidentCase, empty_case, evolve
 from resilibot.contracts.envelope import RecordedEvent
-from resilibot.runtime.event_store.port import Stream
+from resilibot.runtime.event_store.port import ChainBroken, Stream
 from resilibot.runtime.event_store.recall import History
 
 KEPT_CASES = 256  # a case holds its evidence, some 50 KB
@@ -89,8 +89,12 @@ class Folds(Generic[Fold]):
         return _Known(Stream(name), fold, self._size(fold))
 
     def _whole(self, stream: Stream) -> Stream:
-        is_whole = len(stream.events) == stream.version
-        return stream if is_whole else self._stored().load(stream.id, upto=stream.version)
+        if len(stream.events) == stream.version:
+            return stream
+        loaded = self._stored().load(stream.id, upto=stream.version)
+        if stream.events and loaded.hash != stream.hash:
+            raise ChainBroken(f"{stream.id}:{stream.version}", "the store does not tell the history of this event")
+        return loaded
 
     def _stored(self) -> History:
         assert self._store is not None  # noqa: S101  who has none folds whole streams alone

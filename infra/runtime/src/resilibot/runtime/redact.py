@@ -145,7 +145,7 @@ class Redactor:
         name = name_of(match)
         inner = f"{name}_value" if name in INNER and match[f"{name}_value"] else name
         value, kind = match[inner], WHOLE.get(name, "")
-        if name in ("flag", "xml"):
+        if name in ("flag", "xml", "named"):
             kind = kind_of(match[name])
             kind = kind and kind_of_value(value, kind)
         is_secret = bool(kind) and CHECKS.get(name, anything)(value, before) and (name != "email" or self._emails)

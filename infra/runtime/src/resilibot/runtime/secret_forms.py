@@ -64,12 +64,18 @@ _LONG = r"(?P<long>(?<![/+=:])[A-Za-z0-9/+]{40}(?![\w/+=]))"
 _FLAG = (
     rf"""(?<![\w-])--(?P<flag>[A-Za-z][\w-]{{1,60}}+)[ ]{{1,3}}(?P<flag_value>[^\s"'`]{{1,{LONGEST}}}+)"""  # --pwd x
 )
-_ENDS = r"(?:</|&lt;/|\]\]>)"
-_TEXT = rf"(?:(?!&lt;|\]\]>)[^<\r\n]){{1,{LONGEST}}}+"
+_LT = r"&(?:amp;)?(?i:lt|\#0{0,6}60|\#x0{0,6}3c);|\\(?i:u003c)|%3[Cc]"  # "<" as it is escaped here and there
+_GT = r"&(?:amp;)?(?i:gt|\#0{0,6}62|\#x0{0,6}3e);|\\(?i:u003e)|%3[Ee]"
+_ENDS = rf"(?:(?:<|{_LT})(?:/|%2[Ff])|\]\]>)"
+_TEXT = rf"(?:(?!{_LT}|\]\]>)[^<\r\n]){{1,{LONGEST}}}+"
 # <password>x</password>, escaped or not; without its end only where the text was cut off: "login <user> <password>"
-_XML = rf"""(?:<|&lt;)(?P<xml>[A-Za-z_][\w.:-]{{1,60}}+)(?:\s[^<>&]{{0,200}}+)?(?:>|&gt;)(?:<!\[CDATA\[)?
-      (?:(?=[A-Za-z0-9][^<\r\n]*+\Z)|\s{{0,80}}+(?={_TEXT}(?:\s{{0,80}}+{_ENDS}|(?!&lt;)[^<\r\n])))
+_XML = rf"""(?:<|{_LT})(?P<xml>[A-Za-z_][\w.:-]{{1,60}}+)(?:\s[^<>&]{{0,200}}+)?(?:>|{_GT})
+      (?:\s{{0,80}}+<!\[CDATA\[)?
+      (?:(?=[A-Za-z0-9](?:{_TEXT})?\Z)|\s{{0,80}}+(?={_TEXT}(?:\s{{0,80}}+{_ENDS}|(?!{_LT})[^<\r\n])))
       (?P<xml_value>{_TEXT})"""
+# <add key="Password" value="x"/>, <entry key="password">x</entry>
+_NAMED = rf"""(?<![\w-])(?i:name|key)=\\{{0,3}}["'](?P<named>[A-Za-z_][\w.:-]{{1,80}}+)\\{{0,3}}["']
+      (?:\s{{1,40}}+(?i:value)=\\{{0,3}}["']|\s{{0,40}}+>)(?P<named_value>[^"'<>\r\n\\]{{1,{LONGEST}}}+)"""
 _KEY = r"""(?<!\w)(?P<key>[A-Za-z_][\w.-]{1,120}+)(?P<close>\\{0,3}["']|\])?
       (?P<gap>[ \t]{0,40}+(?:=>|:=|=|:)[ \t]{0,40}+)"""
 
@@ -80,7 +86,7 @@ def scan(has_forms: bool = True, has_runs: bool = True, has_at: bool = True) -> 
     within = [_FORMED] * has_forms + [_URL] * has_at + [_CARD] * has_runs + [_EMAIL] * has_at + [_LONG] * has_runs
     parts = [_KEPT, *[_PRIVATE] * has_forms, *[_PEM] * has_runs]
     parts += [rf"(?<![A-Za-z0-9_-])(?:{'|'.join(within)})"] if within else []
-    return re.compile("|".join([*parts, _FLAG, _XML, _KEY]), re.VERBOSE | re.MULTILINE | re.ASCII)
+    return re.compile("|".join([*parts, _FLAG, _XML, _NAMED, _KEY]), re.VERBOSE | re.MULTILINE | re.ASCII)
 
 
 # What a text must hold, in lower case, for the formed ones, and for a key or flag that says something; or a run.
@@ -112,10 +118,11 @@ WHOLE: dict[str, str] = {
     "long": "aws-secret",
     "flag": "secret",
     "xml": "secret",
+    "named": "secret",
 }
 # By the group that ends an alternative, where that is another; and of which only the part named so_value is the secret
-_GROUPS = {"gap": "key", "flag_value": "flag", "xml_value": "xml"}
-INNER = ("pem", "pagerduty", "bearer", "basic", "url", "flag", "xml")
+_GROUPS = {"gap": "key", "flag_value": "flag", "xml_value": "xml", "named_value": "named"}
+INNER = ("pem", "pagerduty", "bearer", "basic", "url", "flag", "xml", "named")
 _ALONE = ("jwt", "aws_key", "slack", "github", "api_key", "private")  # told by themselves, whatever stands around them
 _ALONE_IN = re.compile(rf"(?<![A-Za-z0-9_-])(?:{_FORMED})", re.VERBOSE | re.ASCII)
 ROUTING = re.compile(r"[0-9a-f]{32}|(?=[^\d]*\d)(?=[^A-Z]*[A-Z])[A-Za-z0-9+_-]{20}")
@@ -237,6 +244,7 @@ CHECKS: Mapping[str, Callable[[str, str], bool]] = {
     "url": _is_value,
     "flag": _is_value,
     "xml": _is_value,
+    "named": _is_value,
     "pagerduty": _is_pagerduty,
     "email": _is_email,
     "card": _is_card,

@@ -92,7 +92,7 @@ def well(now: Now) -> list[Clue]:
         text = "all metrics of the database are within normal bounds, there is no failure"
         evidence = [m.cite for m in steady] or [state.cite for state in now.of_kind("database-load")]
         found.append(Clue(text, tuple(evidence), 1.0))
-    if found and (monitors := now.of_kind("monitor")):
+    if found and (monitors := now.monitors_ok):
         found.append(Clue("every monitor is OK", tuple(m.cite for m in monitors), 1.0))
     if found:
         found += [*_resolved(now), *ruled_out(now, "")]

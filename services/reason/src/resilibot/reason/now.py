@@ -17,10 +17,12 @@ from resilibot.reason.scene import Logged, Measured, Reported, Scene
 
 RUN_UP = timedelta(minutes=10)  # what came shortly before the onset may have led to it
 RECOVERED = re.compile(
-    r"recovered|resolved|(?:back|returned) to normal|storage (?:has been |was )?(?:increased|expanded|scaled)"
-    r"|storage (?:auto)?scaling .*(?:complete|finish)",
+    r"\b(?<!not )(?<!be )(?<!panic )(?:recovered|resolved)\b(?! (?:to|host|name|address))"
+    r"|(?:back|returned) to normal|storage (?:has been |was )?(?:increased|expanded|scaled)"
+    r"|storage (?:auto)?scaling .{0,80}(?:complete|finish)",
     re.IGNORECASE,
 )
+_TARGET = re.compile(r"\b(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /\S*")  # whoever calls may write anything there
 _OBJECT = re.compile(r"[A-Z][A-Za-z]+/")
 _SEVERE = re.compile(r"\b(?:fatal|error|critical|panic|warning|failed)\b", re.IGNORECASE)
 _NAME = re.compile(r"[\w.:/@-]{1,64}")
@@ -59,7 +61,13 @@ class Now:
     @cached_property
     def said(self) -> tuple[Said, ...]:
         told = [
-            Said(log.pattern.sample, log.pattern.level, log.cite, log.pattern.component or "", self._is_past(log))
+            Said(
+                _without_target(log.pattern.sample),
+                log.pattern.level,
+                log.cite,
+                log.pattern.component or "",
+                self._is_past(log),
+            )
             for log in self.scene.logged
         ]
         pods = [said for pod in self.of_kind("pod") for said in _of_pod(pod)]
@@ -86,7 +94,8 @@ class Now:
     @cached_property
     def recovery(self) -> tuple[Logged, ...]:
         """Texts that say so; whatever was told before the last of them is over, if the metrics agree."""
-        told = [log for log in self.scene.logged if RECOVERED.search(log.pattern.template)]
+        calm = [log for log in self.scene.logged if log.pattern.level != "ERROR"]
+        told = [log for log in calm if RECOVERED.search(_without_target(log.pattern.template))]
         return tuple(told) if all(is_calm(metric, is_over=True) for metric in self.own) else ()
 
     @cached_property
@@ -100,9 +109,13 @@ class Now:
     @cached_property
     def calm(self) -> tuple[Reported, ...]:
         """Its monitors and what it runs on, if there are monitors and all of them are well."""
+        return (*self.monitors_ok, *self.pods) if self.monitors_ok and not self.unready else ()
+
+    @property
+    def monitors_ok(self) -> tuple[Reported, ...]:
+        """All monitors, if each of them is well: one without data, or that warns, is not."""
         monitors = self.of_kind("monitor")
-        is_calm = monitors and not self.alerting and not self.unready
-        return (*monitors, *self.pods) if is_calm else ()
+        return monitors if all(m.status.state.lower() == "ok" for m in monitors) else ()
 
     @property
     def is_suffering(self) -> bool:
@@ -157,7 +170,12 @@ def is_working(node: Reported) -> bool:
 
 def is_complete(deployment: Reported) -> bool:
     detail = deployment.status.detail
-    return not detail.get("unavailable") and detail.get("ready") == detail.get("desired")
+    desired = detail.get("desired")
+    return desired is not None and not detail.get("unavailable") and detail.get("ready") == desired
+
+
+def _without_target(text: str) -> str:
+    return _TARGET.sub(r"\1 /", text)
 
 
 def bare(who: str) -> str:

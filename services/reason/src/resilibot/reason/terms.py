@@ -11,7 +11,7 @@ LONGEST = 80
 _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
-        r"\b(?:[a-z]\w*\.)*([A-Z][A-Za-z]{2,50}(?:Error|Exception|Exceeded|Denied|BackOff|Expired\w{0,6}|Violation))\b",
+        r"\b([A-Z][A-Za-z]{2,50}(?:Error|Exception|Exceeded|Denied|BackOff|Expired\w{0,6}|Violation))\b",
         r"\b(ExpiredToken|AccessDenied|OOMKilled|StatusCheckFailed_\w{4,8}|E(?!RROR|XCEPTION|VENT|XIT|MPTY|XPIRED|NABLED)[A-Z]{4,14})\b",
         r"\b([Ee]xit (?:code|status) \d{1,3})\b",
         r"(?<![\w.:/-])([45]\d\d)(?= [A-Z][a-z]+)",

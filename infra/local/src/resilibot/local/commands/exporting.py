@@ -55,7 +55,6 @@ def export(
 
 def _read(incident_id: str, source: Path | None, as_json: bool) -> RecordedLog:
     if source is None:
-        as_incident_id(incident_id)  # a file may tell of an incident by any name
         return of_answer(api().get(f"/incidents/{incident_id}/events"), CarriedBlobs())
     log = read_file(source)
     if log.incident_id != incident_id:

@@ -37,7 +37,7 @@ def as_incident_id(given: str | None) -> str | None:
     return given
 
 
-def _word(given: str) -> str:
+def as_word(given: str) -> str:
     """A part of a path of the API: nothing in it may lead elsewhere."""
     if not _ID.fullmatch(given):
         raise typer.BadParameter(f"{given!r} is no id: letters, digits, - and _ alone")
@@ -45,4 +45,4 @@ def _word(given: str) -> str:
 
 
 IncidentId = Annotated[str, typer.Argument(callback=as_incident_id)]
-OtherId = Annotated[str, typer.Argument(callback=_word)]
+OtherId = Annotated[str, typer.Argument(callback=as_word)]

@@ -23,6 +23,10 @@ from resilibot.ingest.sources.states import (
     LEVELS,
     RUNNING,
     is_about_an_alert,
+    is_ended,
+    is_quiet,
+    is_trouble,
+    is_trouble_of_event,
     state_of,
     state_of_event,
 )
@@ -45,9 +49,10 @@ MENTIONS = (
     "eventname",
 )
 TEXTS = ("message", "text", "description", "details", "output", "pluginoutput", "info", "reason", "url")
+WATCHER_IDS = ("monitorid", "checkid", "triggerid")  # of what may watch many things
 IDS = (
     *("fingerprint", "dedupkey", "dedupekey", "deduplicationkey", "alertid", "alertuid", "alarmid", "incidentid"),
-    *("problemid", "monitorid", "checkid", "triggerid", "id", "uuid"),
+    *("problemid", *WATCHER_IDS, "id", "uuid"),
 )
 RESOURCES = (
     *("resource", "resourcename", "host", "hostname", "instance", "server", "node", "device", "target", "entity"),
@@ -81,23 +86,51 @@ class Alert:
         return next((word for key in keys if key in self.own and (word := _word(self.own[key]))), "")
 
     def told(self) -> str:
-        """The word of its state: no number, and no sentence."""
-        found = (_word(view[key]) for view in self.around for key in _state_keys(view))
-        return next((word for word in found if word and not word.lstrip("-").isdigit() and word.count(" ") < 4), "")
+        """The word of its state."""
+        return next(self._told(), "")
 
     def state(self) -> SignalState | None:
-        """The name of an event counts where no field tells the state."""
-        if told := self.told():
-            return state_of(told)
-        kinds = (_word(view.get(key)) for view in self.around for key in KIND_KEYS)
-        return next((state for kind in kinds if (state := state_of_event(kind))), None)
+        """The name of an event counts where no field tells the state.
+
+        Where the first word is unknown ("enabled") or says only that something is well ("ok", as every answer does),
+        another that plainly fires counts: a false alarm is looked at, a lost one is not.
+        """
+        kinds = [_word(view.get(key)) for view in self.around for key in KIND_KEYS]
+        first, *others = [*self._told()] or [""]
+        if not first:
+            return next((state for kind in kinds if (state := state_of_event(kind))), None)
+        if is_quiet(first):
+            return None
+        told = state_of(first)
+        if told == "ALARM" or is_ended(first):
+            return told
+        fires = any(map(is_trouble, others)) or any(map(is_trouble_of_event, kinds))
+        return "ALARM" if fires else told
+
+    def _told(self) -> Iterator[str]:
+        """Words of states, nearest first: no number, and no sentence."""
+        found = (_word(view[key]) for view in self.around for key in _state_keys(view))
+        return (word for word in found if word and not word.lstrip("-").isdigit() and word.count(" ") < 4)
 
     def name(self) -> str:
         told = self.word(*NAMES) or self.word(*TITLES) or self.word(*MENTIONS)
         return told or self._watched() or self.word(*TEXTS)
 
     def resource(self) -> str:
-        return self.word(*RESOURCES) or self._watched()
+        return self.word(*RESOURCES) or self._watched() or self._labelled()
+
+    def identity(self) -> str:
+        """Its own key; with what it is about where many may share it: a check that fails for two hosts is two."""
+        about, key = self.resource(), self.word(*IDS)
+        is_own = bool(key) and key != self.word(*WATCHER_IDS)
+        return key if is_own or not about else build.joined(about, key or self.name())
+
+    def labels(self) -> dict[str, str]:
+        return pairs(self.own.get("labels")) or pairs(self.own.get("tags"))
+
+    def _labelled(self) -> str:
+        labels = _view(self.labels())
+        return next((word for key in RESOURCES if key != "source" and (word := _word(labels.get(key)))), "")
 
     def _watched(self) -> str:
         """What stands beside the alert in its envelope: {"service": {"name": "shop"}, "alert": {...}}."""
@@ -112,20 +145,19 @@ class Alert:
 
 def recognises(body: dict[str, Any]) -> bool:
     alert = _alert(body)
-    return alert is not None and alert.state() is not None and bool(alert.name()) and not _is_log_line(alert)
+    return alert is not None and not _is_log_line(alert)
 
 
 def read(record: Record) -> Iterator[Item]:
     alert = _alert(record.body) or Alert(_view(record.body), (_view(record.body),))
-    labels = pairs(alert.own.get("labels")) or pairs(alert.own.get("tags"))
-    named = alert.name()
+    labels, named = alert.labels(), alert.name()
     about, key = alert.resource(), alert.word(*IDS)
     level = alert.word(*SEVERITY_KEYS) or labels.get("severity", "")
     yield build.signal(
         record,
         source=NAME,
         name=key or named,  # "x is down" and "x is up" are one signal
-        identity=key or (build.joined(about, named) if about else ""),  # a check of two hosts is two
+        identity=alert.identity(),
         state=alert.state() or "ALARM",
         title=alert.title(),
         reason=alert.word("description", "message", "details", "text", "output", "summary"),
@@ -145,14 +177,18 @@ def _alert(body: dict[str, Any]) -> Alert | None:
     """The object itself, what stands under one of the usual names, or the same within one envelope."""
     outer = _view(body)
     scopes = [(outer,), *((_view(outer[key]), outer) for key in WRAPPERS if isinstance(outer.get(key), dict))]
-    for scope in scopes:
-        inner = next((_view(scope[0][key]) for key in CONTAINERS if isinstance(scope[0].get(key), dict)), None)
-        if inner is not None:
-            return Alert(inner, (inner, *scope))
-        if _is_marked(scope[0]):
-            return Alert(scope[0], scope)
-    is_told = any(is_about_an_alert(_word(outer.get(key))) for key in KIND_KEYS)
-    return Alert(scopes[-1][0], scopes[-1]) if is_told else None
+    found = [alert for scope in scopes for alert in _within(scope)]
+    if not found and any(is_about_an_alert(_word(outer.get(key))) for key in KIND_KEYS):
+        found.append(Alert(scopes[-1][0], scopes[-1]))
+    return next((alert for alert in found if alert.name() and alert.state()), None)
+
+
+def _within(scope: tuple[View, ...]) -> Iterator[Alert]:
+    """What stands under a usual name may only be about the alert ("check": {"interval": 60}): then it is around it."""
+    inner = [_view(scope[0][key]) for key in CONTAINERS if isinstance(scope[0].get(key), dict)]
+    yield from (Alert(view, (view, *scope)) for view in inner)
+    if inner or _is_marked(scope[0]):
+        yield Alert(scope[0], (scope[0], *inner, *scope[1:]))
 
 
 def _is_marked(view: View) -> bool:

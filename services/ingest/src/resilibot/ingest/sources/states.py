@@ -6,7 +6,7 @@ raises nor ends an alarm.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from resilibot.contracts.signal import SignalState
 
@@ -20,13 +20,19 @@ RUNNING = frozenset(
 BROKEN = frozenset(
     ("down", "failing", "failed", "failure", "unhealthy", "degraded", "offline", "unreachable", "outage")
 )
+ENDED = frozenset(
+    (
+        *("resolved", "resolve", "recovered", "recovery", "restored", "fixed", "solved", "cleared", "clear", "closed"),
+        *("close", "ended", "inactive", "deactivated"),
+    )
+)
 WORDS: dict[str, SignalState] = {
     **dict.fromkeys((*CERTAIN, "fired", "triggered", "trigger", "retriggered", "alarm", "alert", "problem"), "ALARM"),
     **dict.fromkeys((*LEVELS, *RUNNING, *BROKEN, "anomalous", "breached", "violated", "unresolved"), "ALARM"),
     **dict.fromkeys(("identified", "not responding", "in alarm"), "ALARM"),
-    **dict.fromkeys(("resolved", "resolve", "recovered", "recovery", "restored", "fixed", "solved"), "OK"),
-    **dict.fromkeys(("cleared", "clear", "closed", "close", "ended", "inactive", "deactivated", "ok"), "OK"),
-    **dict.fromkeys(("up", "normal", "healthy", "online", "passing", "passed", "operational", "improved"), "OK"),
+    **dict.fromkeys(
+        (*ENDED, "ok", "up", "normal", "healthy", "online", "passing", "passed", "operational", "improved"), "OK"
+    ),
 }
 QUIET = frozenset(  # of somebody who works on it, or tries the line
     (
@@ -39,14 +45,15 @@ WATCHERS = frozenset(("monitor", "check"))  # created and closed by people, too:
 SEEN = {word: WORDS[word] for word in (*BROKEN, "up", "online", "recovered", "recovery", "healthy", "passing")}
 ALONE = frozenset((*CERTAIN, *SUBJECTS, "triggered", "resolved", "recovery", "recovered", "down", "up"))
 PARTS = re.compile(r"[\s._:/-]+|(?<=[a-z])(?=[A-Z])")
-CHANGE = re.compile(r".*(?:->|=>|\u2192|(?:\b|_)to(?:\b|_))", re.IGNORECASE)
+CHANGE = re.compile(r".*(?:->|=>|[\u2192\u21d2\u279c\u27f6\u00bb>]|(?:\b|_)to(?:\b|_))", re.IGNORECASE)
+BEFORE = re.compile(r"(?:<[-=]|\u2190|\(|\b(?:was|from)\b).*", re.IGNORECASE)  # "CRITICAL (was OK)"
 MAX_WORD = 60  # characters; what is longer is prose
 
 
 def state_of(word: str) -> SignalState | None:
     """Of a word that stands where a state is expected."""
     parts = _parts(word)
-    return WORDS.get(" ".join(parts)) or _together(WORDS.get(part) for part in parts if part not in SUBJECTS)
+    return WORDS.get(" ".join(parts)) or _together((part for part in parts if part not in SUBJECTS), WORDS.get)
 
 
 def state_of_event(kind: str) -> SignalState | None:
@@ -55,9 +62,27 @@ def state_of_event(kind: str) -> SignalState | None:
     if len(parts) == 1:
         return WORDS.get(parts[0]) if parts[0] in ALONE or CHANGE.match(kind) else None
     if any(part in WATCHERS for part in parts):
-        return _together(SEEN.get(part) for part in parts if part not in WATCHERS)
+        return _together((part for part in parts if part not in WATCHERS), SEEN.get)
     is_told = any(part in SUBJECTS for part in parts)
-    return _together(_happened(part) for part in parts if part not in SUBJECTS) if is_told else None
+    return _together((part for part in parts if part not in SUBJECTS), _happened) if is_told else None
+
+
+def is_quiet(word: str) -> bool:
+    return not QUIET.isdisjoint(_parts(word))
+
+
+def is_ended(word: str) -> bool:
+    """Over, in a word that only an alert's end has: whatever answers a call is "ok" as well."""
+    return state_of(word) == "OK" and not ENDED.isdisjoint(_parts(word))
+
+
+def is_trouble(word: str) -> bool:
+    """It fires, in a word that is not said of anything that runs, nor a mere name of its kind."""
+    return state_of(word) == "ALARM" and not (RUNNING | SUBJECTS).issuperset(_parts(word))
+
+
+def is_trouble_of_event(kind: str) -> bool:
+    return state_of_event(kind) == "ALARM" and len(_parts(kind)) > 1
 
 
 def is_about_an_alert(kind: str) -> bool:
@@ -70,16 +95,22 @@ def _happened(part: str) -> SignalState | None:
     return "ALARM" if part == "created" else WORDS.get(part)
 
 
-def _together(states: Iterable[SignalState | None]) -> SignalState | None:
-    """Several words are one state if each is known: "resolved critical" is over, "not ok" is nothing anybody knows."""
-    told = list(states)
-    if not told or None in told:
+def _together(parts: Iterable[str], meaning: Callable[[str], SignalState | None]) -> SignalState | None:
+    """Several words are one state if each is known: "not ok" is nothing anybody knows.
+
+    The last one counts ("ok/critical", "recovery failed"); only a level changes nothing in what is over ("resolved
+    critical").
+    """
+    told = [(part, meaning(part)) for part in parts]
+    if not told or None in (state for _, state in told):
         return None
-    return "OK" if "OK" in told else "ALARM"
+    if any(part in ENDED for part, _ in told):
+        told = [(part, state) for part, state in told if part not in LEVELS]
+    return told[-1][1]
 
 
 def _parts(word: str) -> list[str]:
     if len(word) > MAX_WORD:
         return []
-    parts = PARTS.split(CHANGE.sub("", word))
+    parts = PARTS.split(BEFORE.sub("", CHANGE.sub("", word)))
     return [part.lower() for part in parts if any(character.isalnum() for character in part)]  # no picture

@@ -10,7 +10,8 @@ APPLICATIONS: tuple[Signature, ...] = (
         CAUSE,
         says(
             r"(?:enotfound|unable to resolve|could not resolve host|no such host|name resolution|eai_again)"
-            r"[: ]*(?P<object>[\w-]+(?:\.[\w-]+)+)?|lookup (?P<looked>[\w-]+(?:\.[\w-]+)*) on \S{1,60}: "
+            r"[: ]*(?P<object>[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})?"
+            r"|lookup (?P<looked>[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}) on \S{1,60}: "
             r"|UnknownHostException|name or service not known|\b(?:SERVFAIL|NXDOMAIN)\b"
         ),
         "DNS resolution fails: the name {object} cannot be resolved, so every call to it fails",

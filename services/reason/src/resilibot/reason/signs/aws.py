@@ -7,7 +7,7 @@ AWS: tuple[Signature, ...] = (
         "image_pull",
         "configuration_error",
         CAUSE,
-        says(r"CannotPull\w*Error(?:.{0,120}?(?P<object>[\w-]+(?:\.[\w-]+)+/[\w./:@-]{1,200}))?"),
+        says(r"CannotPull\w{0,40}Error(?:.{0,120}?(?P<object>[\w-]+(?:\.[\w-]+)+/[\w./:@-]{1,200}))?"),
         "the image of {service} cannot be pulled ({object}): its tag is unknown or access is denied, so that"
         " no new task starts",
     ),
@@ -90,7 +90,7 @@ AWS: tuple[Signature, ...] = (
         "provider_issue",
         "infrastructure",
         CONSEQUENCE,
-        says(r"AWS_\w+_ISSUE\b"),
+        says(r"\bAWS_\w{1,80}_ISSUE\b"),
         "AWS has an open issue in {who}, which {service} may suffer from",
         of_states=True,
     ),

@@ -57,7 +57,7 @@ CLUSTERS: tuple[Signature, ...] = (
         CAUSE + 0.1,
         says(
             r"(?:env(?:ironment)? var(?:iable)? (?P<object>\w+) (?:is |was )?(?:not set|must be set|missing|required)"
-            r"|\b(?P<variable>[a-z]\w*_\w+) (?:is |was )?(?:not set|must be set)(?!.{0,20}(?:using|default|fall))"
+            r"|\b(?P<variable>[a-z](?=\w*_)\w++) (?:is |was )?(?:not set|must be set)(?!.{0,20}(?:using|default|fall))"
             r"|CreateContainerConfigError"
             r"|(?P<keyed>key [\w.-]{1,80} in (?:configmap|secret) [\w./-]{1,120})"
             r"|(?P<named>(?:configmap|secret|service ?account) \"?[\w./-]{1,100}\"?) not found|configuration error"
@@ -117,7 +117,7 @@ CLUSTERS: tuple[Signature, ...] = (
         "configuration_error",
         CAUSE,
         says(
-            r"unbound immediate PersistentVolumeClaims|storageclass\S* \"?(?P<object>[\w.-]{1,80})\"? not found"
+            r"unbound immediate PersistentVolumeClaims|storageclass\S{0,80} \"?(?P<object>[\w.-]{1,80})\"? not found"
             r"|ProvisioningFailed|no persistent volumes available"
         ),
         "the PersistentVolumeClaim of {pod} stays unbound, so that it is Pending: its storage class ({object}) does not"

@@ -26,7 +26,7 @@ FAMILIES: tuple[Signature, ...] = (
             r"(?P<why>(?:lost|closed|broken|aborted|dropped) (?:the )?connection"
             r"|connection (?:was )?(?:closed|lost|aborted|error)"
             r"|(?:could not|cannot|failed to|unable to) (?:connect|reach)|unreachable|broken pipe|upstream|downstream"
-            r"|no (?:response|answer)|did not respond|unexpectedly closed|\w*Disconnected\b)|(?:remote|peer"
+            r"|no (?:response|answer)|did not respond|unexpectedly closed|\b\w{0,60}Disconnected\b)|(?:remote|peer"
             r"|server) [\w ]{0,20}closed"
         ),
         "a call of {who} to something that it depends on fails",
