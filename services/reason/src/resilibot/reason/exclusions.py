@@ -8,14 +8,17 @@ from resilibot.reason.now import BUSY, Now, Said, containers, exit_code, is_read
 from resilibot.reason.scene import Reported
 from resilibot.reason.signatures import cites
 
-OF_CPU = ("", "cpu_saturation", "cpu_credits_spent")
-OF_STORAGE = ("", "storage_full", "retained_wal", "checkpoint_storm", "replication_lag")
+OF_CPU = ("cpu_saturation", "cpu_credits_spent")
+OF_STORAGE = ("storage_full", "retained_wal", "checkpoint_storm", "replication_lag")
 HISTORY = {
     "failover": "failover",
     "maintenance": "maintenance",
     "backup": "backup",
     "promot": "replica promotion",
     "parameter group": "parameter group change",
+    "replication lag": "replication lag",
+    "low on storage": "low storage",
+    "out of storage": "full storage",
 }
 OVER = {
     "nodenotready": "a node that was NotReady",
@@ -49,7 +52,9 @@ def _pods_rule_out(now: Now, cause: str) -> Iterator[Clue]:
     if any(exit_code(container) == 0 for pod in now.pods for container in containers(pod)):
         yield Clue("containers end with exit code 0, a clean shutdown and no crash", seen, 1.0)
     if cause != "no_capacity" and not _matches(now.current, r"insufficient|quota"):
-        yield Clue("not quota and not insufficient capacity: no pod waits for a node", seen, 1.0)
+        is_held = _matches(now.current, r"failedscheduling|unschedulable")
+        why = "something else keeps pods from the nodes" if is_held else "no pod waits for a node"
+        yield Clue(f"not quota and not insufficient capacity: {why}", seen, 1.0)
     ready = [pod for pod in now.pods if is_ready(pod)]
     ready_cites = tuple(pod.cite for pod in ready)
     if now.unready and ready:
