@@ -34,6 +34,9 @@ _ENLARGED = re.compile(
     re.IGNORECASE,
 )
 _SCALED = re.compile(r"scale[d]?[- ]?up|added a node|autoscal", re.IGNORECASE)
+_STALLED = re.compile(
+    r"progress ?deadline ?exceeded|exceeded its progress deadline|timed out progressing", re.IGNORECASE
+)
 _RELEASE = re.compile(r"\b(?:version|revision|release)[= ](v?\d{1,4}(?:\.\d{1,4}){1,3})\b", re.IGNORECASE)
 _PRODUCT = re.compile(
     r"\b(postgres(?:ql)?|mysql|mariadb|redis|kafka|rabbitmq|mongo(?:db)?|elasticsearch|opensearch|memcached|cassandra"
@@ -88,6 +91,9 @@ def _explain_pods(candidate: Candidate, now: Now) -> None:
         names = ", ".join(_standing(pod) for pod in now.unready[:SHOWN])
         text = f"not Ready, {len(now.unready)} of {len(now.pods)} pods: {names}"
         candidate.pro(0.0, text, [pod.cite for pod in now.unready])
+    stalled = [s for s in now.current if _STALLED.search(s.text)]
+    if stalled and "rollout" not in candidate.statement:
+        candidate.pro(0.0, "the rollout to the new ReplicaSet is stuck by it", cites(stalled))
     warned = {word(s.text.partition(":")[0]): s.cite for s in now.current if s.is_warned}
     new = {why: cite for why, cite in warned.items() if why not in COMMON and why not in candidate.statement}
     if shown := list(new)[:SHOWN]:
@@ -198,7 +204,9 @@ def _resolved(now: Now) -> Iterator[Clue]:
     again = [pod for pod in now.pods if restarts(pod)]
     if again:
         names = ", ".join(f"{pod.status.component} (restarts: {restarts(pod)})" for pod in again[:SHOWN])
-        yield Clue(f"after a restart Ready again: {names}", tuple(pod.cite for pod in again), 1.0)
+        yield Clue(
+            f"after a restart Ready again, not a current failure: {names}", tuple(pod.cite for pod in again), 1.0
+        )
     scaled = [s for s in now.said if _SCALED.search(s.text)]
     if now.pods and scaled:
         yield Clue("the cluster autoscaler added a node, which ended it", tuple(cites(scaled)), 1.0)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from resilibot.reason.hypotheses import Clue
-from resilibot.reason.now import BUSY, Now, Said, containers, exit_code, is_ready, is_steady, level
+from resilibot.reason.now import BUSY, Now, Said, containers, exit_code, is_ready, is_steady, is_working, level
 from resilibot.reason.scene import Reported
 from resilibot.reason.signatures import cites
 
@@ -20,9 +20,15 @@ HISTORY = {
     "low on storage": "low storage",
     "out of storage": "full storage",
 }
+ELSEWHERE = {
+    "an image pull": r"image|ErrImage|CannotPull",
+    "a probe": r"probe|unhealthy",
+}
 OVER = {
     "nodenotready": "a node that was NotReady",
     "failedscheduling": "FailedScheduling",
+    "back-off restarting failed": "a crash loop",
+    "diskpressure": "DiskPressure",
     "failed to pull image": "an image that could not be pulled",
     "probe failed": "a failed probe",
     "evicted": "an eviction",
@@ -66,6 +72,19 @@ def _pods_rule_out(now: Now, cause: str) -> Iterator[Clue]:
     elif ready and not any(container.get("restart_count") for pod in ready for container in containers(pod)):
         yield Clue("all pods are Ready without a restart", ready_cites, 1.0)
 
+    names = [name for name, words in ELSEWHERE.items() if not _matches(now.said, words)]
+    if names and now.scene.logs_seen:
+        yield Clue(f"not {' and not '.join(names)}: no failure of it is told", seen, 1.0)
+    yield from _nodes_rule_out(now)
+
+
+def _nodes_rule_out(now: Now) -> Iterator[Clue]:
+    nodes = now.of_kind("node")
+    fine = [node for node in nodes if is_working(node)]
+    if fine:
+        whose = "all nodes" if len(fine) == len(nodes) else "the other nodes"
+        yield Clue(f"{whose} are Ready and under no pressure", tuple(node.cite for node in fine), 1.0)
+
 
 def _past_rules_out(now: Now) -> Iterator[Clue]:
     """Old events, by what they were about."""
@@ -94,6 +113,9 @@ def _database_rules_out(now: Now, cause: str) -> Iterator[Clue]:
         yield Clue("DatabaseConnections are stable, no connection exhaustion", (connections.cite,), 1.0)
     if cpu and cause not in OF_CPU and (level(cpu) or 0.0) < BUSY:
         yield Clue("the CPU is not saturated", (cpu.cite,), 1.0)
+    lag = now.metric("ReplicaLag")
+    if lag and not cause.startswith("repl") and is_steady(lag):
+        yield Clue("ReplicaLag is stable, no replication lag", (lag.cite,), 1.0)
     free = now.metric("FreeStorageSpace")
     if free and cause not in OF_STORAGE and is_steady(free):
         yield Clue("free storage is stable, no full disk", (free.cite,), 1.0)

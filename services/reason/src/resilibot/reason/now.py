@@ -137,7 +137,7 @@ class Now:
         if kind == "Node":
             return all(is_working(node) for node in subjects) and bool(self.of_kind("node"))
         if kind == "Deployment":
-            return any(is_complete(deployment) for deployment in subjects)
+            return not self.unready and any(is_complete(deployment) for deployment in subjects)
         return False
 
 

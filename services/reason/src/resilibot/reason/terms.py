@@ -16,6 +16,9 @@ _PATTERNS = tuple(
         r"\b([Ee]xit (?:code|status) \d{1,3})\b",
         r"(?<![\w.:/-])([45]\d\d)(?= [A-Z][a-z]+)",
         r"\b(?:HTTP|status|code)[ :=]{1,3}([45]\d\d)\b",
+        r"\b(?:GET|POST|PUT|PATCH|DELETE|HEAD) \S{1,100} ([45]\d\d)\b",
+        r"\b(?:[Uu]pstream|[Dd]ownstream|[Dd]ependency|Unavailable:) (?!request|connect|service|server|host|response)"
+        r"([a-z][\w-]{2,40}) (?:timed|failed|did|is|returned|unavailable|closed|refused)",
         r"https?://(?![\d.]+[:/])([\w-]{1,60}(?:\.[\w-]{1,60}){1,6})",
         r"[\"'`](?![0-9a-f]+[\"'`]|\w+://)([A-Za-z/][\w.:/@-]{2,79})[\"'`]",
         r"\b([A-Z][A-Z0-9]{2,20}(?:_[A-Z0-9]{1,20}){1,4})\b",

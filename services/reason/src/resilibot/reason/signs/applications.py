@@ -11,7 +11,8 @@ APPLICATIONS: tuple[Signature, ...] = (
         says(
             r"(?:enotfound|unable to resolve|could not resolve host|no such host|name resolution|eai_again)"
             r"[: ]*(?P<object>[\w-]+(?:\.[\w-]+)+)?|lookup (?P<looked>[\w-]+(?:\.[\w-]+)*) on \S{1,60}: "
-            r"|UnknownHostException(?:: (?P<unknown>[\w-]+(?:\.[\w-]+)*))?|name or service not known|\b(?:SERVFAIL|NXDOMAIN)\b"
+            r"|UnknownHostException(?:: (?P<unknown>[\w-]+(?:\.[\w-]+)*))?"
+            r"|name or service not known|\b(?:SERVFAIL|NXDOMAIN)\b"
         ),
         "DNS resolution fails: the name {object} cannot be resolved, so every call to it fails",
         explains=CALLS,

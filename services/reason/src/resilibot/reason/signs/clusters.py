@@ -34,7 +34,8 @@ CLUSTERS: tuple[Signature, ...] = (
         "configuration_error",
         CONSEQUENCE + 0.2,
         says(r"readiness probe failed(?:.{0,200}?(?P<why>connection refused|statuscode: \d+|deadline exceeded))?"),
-        "Readiness probe failure: {pod} runs but is not Ready, so it gets no traffic",
+        "Readiness probe failure: {pod} runs but is not Ready, so it gets no traffic: the path or port of its probe is"
+        " wrong, or it is not done starting",
         unless=says(r"(?:liveness|startup) probe failed"),
         explains=CALLS,
     ),
@@ -82,7 +83,9 @@ CLUSTERS: tuple[Signature, ...] = (
         "no_capacity",
         "resource_exhaustion",
         CAUSE,
-        says(r"insufficient (?P<object>cpu|memory|pods|ephemeral-storage|[\w.]+/gpu)|\d (?P<pods>too many pods)"),
+        says(
+            r"(?P<why>insufficient (?P<object>cpu|memory|pods|ephemeral-storage|[\w.]+/gpu))|\d (?P<pods>too many pods)"
+        ),
         "Pending pods cannot be scheduled (FailedScheduling): the nodes have insufficient {object}",
         explains=frozenset({"unschedulable"}),
     ),
@@ -165,13 +168,14 @@ CLUSTERS: tuple[Signature, ...] = (
         "resource_exhaustion",
         CAUSE,
         says(
-            r"low on resource: (?P<object>[\w-]+)|(?P<why>(?:disk|memory|pid)pressure)"
+            r"low on resource: (?P<object>[\w-]+)|(?P<why>(?<!no)(?:disk|memory|pid)pressure)"
             r"|(?:disk|memory|pid) pressure|EvictionThresholdMet"
             r"|FreeDiskSpaceFailed|reclaim (?P<reclaimed>[\w-]+)|evicted.{0,40}node"
         ),
         "node {node} is under pressure, its {object} (disk, memory or PIDs) is used up: pods are Evicted",
         unless=says(r"node ?not ?ready|node is not ready|kubelet stopped posting"),
         explains=frozenset({"storage_full", *CRASHES}),
+        of_trouble=True,
         otherwise="resources",
     ),
     Signature(
