@@ -188,8 +188,6 @@ def test_storage_that_is_drained_by_the_end_of_the_window_is_told_beside_a_busy_
 
 
 @pytest.mark.parametrize("text", ["data to be recovered", "not recovered yet", "orders caught up", "unresolved"])
-    "text", ["data to be recovered", "not recovered yet", "consumer orders caught up", "unresolved"]
-)
 def test_not_every_word_of_recovery_is_one(text: str) -> None:
     lines = log(("DB instance ran out of storage space", "INFO", SERVICE, 0), (text, "INFO", SERVICE, -5))
     assert leading(verdict(database("INSERT INTO t", "IO"), lines))[0] == "storage_full"
