@@ -245,3 +245,20 @@ def test_images_probes_and_nodes_are_ruled_out_only_if_they_were_seen() -> None:
     assert "All nodes are Ready" in verdict(pod("a-1"), said, fine).summary
     assert "All nodes" not in verdict(pod("a-1"), said, fine, sick).summary
     assert "All nodes" not in verdict(pod("a-1"), said).summary
+
+
+def test_storage_that_was_increased_is_free_again() -> None:
+    lines = log(
+        ("DB instance ran out of storage space", "INFO", SERVICE, 0),
+        ("Allocated storage of shop increased from 100 GiB", "INFO", SERVICE, -5),
+    )
+    free = metric("FreeStorageSpace", 4e9, 1e11)
+    assert verdict(database("SELECT 1 FROM t", "IO"), free, lines).outcome == "no_fault"
+
+
+def test_what_a_quota_refuses_is_told() -> None:
+    text = "FailedCreate: forbidden: exceeded quota: mem, requested: limits.memory=2Gi, used: limits.memory=15Gi"
+    assert (
+        "quota of the namespace (ResourceQuota mem) is exceeded (limits.memory)"
+        in verdict(pod("a-1"), log((text, "WARN", "ReplicaSet/a", 0))).summary
+    )

@@ -22,7 +22,8 @@ BUSY = 80.0  # percent of a CPU: saturated
 RECOVERED = re.compile(
     r"(?<!be )(?<!not )\b(?:recovered|resolved)\b(?! to)|(?:back|returned) to normal|replica .{0,80}caught up"
     r"|storage (?:has been |was )?(?:increased|expanded|scaled)|storage (?:auto)?scaling .*(?:complete|finish)"
-    r"|(?:finished|completed) .{0,40}allocated storage|storage modification .{0,20}(?:complete|finish)",
+    r"|(?:finished|completed) .{0,40}allocated storage|allocated storage .{0,60}increased"
+    r"|storage modification .{0,20}(?:complete|finish)",
     re.IGNORECASE,
 )
 _OBJECT = re.compile(r"[A-Z][A-Za-z]+/")

@@ -93,7 +93,7 @@ CLUSTERS: tuple[Signature, ...] = (
         "quota_exceeded",
         "resource_exhaustion",
         CAUSE,
-        says(r"exceeded quota: (?P<object>[\w.-]+)|exceeded quota"),
+        says(r"exceeded quota: (?P<object>[\w.-]+)(?:, requested: (?P<why>[\w./-]{1,60}))?|exceeded quota"),
         "no further pods are admitted (FailedCreate, forbidden): the quota of the namespace (ResourceQuota {object}) is"
         " exceeded",
         explains=frozenset({"access_denied"}),
