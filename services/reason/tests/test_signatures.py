@@ -181,10 +181,11 @@ def test_storage_that_is_drained_by_the_end_of_the_window_is_told_beside_a_busy_
     free = free.model_copy(update={"points": [*free.points[:-1], (free.points[-1][0], 3e9)]})
     busy = database("SELECT * FROM t", "CPU:user")
     busy.detail["top_sql"].append({"statement": "SELECT 1 FROM u", "wait_events": [{"name": "CPU"}]})
-    told = verdict(busy, free, metric("CPUUtilization", 20, 95)).summary
+    diagnosis = verdict(busy, free, metric("CPUUtilization", 20, 95))
+    told = diagnosis.summary.lower()
     assert "storage is full" in told
-    assert "CPU saturation" in told
-    assert "secondary" not in told
+    assert "cpu saturation" in told
+    assert not [f for h in diagnosis.hypotheses for f in h.support if "secondary" in f.text]
 
 
 @pytest.mark.parametrize("text", ["data to be recovered", "not recovered yet", "orders caught up", "unresolved"])
@@ -262,3 +263,10 @@ def test_what_a_quota_refuses_is_told() -> None:
         "quota of the namespace (ResourceQuota mem) is exceeded (limits.memory)"
         in verdict(pod("a-1"), log((text, "WARN", "ReplicaSet/a", 0))).summary
     )
+
+
+def test_what_keeps_an_init_container_from_starting_is_a_cause() -> None:
+    stuck = pod("a-1", ready=False)
+    state = {"reason": "CreateContainerConfigError", "message": "later"}
+    stuck.detail["init_containers"] = [{"name": "wait", "ready": False, "state": state}]
+    assert leading(verdict(stuck))[0] == "missing_configuration"
