@@ -7,7 +7,7 @@ untrusted and are only matched, never followed.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -18,8 +18,11 @@ from resilibot.reason.scene import Logged, Measured, Reported, Scene
 RUN_UP = timedelta(minutes=10)  # what came shortly before the onset may have led to it
 RECOVERED = re.compile(
     r"\b(?<!not )(?<!be )(?<!panic )(?:recovered|resolved)\b(?! (?:to|host|name|address))"
-    r"|(?:back|returned) to normal|storage (?:has been |was )?(?:increased|expanded|scaled)"
-    r"|storage (?:auto)?scaling .{0,80}(?:complete|finish)",
+    r"|(?:back|returned) to normal|replica .{0,80}caught up"
+    r"|storage (?:has been |was )?(?:increased|expanded|scaled)"
+    r"|storage (?:auto)?scaling .{0,80}(?:complete|finish)"
+    r"|(?:finished|completed) .{0,40}allocated storage|allocated storage .{0,60}increased"
+    r"|storage modification .{0,20}(?:complete|finish)",
     re.IGNORECASE,
 )
 _TARGET = re.compile(r"\b(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /\S*")  # whoever calls may write anything there
@@ -70,7 +73,7 @@ class Now:
             )
             for log in self.scene.logged
         ]
-        pods = [said for pod in self.of_kind("pod") for said in _of_pod(pod)]
+        pods = [said for pod in self.of_kind("pod") for said in _of_pod(pod, self.scene.onset)]
         tasks = [said for task in self.of_kind("task") for said in _of_task(task, self.scene.onset)]
         nodes = [said for node in self.of_kind("node") for said in _of_node(node)]
         return (*told, *pods, *tasks, *nodes, *(said for state in self.scene.states for said in _of_itself(state)))
@@ -93,10 +96,11 @@ class Now:
 
     @cached_property
     def recovery(self) -> tuple[Logged, ...]:
-        """Texts that say so; whatever was told before the last of them is over, if the metrics agree."""
+        """Texts that say so; whatever was told before the last of them is over, if nothing else says that it is not."""
         calm = [log for log in self.scene.logged if log.pattern.level != "ERROR"]
         told = [log for log in calm if RECOVERED.search(_without_target(log.pattern.template))]
-        return tuple(told) if all(is_calm(metric, is_over=True) for metric in self.own) else ()
+        is_over = not self.unready and not self.alerting and all(is_calm(metric, is_over=True) for metric in self.own)
+        return tuple(told) if is_over else ()
 
     @cached_property
     def unready(self) -> tuple[Reported, ...]:
@@ -150,7 +154,7 @@ class Now:
         if kind == "Node":
             return all(is_working(node) for node in subjects) and bool(self.of_kind("node"))
         if kind == "Deployment":
-            return any(is_complete(deployment) for deployment in subjects)
+            return not self.unready and any(is_complete(deployment) for deployment in subjects)
         return False
 
 
@@ -204,15 +208,38 @@ def containers(pod: Reported) -> list[dict[str, Any]]:
     return list(pod.status.detail.get("containers") or [])
 
 
-def _of_pod(pod: Reported) -> Iterator[Said]:
-    """Why its containers wait or ended, why it was not scheduled, why it was evicted."""
-    states = [state for container in containers(pod) for state in container.values() if isinstance(state, dict)]
-    unmet = [c for c in pod.status.detail.get("conditions") or [] if c.get("status") == "False"]
-    for told in (*states, *unmet, pod.status.detail):
+def init_containers(pod: Reported) -> list[dict[str, Any]]:
+    return list(pod.status.detail.get("init_containers") or [])
+
+
+def restarts(pod: Reported) -> int:
+    return sum(container.get("restart_count") or 0 for container in containers(pod))
+
+
+def _of_pod(pod: Reported, onset: datetime) -> Iterator[Said]:
+    """Why its containers wait or ended, why it was not scheduled, why it was evicted.
+
+    How a container ended that has been up again since before the onset is past.
+    """
+    states = [
+        (state, key == "last_state" and _is_up_since(container, onset - RUN_UP))
+        for container in (*containers(pod), *init_containers(pod))
+        for key, state in container.items()
+        if isinstance(state, dict)
+    ]
+    unmet = [(c, False) for c in pod.status.detail.get("conditions") or [] if c.get("status") == "False"]
+    for told, is_over in (*states, *unmet, (pod.status.detail, False)):
         words = [str(told[key]) for key in ("reason", "message") if told.get(key)]
         words += [f"exit code {told['exit_code']}"] if told.get("exit_code") is not None else []
         if words:
-            yield Said(": ".join(words), "STATE", pod.cite, pod.status.component, is_leaving(pod))
+            yield Said(": ".join(words), "STATE", pod.cite, pod.status.component, is_over or is_leaving(pod))
+
+
+def _is_up_since(container: Mapping[str, Any], then: datetime) -> bool:
+    started = (container.get("state") or {}).get("started_at")
+    return (
+        bool(container.get("ready")) and started is not None and _at(started, datetime.max.replace(tzinfo=UTC)) < then
+    )
 
 
 def _of_task(task: Reported, onset: datetime) -> Iterator[Said]:
@@ -221,7 +248,7 @@ def _of_task(task: Reported, onset: datetime) -> Iterator[Said]:
     A bare exit code 137 or 143 is not told: every container gets it that outlives its task by the stop timeout.
     """
     detail = task.status.detail
-    is_past = _stopped_in_order(detail) or _stopped_at(detail, onset) < onset - RUN_UP
+    is_past = _stopped_in_order(detail) or _at(detail.get("stopped_at"), onset) < onset - RUN_UP
     if message := detail.get("message"):
         yield Said(str(message), "STATE", task.cite, task.status.component, is_past)
     for container in containers(task):
@@ -239,9 +266,9 @@ def _stopped_in_order(detail: Mapping[str, Any]) -> bool:
     return detail.get("stop_code") in ORDERLY and "failed" not in message.lower()
 
 
-def _stopped_at(detail: Mapping[str, Any], otherwise: datetime) -> datetime:
+def _at(told: object, otherwise: datetime) -> datetime:
     try:
-        at = datetime.fromisoformat(str(detail.get("stopped_at")))
+        at = datetime.fromisoformat(str(told))
     except ValueError:
         return otherwise
     return at if at.tzinfo else otherwise
@@ -258,5 +285,5 @@ def _of_node(node: Reported) -> Iterator[Said]:
     for key, value in sorted(node.status.detail.items()):
         is_bad = str(value).lower() in (("false", "unknown") if key == "ready" else ("true",))
         if is_bad and (key == "ready" or key.endswith("_pressure")):
-            text = "node is not ready" if key == "ready" else key.replace("_", "")
+            text = "node is not ready" if key == "ready" else key.replace("_", " ").title().replace(" ", "")
             yield Said(text, "STATE", node.cite, node.status.component, False)

@@ -12,10 +12,12 @@ APPLICATIONS: tuple[Signature, ...] = (
             r"(?:enotfound|unable to resolve|could not resolve host|no such host|name resolution|eai_again)"
             r"[: ]*(?P<object>[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})?"
             r"|lookup (?P<looked>[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}) on \S{1,60}: "
-            r"|UnknownHostException|name or service not known|\b(?:SERVFAIL|NXDOMAIN)\b"
+            r"|UnknownHostException(?:: (?P<unknown>[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}))?"
+            r"|name or service not known|\b(?:SERVFAIL|NXDOMAIN)\b"
         ),
         "DNS resolution fails: the name {object} cannot be resolved, so every call to it fails",
         explains=CALLS,
+        otherwise="of what it calls",
         of_trouble=True,
     ),
     Signature(
@@ -25,7 +27,7 @@ APPLICATIONS: tuple[Signature, ...] = (
         says(
             r"(?P<why>certificate (?:has )?expired(?: or is not yet valid)?|certificate signed by unknown authority"
             r"|certificate verify failed|certificate is (?:not valid|valid for)|PKIX path)"
-            r"|certificate_verify_failed|SSLHandshakeException|tls: .{0,40}(?:handshake|certificate)|x509: "
+            r"|certificate_verify_failed|SSLHandshakeException|tls: .{0,40}?(?:handshake|certificate)|x509: "
         ),
         "TLS fails: a certificate is not accepted, so connections that need it cannot be made",
         explains=CALLS,
@@ -81,7 +83,7 @@ APPLICATIONS: tuple[Signature, ...] = (
             r"removed from security group|security group .{0,80}(?:revoked|removed)"
             r"|(?:synced|applied|created|updated|changed) .{0,20}NetworkPolicy (?P<object>[\w./-]{1,100})"
             r"|NetworkPolicy (?P<policy>[\w./-]{1,100}) .{0,20}(?:created|applied|updated)"
-            r"|denied by (?:network ?)?policy"
+            r"|denied by (?:network ?)?policy(?: (?P<denying>[\w-]{1,60}/[\w.-]{1,60}))?"
         ),
         "a rule of the network changed ({object}: security group or NetworkPolicy): connections that it no longer lets"
         " through are timed out",
@@ -195,7 +197,7 @@ APPLICATIONS: tuple[Signature, ...] = (
             r"|not present in metadata|NotEnoughReplicas|circuit breaker(?! (?:is |was )?closed))"
             r"|https?://(?P<object>[\w.-]{1,100})(?:[/:]\S{0,100})?.{0,20}\b50[234]\b"
         ),
-        "a dependency fails: calls to {object} are refused, time out or are answered with an error",
+        "a dependency fails: calls to {object} are refused, run into a timeout or are answered with an error",
         otherwise="it",
         of_trouble=True,
     ),
@@ -224,7 +226,7 @@ APPLICATIONS: tuple[Signature, ...] = (
             r"|ModuleNotFoundError|NoSuchMethodError|NoClassDefFoundError|ClassNotFoundException|ClassCastException"
             r"|IndexOutOfBounds\w*|division by zero|stack ?overflow"
         ),
-        "a defect in the code: the process of {pod} ends with an uncaught error",
+        "a defect in the code: {pod} runs into an uncaught error (an exception)",
         explains=CRASHES,
         of_trouble=True,
     ),

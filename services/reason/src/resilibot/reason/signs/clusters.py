@@ -36,7 +36,8 @@ CLUSTERS: tuple[Signature, ...] = (
         "configuration_error",
         CONSEQUENCE + 0.2,
         says(r"readiness probe failed(?:.{0,200}?(?P<why>connection refused|statuscode: \d+|deadline exceeded))?"),
-        "Readiness probe failure: {pod} runs but is not Ready, so it gets no traffic",
+        "Readiness probe failure: {pod} runs but is not Ready, so it gets no traffic: the path or port of its probe is"
+        " wrong, or it is not done starting",
         unless=says(r"(?:liveness|startup) probe failed"),
         explains=CALLS,
     ),
@@ -90,7 +91,9 @@ CLUSTERS: tuple[Signature, ...] = (
         "no_capacity",
         "resource_exhaustion",
         CAUSE,
-        says(r"insufficient (?P<object>cpu|memory|pods|ephemeral-storage|[\w.]+/gpu)|\d (?P<pods>too many pods)"),
+        says(
+            r"(?P<why>insufficient (?P<object>cpu|memory|pods|ephemeral-storage|[\w.]+/gpu))|\d (?P<pods>too many pods)"
+        ),
         "Pending pods cannot be scheduled (FailedScheduling): the nodes have insufficient {object}",
         explains=frozenset({"unschedulable"}),
     ),
@@ -98,8 +101,9 @@ CLUSTERS: tuple[Signature, ...] = (
         "quota_exceeded",
         "resource_exhaustion",
         CAUSE,
-        says(r"exceeded quota: (?P<object>[\w.-]+)|exceeded quota"),
-        "no further pods are admitted (FailedCreate, forbidden): the namespace's ResourceQuota {object} is exceeded",
+        says(r"exceeded quota: (?P<object>[\w.-]+)(?:, requested: (?P<why>[\w./-]{1,60}))?|exceeded quota"),
+        "no further pods are admitted (FailedCreate, forbidden): the quota of the namespace (ResourceQuota {object}) is"
+        " exceeded",
         explains=frozenset({"access_denied"}),
     ),
     Signature(
@@ -107,7 +111,8 @@ CLUSTERS: tuple[Signature, ...] = (
         "configuration_error",
         CAUSE - 0.1,
         says(
-            r"didn't match (?:pod's )?node (?:affinity|selector)|untolerated taint|didn't match pod (?:anti-)?affinity"
+            r"didn't match (?:pod's )?(?P<why>node (?:affinity|selector)|pod (?:anti-)?affinity|topology spread)"
+            r"|(?P<why_not>untolerated taint)"
             r"|node\(s\) were unschedulable"
         ),
         "Pending pods cannot be scheduled (FailedScheduling): no node matches their selector, affinity or tolerations",
@@ -171,12 +176,14 @@ CLUSTERS: tuple[Signature, ...] = (
         "resource_exhaustion",
         CAUSE,
         says(
-            r"low on resource: (?P<object>[\w-]+)|(?<!no)(?:disk|memory|pid) ?pressure|EvictionThresholdMet"
-            r"|FreeDiskSpaceFailed|attempting to reclaim (?P<reclaimed>[\w-]+)|evicted.{0,20}the node"
+            r"low on resource: (?P<object>[\w-]+)|(?P<why>(?<!no)(?:disk|memory|pid)pressure)"
+            r"|(?<!no)(?:disk|memory|pid) pressure|EvictionThresholdMet"
+            r"|FreeDiskSpaceFailed|attempting to reclaim (?P<reclaimed>[\w-]+)|evicted.{0,40}the node"
         ),
-        "{node} is under pressure, its {object} (disk, memory or PIDs) is used up: pods are Evicted",
+        "node {node} is under pressure, its {object} (disk, memory or PIDs) is used up: pods are Evicted",
         unless=says(r"node ?not ?ready|node is not ready|kubelet stopped posting"),
         explains=frozenset({"storage_full", *CRASHES}),
+        of_trouble=True,
         otherwise="resources",
     ),
     Signature(
@@ -212,7 +219,8 @@ CLUSTERS: tuple[Signature, ...] = (
         says(
             r"failed ?(?:to )?create ?pod ?sandbox|NetworkPluginNotReady|network is not ready|cni .{0,40}uninitialized"
         ),
-        "the network of new pods cannot be set up (FailedCreatePodSandBox), so {pod} cannot start",
+        "the network of new pods cannot be set up by the CNI (FailedCreatePodSandBox), so {pod} cannot start",
+        explains=frozenset({"wrong_endpoint", *CALLS}),
     ),
     Signature(
         "admission",
@@ -233,7 +241,31 @@ CLUSTERS: tuple[Signature, ...] = (
         "configuration_error",
         LIKELY,
         says(r"violate the pod's disruption budget|PodDisruptionBudget .{0,60}(?:blocks|prevents|allows 0)"),
-        "the disruption budget of {service} lets no pod go, so that nodes cannot be drained",
+        "the disruption budget (PodDisruptionBudget) of {service} lets no pod go, so that nodes cannot be drained",
+    ),
+    Signature(
+        "scaled_to_maximum",
+        "resource_exhaustion",
+        LIKELY,
+        says(
+            r"ScalingLimited|TooManyReplicas|more than the maximum replica count"
+            r"|(?:HPA|HorizontalPodAutoscaler|replicas?) .{0,60}(?:at|reached|hit) (?:its |the |their )?max"
+        ),
+        "the HPA (HorizontalPodAutoscaler) of {service} is at its max of replicas: the load is more than they can take",
+        explains=frozenset({"limit_reached", *CALLS}),
+    ),
+    Signature(
+        "no_endpoints",
+        "configuration_error",
+        LIKELY,
+        says(
+            r"(?:does not have any|has no) (?:active |ready )?endpoints?|no endpoints available for service"
+            r"(?: \"?(?P<object>[\w./-]{1,100}))?"
+        ),
+        "the service {object} has no endpoints: its selector or port matches no Ready pod, so calls to it are answered"
+        " with 503",
+        unless=says(r"readiness probe failed|failed calling webhook|crashloopbackoff"),
+        explains=CALLS,
     ),
     Signature(
         "autoscaler_blind",

@@ -10,6 +10,8 @@ from resilibot.reason.signs.signature import (
     below,
     busy,
     calm,
+    drained,
+    either,
     fallen,
     gone,
     grown,
@@ -32,13 +34,14 @@ DATABASES: tuple[Signature, ...] = (
         CAUSE + 0.1,
         says(
             r"out of storage|storage[- ]full|storage (?:space )?is (?:critically )?low|insufficient storage"
+            r"|low on storage"
             r"|(?P<why>no space left(?: on device)?)|disk (?:is )?full|storage has been exhausted|ENOSPC"
             r"|free storage capacity .{0,80}is low|the table '[\w.$-]{1,80}' is full"
         ),
         "storage is full: {object} ran out of storage space, free storage is used up and writes are blocked",
-        when(("FreeStorageSpace", gone), ("WriteIOPS", gone), ("WriteLatency", grown), ("BinLogDiskUsage", risen)),
+        when(("FreeStorageSpace", drained), ("WriteIOPS", gone), ("WriteLatency", grown), ("BinLogDiskUsage", risen)),
         against=all_of(("FreeStorageSpace", plenty), ("WriteLatency", calm)),
-        told_by=when(("FreeStorageSpace", gone)),
+        told_by=when(("FreeStorageSpace", drained)),
         explains=frozenset({"lock_contention", "io_saturation"}),
     ),
     Signature(
@@ -86,6 +89,19 @@ DATABASES: tuple[Signature, ...] = (
         when(("ReplicaLag", grown), ("TransactionLogsGeneration", grown), ("WriteIOPS", grown)),
         told_by=when(("ReplicaLag", grown)),
         explains=frozenset({"io_saturation"}),
+    ),
+    Signature(
+        "replay_held_up",
+        "resource_exhaustion",
+        CAUSE + 0.1,
+        says(
+            r"replay (?:of WAL )?(?:is |was )?(?:blocked|held|paused|waiting)|conflict with recovery"
+            r"|recovery (?:is )?(?:waiting|paused)"
+        ),
+        "replication lag: {who} cannot replay the WAL of its primary, since a long query on the replica holds the"
+        " replay up",
+        when(("ReplicaLag", grown)),
+        explains=frozenset({"replication_lag"}),
     ),
     Signature(
         "replication_stopped",
@@ -144,17 +160,29 @@ DATABASES: tuple[Signature, ...] = (
         "io_saturation",
         "resource_exhaustion",
         CONSEQUENCE + 0.15,
-        says(r"(?:disk ?queue ?depth|I/O wait) .{0,40}exceeded"),
-        "the disk of {service} is saturated: requests queue and wait for I/O",
-        when(("DiskQueueDepth", grown), ("ReadLatency", grown), ("WriteLatency", grown)),
-        told_by=all_of(("DiskQueueDepth", grown), ("ReadLatency", grown)),
+        says(
+            r"(?:disk ?queue ?depth|I/O wait) .{0,40}exceeded|(?:reached|exceeded) .{0,20}(?:IOPS|I/O|throughput) limit"
+        ),
+        "the disk of {service} is saturated: its IOPS or throughput are used up, requests queue and wait for I/O",
+        when(
+            ("DiskQueueDepth", grown),
+            ("ReadLatency", grown),
+            ("WriteLatency", grown),
+            ("ReadIOPS", grown),
+            ("WriteIOPS", grown),
+        ),
+        told_by=either(
+            all_of(("DiskQueueDepth", grown), ("ReadLatency", grown)),
+            all_of(("DiskQueueDepth", grown), ("WriteLatency", grown)),
+        ),
     ),
     Signature(
         "wraparound",
         "resource_exhaustion",
         CAUSE + 0.1,
         says(r"(?<!to prevent )wraparound|must be vacuumed within"),
-        "transaction ids run out (wraparound): {service} takes no more writes until a VACUUM has frozen old rows",
+        "transaction ids run out (wraparound): {service} takes no more writes unless autovacuum, or a VACUUM"
+        " by hand, freezes old rows",
         when(("MaximumUsedTransactionIDs", above(FULL))),
         told_by=when(("MaximumUsedTransactionIDs", above(FULL))),
         explains=frozenset({"storage_full"}),
@@ -163,7 +191,10 @@ DATABASES: tuple[Signature, ...] = (
         "lock_contention",
         "resource_exhaustion",
         LIKELY,
-        says(r"lock (?:wait )?timeout|could not obtain lock|waiting for \w+ metadata lock"),
+        says(
+            r"lock (?:wait )?timeout|could not obtain lock|waiting for \w+ metadata lock|still waiting for \w{1,30}Lock"
+            r"|(?P<why>idle[- ]in[- ]transaction)"
+        ),
         "lock contention on {service}: sessions wait for a lock that another transaction holds",
         load=waiting(LOCKED),
         explains=frozenset({"connection_exhaustion"}),
@@ -217,10 +248,11 @@ DATABASES: tuple[Signature, ...] = (
         "infrastructure",
         CAUSE,
         says(
-            r"recovery of the db instance (?:has started|is complete)|(?P<why>underlying host|host replacement)"
+            r"recovery of the db instance (?:has started|is complete)"
+            r"|(?P<why>underlying (?:storage )?host|host replacement)"
             r"|storage volume .{0,60}(?:impaired|failed)"
         ),
-        "{object} was lost with its host or storage volume, and goes through recovery",
+        "database {object} is unavailable: it was lost with its host or storage volume, and goes through recovery",
         explains=frozenset({"restarted", "io_saturation", "unreachable_dependency"}),
     ),
     Signature(

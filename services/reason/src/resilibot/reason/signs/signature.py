@@ -11,7 +11,7 @@ from resilibot.reason.scene import Measured, Reported
 CAUSE, CONSEQUENCE, METRIC = 0.8, 0.4, 0.15  # what a text that names a cause, or an effect, and a metric are worth
 LIKELY = CAUSE - 0.15  # a text that names a cause which may itself have one
 AGAINST = 0.5  # what a metric that contradicts a text, or a cause that explains it, takes away
-EMPTY = 0.05  # of what was free at first
+EMPTY, NEARLY_EMPTY = 0.05, 0.1  # of what was free at first
 RISEN, FALLEN = 1.25, 0.7  # times: of something that has a limit, or that stays without a failure
 
 Metrics = Callable[[Now], list[Measured]]
@@ -83,6 +83,11 @@ def waiting(pattern: str) -> Loads:
     return found
 
 
+def either(*ways: Metrics) -> Metrics:
+    """What the first of these finds that finds anything."""
+    return lambda now: next((found for way in ways if (found := way(now))), [])
+
+
 def busy(metric: Measured) -> bool:
     return (level(metric) or 0.0) >= BUSY
 
@@ -101,6 +106,12 @@ def fallen(metric: Measured) -> bool:
 
 def gone(metric: Measured) -> bool:
     return rise(metric) <= EMPTY
+
+
+def drained(metric: Measured) -> bool:
+    """Of what is free a tenth or less is left at the end of the window, or next to nothing for half of it."""
+    values = [value for _, value in metric.content.points]
+    return gone(metric) or values[-1] <= NEARLY_EMPTY * values[0]
 
 
 def calm(metric: Measured) -> bool:
